@@ -1,0 +1,74 @@
+"""What an incident is: episodes of signals that belong together, their root, and whom they reach."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from ingest.events import Severity, SignalKind
+
+IncidentState = Literal["open", "recovering", "settled"]
+IncidentKind = Literal["outage", "maintenance", "business"]
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One firing of one fingerprint, from its start to its end: all its signals in one.
+
+    A pure function of all stored signals, in whatever order they came.
+    """
+
+    id: str  # derived from source, fingerprint and start: the same on every replay
+    source: str
+    fingerprint: str
+    kind: SignalKind
+    severity: Severity
+    labels: Mapping[str, str]
+    summary: str
+    started_at: datetime
+    ended_at: datetime | None  # None: still firing as far as known
+    stale: bool = False  # past its source's expiry without a word; `ended_at` is the expiry
+    availability: float = 0.0  # of its nodes while it fires, 0 to 1
+    nodes: tuple[str, ...] = ()  # what it matched on the map; empty: unmapped
+    url: str = ""
+    pager: str = ""  # the pager's own incident, where the signal names one
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A deployment or another change at or beneath the root, shortly before the start."""
+
+    at: datetime
+    node: str
+    summary: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A process that an incident reaches through the map."""
+
+    process: str
+    severity: float  # predicted: 1 - availability of the process at its worst, 0 to 1
+    path: tuple[str, ...]  # from the root cause up to the process
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Signals that belong together. `id` derives from the first of them."""
+
+    id: str
+    kind: IncidentKind
+    state: IncidentState
+    title: str
+    started_at: datetime  # the technical window
+    ended_at: datetime | None
+    root: str  # the node that explains most; "" for a business-first incident
+    explanation: str  # the path in words, from cause to process
+    episodes: tuple[Episode, ...] = ()
+    reached: tuple[Reached, ...] = ()
+    trigger: Change | None = None
+    map_version: str = ""
+    measures: tuple[str, ...] = field(default=())  # business-first: the measures that turned red

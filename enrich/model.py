@@ -1,0 +1,164 @@
+"""The map: business processes, the nodes they need, and what of them is counted.
+
+These are the words of the map file once it has been checked (`enrich.mapfile` reads it). Names are
+unique over processes and nodes together, so that a name alone says which thing is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+Layer = Literal["service", "application", "infrastructure", "provider"]
+MeasureKind = Literal["flow", "lead_time", "load", "level"]
+ValueBasis = Literal["amount", "per_unit", "per_hour_late"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hard:
+    """Without `node` the needing node does not work."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """`count` of `of` are enough; `any` is a count of one."""
+
+    count: int
+    of: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Soft:
+    """Losing `node` costs the share `weight` (0 to 1) of what the needing node does."""
+
+    node: str
+    weight: float
+
+
+Need: TypeAlias = Hard | AtLeast | Soft
+
+
+def needed(need: Need) -> tuple[str, ...]:
+    """The names of the nodes that a need speaks of."""
+    return need.of if isinstance(need, AtLeast) else (need.node,)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An exact sum in one currency."""
+
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What running a node costs per hour, day, month or year."""
+
+    money: Money
+    per: Literal["hour", "day", "month", "year"]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What one unit of a measure is worth; `money` is None where the events carry amounts."""
+
+    basis: ValueBasis
+    money: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A countable volume of a process. Which fields apply depends on `kind`."""
+
+    process: str
+    name: str
+    kind: MeasureKind
+    stream: str
+    title: str = ""
+    ok: tuple[str, ...] = ("ok",)  # flow, load: the statuses that count as done
+    failed: tuple[str, ...] = ()  # flow: attempts that failed (evidence)
+    start: str = ""  # lead_time: the status in `from:`
+    finish: str = ""  # lead_time: the status in `to:`
+    closed: tuple[str, ...] = ()  # lead_time: statuses that end the waiting otherwise
+    promise: timedelta | None = None  # lead_time
+    value: Value | None = None
+    same_money_as: str = ""  # another measure that carries this one's money
+    driven_by: tuple[str, ...] = ()  # load: the processes whose trouble raises it
+    margin: float | None = None  # contribution as a share of revenue, 0 to 1
+
+    @property
+    def id(self) -> str:
+        """`process/measure`, unique on the map."""
+        return f"{self.process}/{self.name}"
+
+    @property
+    def priced(self) -> bool:
+        """Whether totals may add this measure's money."""
+        return self.value is not None and not self.same_money_as
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What the company does for its customers."""
+
+    name: str
+    title: str
+    owner: str = ""
+    needs: tuple[Need, ...] = ()
+    measures: tuple[Measure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A service, application, piece of infrastructure or provider."""
+
+    name: str
+    layer: Layer
+    title: str
+    owner: str = ""
+    needs: tuple[Need, ...] = ()
+    match: tuple[Mapping[str, str], ...] = ()  # any of these label sets; values are full-match regexes
+    cost: Cost | None = None
+    sla: float | None = None  # percent, as promised by a provider
+    status_page: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """One unit of `currency` in the company's currency, from `since` on."""
+
+    currency: str
+    since: date | None  # None: always
+    rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessMap:
+    """One version of the map. `version` is the hash of its content."""
+
+    company: str
+    currency: str
+    timezone: str
+    version: str
+    processes: Mapping[str, Process]
+    nodes: Mapping[str, Node]
+    holidays: str = ""
+    rates: tuple[Rate, ...] = ()
+    labour_rate: Money | None = None  # per person and hour
+    sources: Mapping[str, str] = field(default_factory=dict)  # name -> "file:line", for messages
+
+    def measures(self) -> tuple[Measure, ...]:
+        """All measures, in the order of the file."""
+        return tuple(m for p in self.processes.values() for m in p.measures)
+
+    def measure(self, measure_id: str) -> Measure | None:
+        """The measure `process/name`, or None."""
+        process, _, name = measure_id.partition("/")
+        found = self.processes.get(process)
+        return next((m for m in found.measures if m.name == name), None) if found else None

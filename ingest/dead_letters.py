@@ -1,0 +1,48 @@
+"""Dead letters: what could not be read, kept with where it stood and why, to be fixed and replayed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+Reason = Literal[
+    "empty",  # no value at all: a tombstone, an empty record
+    "not_utf8",  # bytes that are not UTF-8
+    "not_json",  # UTF-8 that is not one JSON object a line
+    "too_deep",  # JSON nested beyond any use
+    "too_large",  # larger than the record limit
+    "missing_field",  # id, stream, at, or what the mapping points at
+    "wrong_type",  # a field of another JSON type than the format says
+    "bad_id",  # empty, over 200 characters, or not text
+    "bad_stream",  # not [a-z0-9_.-]{1,64}
+    "bad_time",  # not RFC 3339 with a zone, nor epoch milliseconds
+    "no_zone",  # a time without a zone: it could mean any of 38 moments
+    "future",  # dated more than an hour ahead
+    "bad_status",  # empty or over 32 characters
+    "bad_key",  # key or customer over 200 characters
+    "bad_amount",  # not a finite decimal >= 0 with at most 18 digits before and 9 after the point
+    "no_currency",  # an amount without a currency
+    "bad_currency",  # not an ISO 4217 code
+    "bad_count",  # not an integer >= 1
+    "bad_value",  # not a finite number
+    "bad_segment",  # not an object of at most 8 short strings
+    "bad_signal",  # a signal payload in a shape its format does not have
+    "unmapped_status",  # reserved for mapped topics that list statuses strictly
+    "sealed",  # belongs to a minute whose raw events have begun to expire
+]
+REASONS: tuple[str, ...] = get_args(Reason)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One thing that could not be read. (topic, partition, offset, line) is its identity."""
+
+    topic: str
+    partition: int
+    offset: int
+    line: int  # which line of the record's value, counted from 0
+    reason: Reason
+    detail: str  # one sentence for people: what was found, what was expected
+    raw: bytes  # the offending line, or the whole value
+    received_at: datetime

@@ -1,0 +1,141 @@
+"""What Toll asks of a log: topics of ordered partitions, consumer groups, committed offsets.
+
+Two logs stand behind these Protocols: Apache Kafka (`ingest.kafka`, and `ingest.confluent` where
+speed matters) and one local SQLite file (`ingest.embedded`). One contract suite runs on all.
+
+An offset is always *the next one to read*: after handling record 7, commit 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+from zlib import crc32
+
+
+class TopicPartition(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    partition: int
+
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Record(NamedTuple):
+    """One record as it was read. A named tuple, because a busy topic makes 150,000 a second."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int  # as the log keeps it, milliseconds since the epoch, UTC
+    key: bytes | None
+    value: bytes | None  # None is a tombstone
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One record to be written. Without a partition, the key decides it, and no key spreads."""
+
+    topic: str
+    value: bytes
+    key: bytes | None = None
+    headers: Headers = ()
+    partition: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What one poll brought: records in order per partition, and the assignment they belong to.
+
+    `assignment` counts the rebalances this consumer has seen; a change between two polls means
+    that partitions came or went, and that work in flight may be done by somebody else too.
+    """
+
+    records: Sequence[Record] = field(default_factory=tuple)
+    assignment: int = 0
+
+
+class Producer(Protocol):
+    """Writes records. Safe to share between threads."""
+
+    def send(self, messages: Sequence[Message], /) -> None:
+        """Return once every message is durable (`fsync`, `acks=all`), in order per partition.
+
+        Raises `UnavailableError` when that cannot be promised; some messages may then be in the
+        log all the same, so a repeat must be harmless.
+        """
+
+    def partitions(self, topic: str, /) -> int:
+        """How many partitions the topic has; creates the topic where it is missing."""
+
+    def close(self) -> None:
+        """Give back files and connections."""
+
+
+class Consumer(Protocol):
+    """Reads the topics of its group. All calls come from one thread."""
+
+    def poll(self, timeout_s: float, max_records: int, /) -> Polled:
+        """Wait up to `timeout_s` for records of the assigned, unpaused partitions.
+
+        Must be called more often than the group's poll limit, paused or not; a broker that is
+        away is not an error here but an empty poll (`healthy` tells). Only partitions of the
+        current assignment are ever returned.
+        """
+
+    def commit(self, offsets: Mapping[TopicPartition, int], /) -> None:
+        """Keep offsets of the group durably, for those partitions that are still assigned.
+
+        Raises `UnavailableError` when the log does not answer. Losing a partition is no error:
+        whoever has it now reads again what was not committed, and repeats are harmless.
+        """
+
+    def pause(self) -> None:
+        """Stop fetching, keep membership: `poll` returns no records until `resume`."""
+
+    def resume(self) -> None:
+        """Fetch again."""
+
+    def rewind(self, offsets: Mapping[TopicPartition, int], /) -> None:
+        """Read assigned partitions again from these offsets (work of a batch was given up)."""
+
+    def assigned(self) -> frozenset[TopicPartition]:
+        """The partitions this consumer holds now."""
+
+    def lag(self) -> Mapping[TopicPartition, int]:
+        """Records behind the end of each assigned partition, as far as known."""
+
+    def healthy(self) -> bool:
+        """Whether the log answered lately."""
+
+    def close(self) -> None:
+        """Leave the group at once, without committing anything more."""
+
+
+class Log(Protocol):
+    """A log: makes producers and consumers, and creates topics."""
+
+    def producer(self) -> Producer:
+        """A producer of this log."""
+
+    def consumer(self, group: str, topics: Iterable[str], /) -> Consumer:
+        """A member of `group`, reading `topics` from the group's offsets, at first from the start."""
+
+    def ensure_topics(self, topics: Mapping[str, int], /) -> None:
+        """Create those topics (name -> partitions) that do not exist; leave others as they are."""
+
+    def close(self) -> None:
+        """Give back what the log itself holds."""
+
+
+def partition_for(key: bytes, partitions: int) -> int:
+    """The partition of a key: stable for ever, the same from every process.
+
+    Toll's own writers choose the partition themselves (many events share one record), so this
+    need not agree with the partitioner of any Kafka client.
+    """
+    return crc32(key) % partitions

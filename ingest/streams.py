@@ -1,0 +1,48 @@
+"""What the settings say about a stream of business events, and about topics of another shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class StreamConfig:
+    """How one stream is treated. The defaults suit a stream that nobody has configured."""
+
+    name: str
+    keys: Literal["hashed", "plain"] = "hashed"
+    identity: Literal["event", "id"] = "event"  # "id": the producer restamps `at` on retries
+    segments: tuple[str, ...] = ()  # which segment keys `minutes` is rolled up by
+    cadence: timedelta | None = None  # declared rhythm of a feed that comes in lumps
+
+
+@dataclass(frozen=True, slots=True)
+class TopicMapping:
+    """A topic whose records have a shape of their own (`TOLL_STREAMS`).
+
+    `fields` maps event fields to paths such as `$.txId` or `$.order.total`; a list of paths is
+    joined with "/" (`id: [$.order, $.status]`). `status` renames statuses; others stay as they are.
+    """
+
+    topic: str
+    stream: str | None  # None: the records name their stream themselves
+    fields: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    status: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestConfig:
+    """All that reading business events depends on."""
+
+    streams: Mapping[str, StreamConfig] = field(default_factory=dict)
+    mappings: Mapping[str, TopicMapping] = field(default_factory=dict)  # by topic
+    salt: bytes = b""
+    retention: timedelta = timedelta(days=90)
+    max_record_bytes: int = 10 * 1024 * 1024
+
+    def stream(self, name: str) -> StreamConfig:
+        """The settings of a stream, the defaults where there are none."""
+        return self.streams.get(name) or StreamConfig(name)
