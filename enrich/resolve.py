@@ -37,13 +37,7 @@ _TOKENS = re.compile(r"[^\\.^$*+?{}\[\]()|]|\\[^0-9A-Za-z]")  # plain and escape
 class _Rule(NamedTuple):
     order: int  # of the node on the map
     node: str
-    rest: tuple[tuple[str, re.Pattern[str]], ...]  # what the index has not already made sure of
-
-    def holds(self, labels: Mapping[str, str]) -> bool:
-        return all(
-            (value := labels.get(label)) is not None and pattern.fullmatch(value) is not None
-            for label, pattern in self.rest
-        )
+    rest: tuple[tuple[str, str], ...]  # (label, expression) the index has not already made sure of
 
 
 class Resolver:
@@ -68,7 +62,9 @@ class Resolver:
 
     def nodes(self, labels: Mapping[str, str]) -> tuple[str, ...]:
         """The nodes that these labels mean, in the order of the map; () for unmapped."""
-        found = {rule.order: rule.node for rule in self._candidates(labels) if rule.holds(labels)}
+        found = {
+            rule.order: rule.node for rule in self._candidates(labels) if self._holds(rule, labels)
+        }
         named = labels.get(NODE_LABEL, "")
         if named in self._order:
             found[self._order[named]] = named
@@ -88,9 +84,7 @@ class Resolver:
         label, pattern = key
         values = _literals(pattern)
         rest = tuple(
-            (other, self._compile(text))
-            for other, text in labels.items()
-            if other != label or values is None
+            (other, text) for other, text in labels.items() if other != label or values is None
         )
         rule = _Rule(self._order[node], node, rest)
         if values is None:
@@ -99,10 +93,17 @@ class Resolver:
             for value in values:
                 self._exact.setdefault((label, value), []).append(rule)
 
-    def _compile(self, pattern: str) -> re.Pattern[str]:
-        if pattern not in self._compiled:
-            self._compiled[pattern] = re.compile(pattern)
-        return self._compiled[pattern]
+    def _holds(self, rule: _Rule, labels: Mapping[str, str]) -> bool:
+        return all(
+            label in labels and self._compile(text).fullmatch(labels[label]) is not None
+            for label, text in rule.rest
+        )
+
+    def _compile(self, text: str) -> re.Pattern[str]:
+        # When first needed: compiling 100,000 expressions at start would take seconds.
+        if text not in self._compiled:
+            self._compiled[text] = re.compile(text)
+        return self._compiled[text]
 
 
 def _literals(pattern: str) -> tuple[str, ...] | None:
