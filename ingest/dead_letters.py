@@ -1,4 +1,4 @@
-"""Dead letters: what could not be read, kept with where it stood and why, to be fixed and replayed."""
+"""Dead letters: what could not be read, with where it stood and why, to be fixed and replayed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Reason = Literal[
     "bad_value",  # not a finite number
     "bad_segment",  # not an object of at most 8 short strings
     "bad_signal",  # a signal payload in a shape its format does not have
-    "unmapped_status",  # reserved for mapped topics that list statuses strictly
+    "refused",  # readable, yet the store refuses it: its words are in the detail
     "sealed",  # belongs to a minute whose raw events have begun to expire
 ]
 REASONS: tuple[str, ...] = get_args(Reason)

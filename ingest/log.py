@@ -123,7 +123,7 @@ class Log(Protocol):
         """A producer of this log."""
 
     def consumer(self, group: str, topics: Iterable[str], /) -> Consumer:
-        """A member of `group`, reading `topics` from the group's offsets, at first from the start."""
+        """A member of `group`, reading `topics` on from its offsets, at first from the start."""
 
     def ensure_topics(self, topics: Mapping[str, int], /) -> None:
         """Create those topics (name -> partitions) that do not exist; leave others as they are."""

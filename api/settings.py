@@ -1,0 +1,246 @@
+"""All settings of Toll: one table is the source of parsing, of the help, of the docs.
+
+A setting comes from its `TOLL_*` variable, else from `toll.toml`, else from its default. They are
+read once, at the start; nothing else in Toll looks at the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from ingest.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as people meet it."""
+
+    name: str  # the field of `Settings`; the variable is TOLL_ + upper case
+    default: str
+    help: str
+    parse: Callable[[str], Any]
+    secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return f"TOLL_{self.name.upper()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the HTTP server listens."""
+
+    host: str
+    port: int
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.host in {"localhost", "::1"} or self.host.startswith("127.")
+
+    @property
+    def url(self) -> str:
+        """The address as a browser on this machine writes it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _path(value: str) -> Path:
+    return Path(value).expanduser()
+
+
+def _optional_path(value: str) -> Path | None:
+    return _path(value) if value else None
+
+
+def _optional(value: str) -> str | None:
+    return value or None
+
+
+def _listen(value: str) -> Listen:
+    host, colon, port = value.rpartition(":")
+    if not colon or not port.isdecimal() or not 0 <= int(port) <= 65535:
+        raise ValueError("write host:port, such as 127.0.0.1:8080")
+    return Listen(host.strip("[]") or "127.0.0.1", int(port))
+
+
+def _days(value: str) -> timedelta:
+    days = float(value)
+    if not days > 0:
+        raise ValueError("write a number of days above 0")
+    return timedelta(days=days)
+
+
+def _positive(value: str) -> float:
+    number = float(value)
+    if not number > 0:
+        raise ValueError("write a number above 0")
+    return number
+
+
+def _count(value: str) -> int:
+    if not value.isdecimal() or int(value) < 1:
+        raise ValueError("write a whole number of at least 1")
+    return int(value)
+
+
+def _client(value: str) -> str:
+    if value not in {"auto", "kafka-python", "confluent"}:
+        raise ValueError("write auto, kafka-python or confluent")
+    return value
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("map", "", "The map: one YAML file, or a folder of them.", _optional_path),
+    Setting("data", "data", "Folder of the embedded log and store, and of the salt.", _path),
+    Setting(
+        "kafka",
+        "",
+        "Kafka brokers, host:port,...; without it, an embedded log in the data folder.",
+        _optional,
+    ),
+    Setting(
+        "kafka_client",
+        "auto",
+        "Which Kafka client: auto takes confluent where `toll[fast]` is installed.",
+        _client,
+    ),
+    Setting(
+        "clickhouse",
+        "",
+        "ClickHouse, https://user:pass@host:8443/database; without it, an embedded engine.",
+        _optional,
+        secret=True,
+    ),
+    Setting("listen", "127.0.0.1:8080", "Where the HTTP server listens.", _listen),
+    Setting(
+        "tokens",
+        "",
+        "File of hashed tokens (`toll token`). Listening beyond loopback needs it.",
+        _optional_path,
+    ),
+    Setting(
+        "salt",
+        "",
+        "Company salt for hashing keys and customers; else one is made in the data folder.",
+        _text,
+        secret=True,
+    ),
+    Setting("topic_prefix", "toll.", "What the names of Toll's own topics begin with.", _text),
+    Setting("partitions", "4", "Partitions of topics that Toll creates.", _count),
+    Setting("streams", "", "File with settings of streams and mapped topics.", _optional_path),
+    Setting("retention_days", "90", "How long raw business events are kept.", _days),
+    Setting("log_days", "7", "How long the embedded log keeps records.", _days),
+    Setting("log_gib", "10", "How large the embedded log may grow, in GiB.", _positive),
+    Setting("tick_s", "10", "Seconds between two assessments of what burns.", _positive),
+    Setting("body_limit_mib", "10", "Largest HTTP body, after decompression, in MiB.", _positive),
+    Setting("url", "http://127.0.0.1:8080", "Which running Toll the commands talk to.", _text),
+    Setting("token", "", "Token that the commands send.", _text, secret=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one process, read once. Field names are those of `SETTINGS`."""
+
+    map: Path | None
+    data: Path
+    kafka: str | None
+    kafka_client: str
+    clickhouse: str | None
+    listen: Listen
+    tokens: Path | None
+    salt: str
+    topic_prefix: str
+    partitions: int
+    streams: Path | None
+    retention_days: timedelta
+    log_days: timedelta
+    log_gib: float
+    tick_s: float
+    body_limit_mib: float
+    url: str
+    token: str
+
+    @property
+    def business_topic(self) -> str:
+        """The topic of business events in Toll's own format."""
+        return f"{self.topic_prefix}business"
+
+    @property
+    def signals_topic(self) -> str:
+        """The topic of signals in normal form."""
+        return f"{self.topic_prefix}signals"
+
+    @property
+    def assess_topic(self) -> str:
+        """The topic whose one partition says which assessor is active."""
+        return f"{self.topic_prefix}assess"
+
+    @property
+    def impact_topic(self) -> str:
+        """The topic of impact numbers, for whoever listens."""
+        return f"{self.topic_prefix}impact"
+
+    @property
+    def embedded(self) -> bool:
+        """Whether any part lives inside this process."""
+        return self.kafka is None or self.clickhouse is None
+
+
+def read_settings(
+    environ: Mapping[str, str] | None = None,
+    file: Path = Path("toll.toml"),
+    overrides: Mapping[str, str] | None = None,
+) -> Settings:
+    """Settings from overrides (command line), environment, file and defaults, in that order.
+
+    Raises `SettingsError` that names every setting that cannot be read, and unknown ones.
+    """
+    env = os.environ if environ is None else environ
+    from_file = _read_file(file)
+    known = {s.name: s for s in SETTINGS}
+    wrong = [f"{file}: unknown setting '{name}'" for name in from_file if name not in known]
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        text, place = _find(setting, env, from_file, overrides or {})
+        try:
+            values[setting.name] = setting.parse(text)
+        except ValueError as error:
+            shown = "its value" if setting.secret else f"'{text}'"
+            wrong.append(f"{place}: {shown} cannot be read: {error}")
+    if wrong:
+        raise SettingsError("; ".join(wrong))
+    return Settings(**values)
+
+
+def _find(
+    setting: Setting, env: Mapping[str, str], file: Mapping[str, str], given: Mapping[str, str]
+) -> tuple[str, str]:
+    if setting.name in given:
+        return given[setting.name], f"--{setting.name.replace('_', '-')}"
+    if setting.variable in env:
+        return env[setting.variable], setting.variable
+    if setting.name in file:
+        return file[setting.name], f"toll.toml: {setting.name}"
+    return setting.default, setting.variable
+
+
+def _read_file(file: Path) -> dict[str, str]:
+    if not file.exists():
+        return {}
+    try:
+        return {k: str(v) for k, v in tomllib.loads(file.read_text("utf-8")).items()}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not TOML: {error}") from error

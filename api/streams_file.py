@@ -1,0 +1,95 @@
+"""The file named by TOLL_STREAMS: how streams are treated, and topics of another shape.
+
+streams:
+  payments: {keys: plain, segments: [region], cadence: 1h}
+topics:
+  - topic: shop.transactions
+    stream: payments
+    fields: {id: $.txId, at: $.ts, amount: $.total.value, currency: $.total.currency}
+    status: {SETTLED: ok, REFUSED: declined}
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from ingest.errors import SettingsError
+from ingest.streams import IngestConfig, StreamConfig, TopicMapping
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_EVENT_FIELDS = Literal[
+    "id", "at", "status", "key", "customer", "amount", "currency", "count", "value", "segment"
+]
+
+
+def parse_duration(text: object) -> timedelta:
+    """`90s`, `30m`, `24h` or `2d`."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd])\s*", str(text))
+    if not found or float(found[1]) == 0:
+        raise ValueError("write a duration such as 90s, 30m, 24h or 2d")
+    return timedelta(**{_UNITS[found[2]]: float(found[1])})
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+StreamName = Annotated[str, Field(pattern=r"^[a-z0-9_.-]{1,64}$")]
+JsonPath = Annotated[str, Field(pattern=r"^\$(\.[^.\[\]]+|\[\d+\])+$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Stream(_Strict):
+    keys: Literal["hashed", "plain"] = "hashed"
+    identity: Literal["event", "id"] = "event"
+    segments: tuple[str, ...] = ()
+    cadence: Duration | None = None
+
+
+class _Topic(_Strict):
+    topic: str
+    stream: StreamName | None = None
+    fields: dict[_EVENT_FIELDS | Literal["stream"], JsonPath | list[JsonPath]] = Field(
+        default_factory=dict
+    )
+    status: dict[str, str] = Field(default_factory=dict)
+
+
+class _File(_Strict):
+    streams: dict[StreamName, _Stream] = Field(default_factory=dict)
+    topics: tuple[_Topic, ...] = ()
+
+
+def read_streams(file: Path | None, *, salt: bytes, retention: timedelta) -> IngestConfig:
+    """The ingest configuration; raises `SettingsError` that lists every mistake of the file."""
+    parsed = _File() if file is None else _parse(file)
+    return IngestConfig(
+        streams={n: StreamConfig(n, **s.model_dump()) for n, s in parsed.streams.items()},
+        mappings={
+            t.topic: TopicMapping(
+                t.topic, t.stream, {str(k): v for k, v in t.fields.items()}, t.status
+            )
+            for t in parsed.topics
+        },
+        salt=salt,
+        retention=retention,
+    )
+
+
+def _parse(file: Path) -> _File:
+    try:
+        return _File.model_validate(yaml.safe_load(file.read_text("utf-8")) or {})
+    except OSError as error:
+        raise SettingsError(f"TOLL_STREAMS: {file} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        raise SettingsError(
+            "; ".join(f"{file}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        ) from error

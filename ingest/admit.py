@@ -1,0 +1,81 @@
+"""Which decoded events are admitted, where that depends on the store: first times, sealing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.dead_letters import DeadLetter
+from ingest.events import LINE_BITS
+from ingest.log import Record
+from ingest.sink import Sink
+from ingest.streams import IngestConfig
+
+
+def settle_times(events: pa.Table, config: IngestConfig, sink: Sink) -> pa.Table:
+    """For streams whose producer restamps retries, give each id the time it first had."""
+    at = events.schema.get_field_index("at")
+    for stream in (s.name for s in config.streams.values() if s.identity == "id"):
+        mine = pc.equal(events["stream"], stream)
+        rows = events.filter(mine)
+        if not rows.num_rows:
+            continue
+        given = rows["at"].cast(pa.int64()).to_pylist()
+        first = sink.first_times(stream, rows["id"].to_pylist(), given)
+        field = events.schema.field(at)
+        rows = rows.set_column(at, field, pa.array(first, pa.int64()).cast(field.type))
+        events = pa.concat_tables([events.filter(pc.invert(mine)), rows])
+    return events
+
+
+def unsealed(
+    events: pa.Table, records: Sequence[Record], config: IngestConfig, sink: Sink, now: datetime
+) -> tuple[pa.Table, list[DeadLetter]]:
+    """Without events of sealed minutes, which could no longer be counted exactly.
+
+    A minute is sealed a day before its first raw event expires, so only old ones need asking.
+    """
+    edge = now - config.retention + timedelta(days=1)
+    old = pc.less(events["at"], pa.scalar(edge, events.schema.field("at").type))
+    if not events.num_rows or not pc.any(old).as_py():
+        return events, []
+    minutes = events["at"].to_numpy().astype("datetime64[m]")
+    streams = events["stream"].to_numpy(zero_copy_only=False)
+    aged = old.to_numpy(zero_copy_only=False)
+    late = np.zeros(events.num_rows, dtype=bool)
+    for stream in set(streams[aged]):
+        mine = aged & (streams == stream)
+        late |= mine & np.isin(minutes, sink.sealed(stream, np.unique(minutes[mine])))
+    if not late.any():
+        return events, []
+    places = {(r.topic, r.partition, r.offset): r for r in records}
+    rows = events.filter(pa.array(late)).select(["topic", "partition", "position", "at"])
+    letters = [_sealed(row, places, now) for row in rows.to_pylist()]
+    return events.filter(pa.array(~late)), letters
+
+
+def _sealed(
+    row: dict[str, object], places: dict[tuple[str, int, int], Record], now: datetime
+) -> DeadLetter:
+    topic, partition, position = (
+        str(row["topic"]),
+        int(str(row["partition"])),
+        int(str(row["position"])),
+    )
+    offset, line = position >> LINE_BITS, position & ((1 << LINE_BITS) - 1)
+    value = places[topic, partition, offset].value or b""
+    lines = value.split(b"\n")
+    return DeadLetter(
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        line=line,
+        reason="sealed",
+        detail=f"the minute of {row['at']} is sealed: its raw events are about to expire",
+        raw=lines[line] if line < len(lines) else value,
+        received_at=now,
+    )
