@@ -1,15 +1,19 @@
 """Who needs whom: the map as a graph, with the questions that incidents ask of it.
 
 Trouble runs upwards, from what is needed to what needs it: `above(a)` is whom a failing `a` can
-hurt, `below(a)` is what can hurt `a`. Walks are breadth first and cost what they visit, so that a
-node with a small reach is cheap on a map of any size; what was walked is remembered within a
-budget. A graph is safe to share between threads once built: the caches only ever repeat an answer.
+hurt, `below(a)` is what can hurt `a`. Walks are breadth first over sparse matrices, so that the
+reach of a node that 100,000 others need takes milliseconds; answers are remembered within a budget.
+A graph is safe to share between threads once built: the caches only ever repeat an answer.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order
 
 from enrich.model import BusinessMap, Need, Node, Process, needed
 from enrich.suggest import did_you_mean
@@ -24,15 +28,16 @@ class Graph:
     def __init__(self, business_map: BusinessMap) -> None:
         self.map = business_map
         self._things: dict[str, Process | Node] = {**business_map.processes, **business_map.nodes}
-        self._down = {
-            name: tuple(dict.fromkeys(n for need in thing.needs for n in needed(need)))
-            for name, thing in self._things.items()
-        }
-        up: dict[str, list[str]] = {name: [] for name in self._things}
-        for name, below in self._down.items():
-            for node in below:
-                up[node].append(name)
-        self._up = {name: tuple(names) for name, names in up.items()}
+        self._names = list(self._things)
+        self._index = {name: i for i, name in enumerate(self._names)}
+        edges = [
+            (upper, self._index[lower])
+            for upper, thing in enumerate(self._things.values())
+            for need in thing.needs
+            for lower in needed(need)
+        ]
+        self._down = _Edges(edges, len(self._names))
+        self._up = _Edges(((lower, upper) for upper, lower in edges), len(self._names))
         self._above = _Cache()
         self._below = _Cache()
 
@@ -47,14 +52,17 @@ class Graph:
     def __contains__(self, name: object) -> bool:
         return name in self._things
 
+    def order(self, names: Iterable[str]) -> list[str]:
+        """The names in the order of the map, processes first."""
+        return sorted(names, key=self._index.__getitem__)
+
     def needs(self, name: str) -> tuple[Need, ...]:
         """What `name` needs, as the map says it."""
         return self.thing(name).needs
 
     def needed_by(self, name: str) -> tuple[str, ...]:
         """Who needs `name` directly, in the order of the map."""
-        self.thing(name)
-        return self._up[name]
+        return tuple(self._names[i] for i in self._up.of(self._at(name)))
 
     def below(self, name: str) -> frozenset[str]:
         """Everything `name` needs, directly or not, without itself."""
@@ -77,37 +85,54 @@ class Graph:
     def path_up(self, cause: str, hurt: str) -> tuple[str, ...] | None:
         """The shortest path from `cause` up to `hurt`, both included; None when there is none.
 
-        Of several shortest paths it is the one that comes first in the map, on every run alike.
+        Of several shortest paths it is the one that comes first on the map, on every run alike.
         """
-        if not self.reaches(cause, hurt):
-            return None
-        came_from: dict[str, str] = {cause: ""}
-        queue = deque([cause])
-        while hurt not in came_from:
-            at = queue.popleft()
-            for name in self._up[at]:
-                if name not in came_from:
-                    came_from[name] = at
-                    queue.append(name)
-        path = [hurt]
-        while path[-1] != cause:
-            path.append(came_from[path[-1]])
-        return tuple(reversed(path))
+        return self.paths_up(cause, (hurt,)).get(hurt)
 
-    def _walk(
-        self, start: str, edges: Mapping[str, tuple[str, ...]], cache: _Cache
-    ) -> frozenset[str]:
+    def paths_up(self, cause: str, hurt: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """The shortest path to each of those that `cause` reaches, found in one walk."""
+        start = self._at(cause)
+        _, came_from = self._up.walk(start)
+        paths = {}
+        for name in hurt:
+            at = self._at(name)
+            path = [at]
+            while at != start and (at := int(came_from[at])) >= 0:
+                path.append(at)
+            if path[-1] == start:
+                paths[name] = tuple(self._names[i] for i in reversed(path))
+        return paths
+
+    def _at(self, name: str) -> int:
+        self.thing(name)
+        return self._index[name]
+
+    def _walk(self, start: str, edges: _Edges, cache: _Cache) -> frozenset[str]:
         known = cache.get(start)
         if known is not None:
             return known
-        self.thing(start)
-        seen = {start}
-        ring = seen
-        while ring:  # whole rings at a time: set algebra is many times faster than a Python loop
-            ring = set().union(*map(edges.__getitem__, ring)) - seen
-            seen |= ring
-        seen.discard(start)
-        return cache.put(start, frozenset(seen))
+        order, _ = edges.walk(self._at(start))
+        names = self._names
+        return cache.put(start, frozenset([names[i] for i in order[1:].tolist()]))
+
+
+class _Edges:
+    """Directed edges between numbered things, in one direction."""
+
+    def __init__(self, pairs: Iterable[tuple[int, int]], size: int) -> None:
+        array = np.array(sorted(set(pairs)), dtype=np.int32).reshape(-1, 2)
+        ones = np.ones(len(array), dtype=np.float64)
+        self._matrix = csr_array((ones, (array[:, 0], array[:, 1])), shape=(size, size))
+
+    def of(self, start: int) -> list[int]:
+        first, last = self._matrix.indptr[start : start + 2]
+        ends: list[int] = self._matrix.indices[first:last].tolist()
+        return ends
+
+    def walk(self, start: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """What is reached from `start`, nearest first, and from where each thing was (or < 0)."""
+        order, came_from = breadth_first_order(self._matrix, start, directed=True)
+        return order, came_from
 
 
 class _Cache:

@@ -31,7 +31,7 @@ NAME_LABELS: Mapping[Layer, tuple[str, ...]] = {
     "provider": ("provider",),
 }
 
-_TOKENS = re.compile(r"[^\\.^$*+?{}\[\]()|]|\\[^0-9A-Za-z]")  # plain and escaped characters
+_TEXT = re.compile(r"[^\\.^$*+?{}\[\]()|]+|\\[^0-9A-Za-z]")  # plain characters, or an escaped one
 
 
 class _Rule(NamedTuple):
@@ -110,10 +110,10 @@ def _literals(pattern: str) -> tuple[str, ...] | None:
     """The values an expression matches when they can be listed (`a`, `a|b`), else None."""
     values = []
     for part in pattern.split("|"):
-        characters, length = _plain(part)
+        text, length = _plain(part)
         if length < len(part):
             return None
-        values.append("".join(characters))
+        values.append(text)
     return tuple(values)
 
 
@@ -121,17 +121,15 @@ def _prefix(pattern: str) -> str:
     """Literal text that whatever matches must begin with; "" when there is none."""
     if "|" in pattern:
         return ""
-    characters, length = _plain(pattern)
-    if pattern[length : length + 1] in ("*", "+", "?", "{"):  # it repeats the last character
-        characters = characters[:-1]
-    return "".join(characters)
+    text, length = _plain(pattern)
+    repeats = pattern[length : length + 1] in ("*", "+", "?", "{")  # the last character of the text
+    return text[:-1] if repeats else text
 
 
-def _plain(pattern: str) -> tuple[list[str], int]:
-    """The literal characters an expression begins with, and how long they are as written."""
-    characters: list[str] = []
-    at = 0
-    while found := _TOKENS.match(pattern, at):
-        characters.append(found[0][-1])
+def _plain(pattern: str) -> tuple[str, int]:
+    """The literal text an expression begins with, and how long it is as written."""
+    text, at = "", 0
+    while found := _TEXT.match(pattern, at):
+        text += found[0][1:] if found[0].startswith("\\") else found[0]
         at = found.end()
-    return characters, at
+    return text, at
