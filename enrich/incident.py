@@ -34,6 +34,7 @@ class Episode:
     nodes: tuple[str, ...] = ()  # what it matched on the map; empty: unmapped
     url: str = ""
     pager: str = ""  # the pager's own incident, where the signal names one
+    heard_at: datetime | None = None  # when Toll first had word of it; None: not known
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,195 @@
+"""Signals to episodes: one firing of one thing, put together from everything said about it.
+
+A pure function of all statements, in whatever order they came and however often they were repeated:
+
+- One episode per (source, fingerprint, start). A `firing` that is sent again is the same episode; a
+  new start of the same fingerprint is a new one. Something that is reopened carries a new start.
+- `resolved` ends its episode, wherever it stands in the order of arrival. Of several, the latest
+  statement wins. Without a `firing` it makes an episode all the same if it says when it began.
+- A `resolved` that does not know the start (its start is its end) ends what is firing by then.
+- Severity, labels and texts come from the latest `firing`; a `resolved` speaks only where there is
+  none, since many senders leave everything out of it but the identity.
+- What is never resolved ends when the same fingerprint starts anew, at the end it announced, or,
+  *stale*, when its source's expiry has passed since the last word about it. A `resolved` without
+  a start that comes later than that is too late.
+- A change happens at a moment: it ends when it begins.
+
+The time of a statement is when Toll received it, else (not stored yet) the end or start it names.
+So a repeat counts as a word only if it is kept with its own `received_at`.
+Episodes of unmapped signals are kept, with no nodes: coverage lists them, incidents ignore them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import TypeAlias
+
+from enrich.incident import Episode
+from enrich.resolve import Resolver
+from ingest.events import Severity, Signal
+
+AVAILABILITY: Mapping[Severity, float] = MappingProxyType(
+    {"critical": 0.0, "major": 0.5, "minor": 0.9, "info": 1.0}
+)
+
+DEFAULT_EXPIRY = timedelta(hours=24)
+DEFAULT_EXPIRIES: Mapping[str, timedelta] = MappingProxyType(
+    {
+        # Alertmanager and Grafana repeat what still fires every 4 h unless told otherwise.
+        "alertmanager": timedelta(hours=6),
+        "grafana": timedelta(hours=6),
+        # These speak when something changes and are silent in between.
+        "pagerduty": timedelta(days=7),
+        "statuspage": timedelta(days=7),
+    }
+)
+
+PAGER_LABEL = "pager_incident"  # the label by which a signal names the pager's own incident
+
+_Labels: TypeAlias = frozenset[tuple[str, str]]
+
+
+def episodes(
+    signals: Iterable[Signal],
+    resolver: Resolver,
+    expiries: Mapping[str, timedelta],
+    now: datetime,
+) -> list[Episode]:
+    """All episodes that the signals tell of as known at `now`, by start, then id.
+
+    `expiries` is by source; `statuspage` also covers `statuspage:github`. See `DEFAULT_EXPIRIES`.
+    """
+    said: dict[tuple[str, str], dict[datetime, list[Signal]]] = {}
+    for signal in signals:
+        of_thing = said.setdefault((signal.source, signal.fingerprint), {})
+        of_thing.setdefault(signal.started_at, []).append(signal)
+    nodes: dict[_Labels, tuple[str, ...]] = {}
+    found = []
+    for (source, _), by_start in said.items():
+        expiry = expiry_of(source, expiries)
+        for told, statements, end, stale in _firings(by_start, expiry, now):
+            labels = frozenset(told.labels.items())
+            if labels not in nodes:
+                nodes[labels] = resolver.nodes(told.labels)
+            found.append(_episode(told, statements, end, stale, nodes[labels]))
+    return sorted(found, key=lambda e: (e.started_at, e.id))
+
+
+def expiry_of(source: str, expiries: Mapping[str, timedelta]) -> timedelta:
+    """How long a source may be silent about something that fires: exact name, family, default."""
+    family = source.partition(":")[0]
+    return expiries.get(source) or expiries.get(family) or DEFAULT_EXPIRY
+
+
+def episode_id(source: str, fingerprint: str, started_at: datetime) -> str:
+    """The identity of an episode: 16 hex digits, the same on every replay."""
+    text = "\0".join((source, fingerprint, started_at.isoformat()))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _firings(
+    by_start: Mapping[datetime, list[Signal]], expiry: timedelta, now: datetime
+) -> Iterator[tuple[Signal, Sequence[Signal], datetime | None, bool]]:
+    """(who describes it, all that was said, end, stale) per firing of one thing."""
+    told = {start: said for start, said in by_start.items() if not _startless(said)}
+    ends = sorted(
+        _end(_latest(said)) for start, said in by_start.items() if start not in told
+    )  # of resolves that do not know what they end
+    starts = sorted(told)
+    for i, start in enumerate(starts):
+        said = told[start]
+        firing = [s for s in said if s.status == "firing"]
+        resolved = [s for s in said if s.status == "resolved"]
+        describes = _latest(firing or resolved)
+        if resolved:
+            yield describes, said, _end(_latest(resolved)), False
+            continue
+        if describes.kind == "change":
+            yield describes, said, start, False
+            continue
+        following = starts[i + 1] if i + 1 < len(starts) else None
+        deadline, announced = _deadline(describes, said, expiry)
+        closing = next((end for end in ends if end >= start), None)
+        end = min(t for t in (deadline, closing, following) if t is not None)
+        if end == deadline and deadline > now:
+            yield describes, said, None, False
+        else:
+            stale = end == deadline and not announced and end not in (closing, following)
+            yield describes, said, end, stale
+
+
+def _startless(said: Sequence[Signal]) -> bool:
+    return all(s.status == "resolved" and _end(s) <= s.started_at for s in said)
+
+
+def _deadline(
+    describes: Signal, said: Sequence[Signal], expiry: timedelta
+) -> tuple[datetime, bool]:
+    """Until when it fires if nothing more is heard, and whether the sender said so itself."""
+    last_word = max(_stated(s) for s in said)
+    announced = describes.ended_at
+    if announced is not None and announced > last_word:
+        return announced, True
+    return last_word + expiry, False
+
+
+def _latest(said: Sequence[Signal]) -> Signal:
+    return said[0] if len(said) == 1 else max(said, key=_order)
+
+
+def _order(signal: Signal) -> tuple[object, ...]:
+    # The time decides; the rest only makes the choice between equal times the same every time.
+    return (
+        _stated(signal),
+        signal.id,
+        signal.ended_at or signal.started_at,
+        signal.kind,
+        signal.severity,
+        sorted(signal.labels.items()),
+        signal.summary,
+        signal.url,
+        -1.0 if signal.availability is None else signal.availability,
+    )
+
+
+def _stated(signal: Signal) -> datetime:
+    if signal.received_at is not None:
+        return signal.received_at
+    if signal.status == "resolved" and signal.ended_at is not None:
+        return signal.ended_at
+    return signal.started_at
+
+
+def _end(resolved: Signal) -> datetime:
+    return max(resolved.started_at, resolved.ended_at or _stated(resolved))
+
+
+def _episode(
+    told: Signal,
+    said: Sequence[Signal],
+    ended_at: datetime | None,
+    stale: bool,
+    nodes: tuple[str, ...],
+) -> Episode:
+    availability = told.availability
+    heard = [s.received_at for s in said if s.received_at is not None]
+    return Episode(
+        id=episode_id(told.source, told.fingerprint, told.started_at),
+        source=told.source,
+        fingerprint=told.fingerprint,
+        kind=told.kind,
+        severity=told.severity,
+        labels=told.labels,
+        summary=told.summary,
+        started_at=told.started_at,
+        ended_at=ended_at,
+        stale=stale,
+        availability=AVAILABILITY[told.severity] if availability is None else availability,
+        nodes=nodes,
+        url=told.url,
+        pager=told.labels.get(PAGER_LABEL, ""),
+        heard_at=min(heard, default=None),
+    )
