@@ -1,0 +1,2 @@
+-- The database of Toll.
+CREATE DATABASE IF NOT EXISTS {name:Identifier};

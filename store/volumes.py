@@ -1,0 +1,65 @@
+"""Reading what was counted: units, money and sampled values per minute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+
+from impact.model import FloatArray
+from impact.ports import Volumes
+from store.clickhouse import Database
+from store.times import ms, to_seconds
+
+
+class VolumeTable:
+    """Reads `minutes`, the newest generation of each."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def volumes(
+        self, stream: str, statuses: Sequence[str], start: datetime, end: datetime
+    ) -> Volumes:
+        """Minutes in [start, end) that have rows with one of the statuses, as float64."""
+        table = self._database.table(
+            "volumes", stream=stream, statuses=list(statuses), start=ms(start), end=ms(end)
+        )
+        times, place = np.unique(_column(table, "time"), return_inverse=True)
+
+        def total(name: str) -> FloatArray:
+            return np.bincount(place, weights=_column(table, name), minlength=len(times))
+
+        return Volumes(
+            times=to_seconds(times),
+            count=total("count"),
+            amounts=_by_currency(table, place, len(times)),
+            value_sum=total("value_sum"),
+            value_count=total("value_count"),
+        )
+
+    def money(
+        self, stream: str, statuses: Sequence[str], start: datetime, end: datetime
+    ) -> Mapping[str, Decimal]:
+        """Exact sums of the amounts in [start, end), by currency."""
+        rows = self._database.rows(
+            "money", stream=stream, statuses=list(statuses), start=ms(start), end=ms(end)
+        )
+        return {row["currency"]: row["amount"] for row in rows}
+
+
+def _by_currency(table: pa.Table, place: np.ndarray, length: int) -> Mapping[str, FloatArray]:
+    currencies = np.asarray(table.column("currency").to_pylist(), dtype=object)
+    amount = _column(table, "amount")
+    sums: dict[str, FloatArray] = {}
+    for currency in sorted({str(c) for c in currencies if c}):
+        rows = currencies == currency
+        sums[currency] = np.bincount(place[rows], weights=amount[rows], minlength=length)
+    return sums
+
+
+def _column(table: pa.Table, name: str) -> FloatArray:
+    return table.column(name).to_numpy()
