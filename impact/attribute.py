@@ -1,0 +1,160 @@
+"""Whose shortfall it was: concurrent incidents share what was measured by their Shapley values.
+
+v(S) is the predicted severity of a process with only the incidents S, for every subset S of the N
+concurrent ones. Incident i gets measured x phi_i / v(N), where phi_i is its Shapley value (Shapley
+1953: its marginal contribution, averaged over all orders of arrival). By the efficiency axiom
+the phi sum to v(N), so shares plus unexplained are the total in every minute; only where v(N) = 0,
+that is, no incident predicts anything, is the measurement *unexplained*.
+
+Subsets are bit masks: incident i is bit i, and `v` has length 2**n with v[0] = 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import factorial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impact.model import FloatArray
+
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
+
+MAX_INCIDENTS = 16  # 2**16 subsets; more at once are merged by the caller, least severe first
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Shares (N, T) in units, and what no incident explains (T,). They sum to the measured."""
+
+    shares: FloatArray
+    unexplained: FloatArray
+
+
+def shapley(v: FloatArray) -> FloatArray:
+    """Shapley values (n,) of the game `v` (2**n,)."""
+    n = _players(v)
+    masks = np.arange(len(v), dtype=np.int64)
+    weights = _weights(n)
+    sizes = np.bitwise_count(masks)
+    values = np.zeros(n)
+    for i in range(n):
+        without = masks[(masks >> i) & 1 == 0]
+        gains = v[without | (1 << i)] - v[without]
+        values[i] = float(np.dot(weights[sizes[without]], gains))
+    return values
+
+
+def subset_severities(
+    incidents: Sequence[str], severity: Callable[[frozenset[str]], float]
+) -> FloatArray:
+    """v for all subsets, by asking for each; `subset_severities_by_nodes` is the quick way."""
+    n = _bounded(len(incidents))
+    v = np.zeros(1 << n)
+    for mask in range(1, 1 << n):
+        v[mask] = severity(frozenset(incidents[i] for i in range(n) if mask >> i & 1))
+    return v
+
+
+def subset_severities_by_nodes(
+    own: Sequence[Mapping[str, float]],
+    severity: Callable[[Mapping[str, FloatArray]], FloatArray],
+) -> FloatArray:
+    """v for all subsets at once.
+
+    own: per incident, the availability (0 to 1) of the nodes that it fires on; the worst wins.
+    severity: node -> availabilities (2**n,) to the severity of the process (2**n,); propagation is
+    made of products, sums and maxima, so that it runs on arrays as it runs on numbers.
+    """
+    n = _bounded(len(own))
+    masks = np.arange(1 << n)
+    available: dict[str, FloatArray] = {}
+    for i, nodes in enumerate(own):
+        member = (masks >> i) & 1 == 1
+        for node, a in nodes.items():
+            so_far = available.setdefault(node, np.ones(1 << n))
+            available[node] = np.where(member, np.minimum(so_far, a), so_far)
+    v = np.asarray(severity(available), dtype=np.float64) + np.zeros(1 << n)
+    v[0] = 0.0
+    return v
+
+
+def attribute(measured: FloatArray, active: BoolArray, v: FloatArray) -> Attribution:
+    """Shares of `measured` (T,) among the incidents that are `active` (N, T) in each minute.
+
+    Minutes with the same active set are worked out once. An incident is active throughout its
+    effect window on this measure, so it keeps its severity after its signals have cleared.
+    """
+    n, length = active.shape
+    if n != _players(v) or measured.shape != (length,):
+        raise ValueError("active must have shape (N, T), v 2**N, measured (T,)")
+    codes = (active.astype(np.int64) << np.arange(n, dtype=np.int64)[:, None]).sum(axis=0)
+    sets, which = np.unique(codes, return_inverse=True)
+    fractions = np.array([_fractions(int(mask), v) for mask in sets]).reshape(len(sets), n)
+    shares = fractions[which].T * measured
+    explained = fractions.sum(axis=1)[which] > 0
+    return Attribution(shares, np.where(explained, 0.0, measured))
+
+
+def share_recovery(recovered: FloatArray, gross: FloatArray) -> FloatArray:
+    """Recovery (T,) shared among claims (C, T), in proportion to the gross still outstanding.
+
+    Rows of `gross` are the incidents' shares and, last, the unexplained. Nobody gets back more than
+    was taken; what comes back beyond all claims belongs to nobody and is dropped.
+    """
+    outstanding = np.zeros(gross.shape[0])
+    shares = np.zeros_like(gross)
+    for t in range(gross.shape[1]):
+        outstanding += gross[:, t]
+        claims = np.maximum(outstanding, 0.0)
+        total = claims.sum()
+        if total > 0.0 and recovered[t] != 0.0:
+            shares[:, t] = claims * (min(recovered[t], total) / total)
+            outstanding -= shares[:, t]
+    return shares
+
+
+def _fractions(mask: int, v: FloatArray) -> FloatArray:
+    """phi_i / v(N) of the incidents in `mask`, zero for the others (and all zero if v(N) = 0)."""
+    n = _players(v)
+    members = [i for i in range(n) if mask >> i & 1]
+    fractions = np.zeros(n)
+    if not members or v[mask] <= 0.0:
+        return fractions
+    if len(members) == 1:
+        fractions[members[0]] = 1.0
+        return fractions
+    phi = np.maximum(shapley(v[_subsets(members)]), 0.0)
+    fractions[members] = phi / phi.sum()
+    return fractions
+
+
+def _subsets(members: Sequence[int]) -> IntArray:
+    """The masks of all subsets of `members`, in the order of masks over the members alone."""
+    masks = np.zeros(1, dtype=np.int64)
+    for member in members:
+        masks = np.concatenate([masks, masks | (1 << member)])
+    return masks
+
+
+@lru_cache(maxsize=MAX_INCIDENTS + 1)
+def _weights(n: int) -> FloatArray:
+    """|S|! (n - |S| - 1)! / n! by the size of S."""
+    return np.array([factorial(s) * factorial(n - s - 1) / factorial(n) for s in range(n)])
+
+
+def _players(v: FloatArray) -> int:
+    n = len(v).bit_length() - 1
+    if len(v) != 1 << n:
+        raise ValueError("v must have length 2**n")
+    return n
+
+
+def _bounded(n: int) -> int:
+    if n > MAX_INCIDENTS:
+        raise ValueError(f"at most {MAX_INCIDENTS} concurrent incidents can be told apart")
+    return n

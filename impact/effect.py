@@ -1,0 +1,330 @@
+"""Red or not, since when and until when: a sequential test on bins wide enough to mean something.
+
+Single minutes decide nothing: below a 90 % range falls one quiet minute in twenty, and thirty of
+them hold one three times in four. The test is Page's CUSUM (Page 1954, "Continuous inspection
+schemes") on standardised deviations of bins that each expect 30 units or more:
+
+    S_t = max(0, S_{t-1} + z_t - k_t),   z = (expected - actual) / sd,   red once S > h
+
+with k = half a standard deviation plus 5 % of what was expected, so that a baseline that is a
+little off for hours is not an outage. The change point is the last bin at which S was zero. The
+way back is the same test turned round, between the depth seen and normal.
+
+sd is taken from the baseline's range, which carries its over-dispersion, and is never below that
+of a Poisson count. Bins' errors are taken as weakly correlated (`ERROR_CORRELATION`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import log
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impact.model import FloatArray, TimeArray
+
+BIN_UNITS = 30.0  # a bin of the test expects at least so many
+THRESHOLD = 5.0  # h where no backtest has set one: a false alarm about every 900 normal bins
+SLACK_SD = 0.5
+SLACK_SHARE = 0.05
+ERROR_CORRELATION = 0.1
+
+LEAD = timedelta(minutes=30)  # how much earlier than the first signal a measure may turn red
+JOIN = timedelta(minutes=30)  # red intervals closer than this are one
+SETTLING_MAX = timedelta(hours=48)
+SETTLING_MIN = timedelta(hours=2)
+SETTLING_QUIET_MAX = timedelta(hours=12)  # without any surplus, settling is over by then
+SURPLUS_WITHIN = timedelta(hours=6)  # a surplus that begins later is not this incident's
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A measure beside its baseline, in equal bins: each array has shape (T,), NaN is not measured.
+
+    sigma: standard deviation of a single bin's count around `expected`, in units.
+    """
+
+    times: TimeArray  # starts of the bins, UTC
+    actual: FloatArray
+    expected: FloatArray
+    sigma: FloatArray
+    kind: Literal["flow", "load"] = "flow"
+
+    @property
+    def step(self) -> timedelta:
+        """The width of one bin."""
+        if len(self.times) < 2:
+            return timedelta(minutes=1)
+        return timedelta(seconds=int((self.times[1] - self.times[0]) / np.timedelta64(1, "s")))
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A stretch in which the measure was red; `end` is None while it is. `peak`: the largest S."""
+
+    start: datetime
+    end: datetime | None
+    peak: float
+
+
+@dataclass(frozen=True, slots=True)
+class EffectWindow:
+    """From the first sign until the measure is back, and how long its surplus is counted.
+
+    `end` is None while the effect lasts. `settling_until` may lie in the future: the last moment at
+    which a surplus can still count. `red`: now, at the end of the data; None: cannot tell.
+    """
+
+    start: datetime
+    end: datetime | None
+    settling_until: datetime | None
+    red: bool | None
+    ever_red: bool
+
+
+@dataclass(frozen=True)
+class _Bins:
+    """The bins of the test: `first[i]` to `first[i + 1]` are the fine bins of bin i."""
+
+    first: NDArray[np.int64]  # (B + 1,)
+    drift: FloatArray  # (B,) z - k
+    z: FloatArray  # (B,)
+    slack: FloatArray  # (B,) k
+
+
+def sigma_from_range(low: FloatArray, high: FloatArray, level: float = 0.90) -> FloatArray:
+    """The standard deviation of a normal whose central `level` range is (low, high)."""
+    # 1.6449 for 90 %; the two other levels in use have theirs, so that scipy stays out of the tick
+    quantile = {0.80: 1.2816, 0.90: 1.6449, 0.95: 1.9600}[round(level, 2)]
+    return np.maximum(high - low, 0.0) / (2.0 * quantile)
+
+
+def red_intervals(
+    series: Watched, *, anchor: datetime | None = None, threshold: float = THRESHOLD
+) -> tuple[Interval, ...]:
+    """Where the measure was red (short for a flow, in excess for a load), oldest first.
+
+    `anchor`: a moment at which bins should begin (the first signal), so that none straddles it.
+    """
+    bins = _bins(series, anchor, sign=1.0 if series.kind == "flow" else -1.0)
+    return _intervals(series, bins, threshold)
+
+
+def surplus_intervals(series: Watched, *, anchor: datetime) -> tuple[Interval, ...]:
+    """Where a flow ran above its baseline: what was lost coming back."""
+    return _intervals(series, _bins(series, anchor, sign=-1.0), THRESHOLD)
+
+
+def effect_window(
+    series: Watched,
+    technical: tuple[datetime, datetime | None],
+    until: datetime,
+    *,
+    threshold: float = THRESHOLD,
+) -> EffectWindow:
+    """The measure's own window for an incident with the `technical` one, from data up to `until`.
+
+    `series` should begin some hours before the technical window and reach to `until`.
+    """
+    start, ended = technical
+    over = ended if ended is not None and ended <= until else None
+    red = red_intervals(series, anchor=start, threshold=threshold)
+    ours = _belonging(red, start - LEAD, ended or until)
+    if not ours:
+        thin = _expected_between(series, start, over or until) < BIN_UNITS
+        settling = _quiet_end(start, over) if over is not None else None
+        return EffectWindow(start, over, settling, None if thin else False, False)
+    begin = max(min(start, ours[0].start), start - LEAD)
+    end = ours[-1].end
+    settling = _settling(series, begin, end) if end is not None else None
+    return EffectWindow(begin, end, settling, end is None, True)
+
+
+def sustained_shortfall(series: Watched, *, threshold: float) -> Interval | None:
+    """The newest stretch in which the measure was red, judged without any signal.
+
+    `threshold` comes from `calibrate_threshold`, so that false incidents stay rare.
+    """
+    found = red_intervals(series, threshold=threshold)
+    return found[-1] if found else None
+
+
+def excursions(series: Watched) -> FloatArray:
+    """Peaks of S over a stretch of normal history, one for each time it left zero."""
+    bins = _bins(series, None, sign=1.0 if series.kind == "flow" else -1.0)
+    level = np.cumsum(bins.drift)
+    low = np.minimum.accumulate(np.minimum(level, 0.0)) if len(level) else level
+    above = level - low
+    up = above > 0.0
+    begins = np.flatnonzero(up & ~np.concatenate([[False], up[:-1]]))
+    if not len(begins):
+        return np.zeros(0)
+    peaks: FloatArray = np.maximum.reduceat(above, begins)
+    return peaks
+
+
+def calibrate_threshold(
+    peaks: FloatArray, weeks: float, measures: int, false_per_week: float = 1.0
+) -> float:
+    """h for one of `measures` measures, so that all together cry wolf `false_per_week` at most.
+
+    peaks: `excursions` of a backtest over `weeks` of the measure's own history. Beyond the highest
+    tenth they are taken as exponential, as the peaks of a CUSUM are; the scale is that of their
+    median, because a past outage nobody labelled must not blind the test. Never below `THRESHOLD`.
+    """
+    if weeks <= 0 or measures < 1 or false_per_week <= 0:
+        raise ValueError("weeks, measures and false_per_week must be positive")
+    if len(peaks) < 20:
+        return 2.0 * THRESHOLD  # nothing to calibrate on: be slow rather than wrong
+    base = float(np.quantile(peaks, 0.9))
+    beyond = peaks[peaks > base] - base
+    if not len(beyond):
+        return max(THRESHOLD, base)
+    scale = float(np.median(beyond)) / log(2.0)
+    rate = len(beyond) / weeks * measures / false_per_week
+    return max(THRESHOLD, base + scale * log(max(rate, 1.0)))
+
+
+def _bins(series: Watched, anchor: datetime | None, sign: float) -> _Bins:
+    """Fine bins put together until each holds BIN_UNITS expected, forwards and back from `anchor`.
+
+    What is left at the far end expects too little and waits for more data.
+    """
+    seen = np.isfinite(series.actual) & np.isfinite(series.expected)
+    expected = np.where(seen, series.expected, 0.0)
+    split = 0 if anchor is None else int(np.searchsorted(series.times, _np(anchor)))
+    after = split + _cuts(expected[split:])
+    before = (split - _cuts(expected[:split][::-1]))[::-1]
+    first = np.unique(np.concatenate([before, after])).astype(np.int64)
+    if len(first) < 2:
+        return _Bins(first, np.zeros(0), np.zeros(0), np.zeros(0))
+    mean = _sums(expected, first)
+    deviation = sign * (mean - _sums(np.where(seen, series.actual, 0.0), first))
+    sigma = np.where(seen & np.isfinite(series.sigma), series.sigma, 0.0)
+    alone, together = _sums(sigma**2, first), _sums(sigma, first) ** 2
+    variance = (1.0 - ERROR_CORRELATION) * alone + ERROR_CORRELATION * together
+    sd = np.sqrt(np.maximum(variance, mean))
+    z, slack = deviation / sd, SLACK_SD + SLACK_SHARE * mean / sd
+    return _Bins(first, z - slack, z, slack)
+
+
+def _cuts(expected: FloatArray) -> NDArray[np.int64]:
+    """Indices at which a new bin begins, 0 first; the last one ends the last full bin.
+
+    A bin closes with the fine bin that brings it to BIN_UNITS.
+    """
+    if len(expected) and float(expected.min()) >= BIN_UNITS:
+        return np.arange(len(expected) + 1, dtype=np.int64)
+    cuts, held = [0], 0.0
+    for index, units in enumerate(expected.tolist()):
+        held += units
+        if held >= BIN_UNITS:
+            cuts.append(index + 1)
+            held = 0.0
+    return np.array(cuts, dtype=np.int64)
+
+
+def _sums(values: FloatArray, first: NDArray[np.int64]) -> FloatArray:
+    running: FloatArray = np.concatenate([[0.0], np.cumsum(values)])
+    sums: FloatArray = running[first[1:]] - running[first[:-1]]
+    return sums
+
+
+def _intervals(series: Watched, bins: _Bins, threshold: float) -> tuple[Interval, ...]:
+    """All red stretches, with those that lie closer than JOIN put together."""
+    found: list[Interval] = []
+    at = 0
+    while at < len(bins.drift):
+        hit = _first_red(bins.drift[at:], threshold)
+        if hit is None:
+            break
+        begin, cross = at + hit[0], at + hit[1]
+        back = _first_back(bins, begin, cross, threshold)
+        end = None if back is None else _at(series, bins.first[back])
+        stretch = bins.drift[begin : back if back is not None else None]
+        interval = Interval(_at(series, bins.first[begin]), end, float(np.max(np.cumsum(stretch))))
+        found = _joined(found, interval)
+        if back is None:
+            break
+        at = back
+    return tuple(found)
+
+
+def _first_red(drift: FloatArray, threshold: float) -> tuple[int, int] | None:
+    """(first bin of the stretch, bin at which S passed the threshold)."""
+    level = np.concatenate([[0.0], np.cumsum(drift)])
+    over = level - np.minimum.accumulate(level) > threshold
+    if not over.any():
+        return None
+    cross = int(np.argmax(over))
+    # the last minimum before the crossing: S was zero there
+    begin = cross - int(np.argmin(level[: cross + 1][::-1]))
+    return begin, cross - 1
+
+
+def _first_back(bins: _Bins, begin: int, cross: int, threshold: float) -> int | None:
+    """The first bin of normal again after a red stretch, once that is certain."""
+    depth = float(np.mean(bins.z[begin : cross + 1]))
+    middle = max(depth / 2.0, float(np.mean(bins.slack[begin : cross + 1])))
+    level = np.concatenate([[0.0], np.cumsum(middle - bins.z[cross + 1 :])])
+    over = level - np.minimum.accumulate(level) > threshold
+    if not over.any():
+        return None
+    sure = int(np.argmax(over))
+    return cross + 1 + sure - int(np.argmin(level[: sure + 1][::-1]))
+
+
+def _joined(found: list[Interval], new: Interval) -> list[Interval]:
+    last = found[-1] if found else None
+    if last is None or last.end is None or new.start - last.end > JOIN:
+        return [*found, new]
+    return [*found[:-1], Interval(last.start, new.end, max(last.peak, new.peak))]
+
+
+def _belonging(red: Sequence[Interval], earliest: datetime, latest: datetime) -> list[Interval]:
+    """Red stretches that touch [earliest, latest]."""
+    return [r for r in red if r.start <= latest and (r.end is None or r.end > earliest)]
+
+
+def _settling(series: Watched, begin: datetime, end: datetime) -> datetime:
+    """When the surplus (of a load: the tail) after the effect is over, or can be at the latest."""
+    if series.kind == "load":
+        return _quiet_end(begin, end)
+    after = series.times >= _np(end)
+    tail = Watched(
+        series.times[after], series.actual[after], series.expected[after], series.sigma[after]
+    )
+    last: datetime | None = None
+    for surplus in surplus_intervals(tail, anchor=end):
+        if surplus.start - (last or end) > SURPLUS_WITHIN:
+            break
+        if surplus.end is None:
+            return end + SETTLING_MAX
+        last = surplus.end
+    return min(last or _quiet_end(begin, end), end + SETTLING_MAX)
+
+
+def _quiet_end(start: datetime, end: datetime) -> datetime:
+    """Until when a surplus may still show itself: four times the effect, bounded."""
+    return end + min(max(4 * (end - start), SETTLING_MIN), SETTLING_QUIET_MAX)
+
+
+def _expected_between(series: Watched, start: datetime, end: datetime) -> float:
+    inside = (series.times >= _np(start)) & (series.times < _np(end)) & np.isfinite(series.actual)
+    return float(np.nansum(series.expected[inside]))
+
+
+def _at(series: Watched, index: np.int64) -> datetime:
+    """The start of fine bin `index`, or the end of the series."""
+    if index < len(series.times):
+        seconds = int(series.times[index].astype("datetime64[s]").astype(np.int64))
+        return datetime.fromtimestamp(seconds, UTC)
+    return _at(series, np.int64(len(series.times) - 1)) + series.step
+
+
+def _np(moment: datetime) -> np.datetime64:
+    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "s")

@@ -1,0 +1,262 @@
+"""Delayed orders: a cohort judged against its promise, minus what is late on any other week.
+
+The cohort is every unit that was open or placed during the technical window. A unit is late once
+its promise has passed without the finish; a unit cancelled before that has stopped waiting and is
+not late. Units not yet due are forecast with the share of those placed in the window that are
+already decided. Units overdue before the window began were late without it and are left out.
+
+Usual lateness: a unit placed less than a promise before the window, and late in the end, was open
+when the window began. So the usual number of late units in the cohort is the number *placed* in
+each hour from one promise before the window, finished or not, times the late share of that hour of
+the week in earlier weeks. Its spread is that of the same hours in each earlier week by itself
+(clustering included: bad days stay together), with binomial noise where weeks are few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impact.calendar import HOUR, WEEK, IntArray, local_time, zone_of
+from impact.model import DRAWS, FloatArray, Range, TimeArray
+from impact.money import HOURS_OF_WEEK
+from impact.ports import Cohort, LateHistory
+from impact.totals import quantile_range
+
+SETTLED_AFTER = timedelta(hours=48)  # beyond the last unit's promise, numbers are final
+PRIOR_UNITS = 20.0  # an hour of the week with fewer placed units leans on the share of all hours
+MIN_WEEKS = 4  # with fewer earlier weeks, their spread says little
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The question: who waited because of [start, end), judged at `as_of` against `promise`."""
+
+    start: datetime
+    end: datetime
+    as_of: datetime
+    promise: timedelta
+
+    @property
+    def final_at(self) -> datetime:
+        """When every unit has had its promise and two days more."""
+        return self.end + self.promise + SETTLED_AFTER
+
+
+@dataclass(frozen=True)
+class Delays:
+    """Units delayed beyond the usual share, their hours beyond the promise, and who still waits."""
+
+    delayed: Range
+    delay_hours: Range  # so far: units still waiting will add to it
+    waiting: Range  # open at `as_of`; counted, so the range has no width
+    draws: Mapping[str, FloatArray]
+    cohort: int
+    placed: int  # of them, placed during the window
+    weeks: int  # of history behind the usual share
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Counted:
+    late: int  # late for certain
+    hours: float  # beyond the promise, up to `as_of`
+    waiting: int
+    undecided: int  # open and not yet due
+    decided: int  # placed in the window and due, finished or cancelled
+    decided_late: int
+    cohort: int
+    placed: int
+
+
+@dataclass(frozen=True)
+class _Usual:
+    late: FloatArray  # (DRAWS,)
+    hours: FloatArray  # (DRAWS,)
+    share: float  # mean late share of the cohort's hours
+    weeks: int
+
+
+def delays(
+    cohort: Cohort,
+    history: LateHistory,
+    window: Window,
+    *,
+    timezone: str,
+    rng: np.random.Generator,
+    level: float = 0.90,
+) -> Delays:
+    """How many units waited longer than promised because of the window.
+
+    history: hours of placement over the earlier weeks and up to the window's end; lateness counts
+    from those hours alone whose units were all due before the window began.
+    """
+    if window.promise <= timedelta(0):
+        raise ValueError("promise must be positive")
+    counted = _count(cohort, window)
+    usual = _usual(history, window, timezone, rng)
+    coming = _forecast(counted, usual.share, rng)
+    late = counted.late + coming - usual.late
+    hours = counted.hours - usual.hours
+    warnings = []
+    if usual.weeks < MIN_WEEKS:
+        warnings.append(f"usual late share rests on {usual.weeks} earlier weeks")
+    if counted.waiting:
+        warnings.append(f"{counted.waiting} units still wait: their delay goes on growing")
+    still = float(counted.waiting)
+    return Delays(
+        delayed=quantile_range(float(late.mean()), late, level),
+        delay_hours=quantile_range(float(hours.mean()), hours, level),
+        waiting=Range(still, still, still),
+        draws={"delayed": late, "delay_hours": hours, "waiting": np.full(DRAWS, still)},
+        cohort=counted.cohort,
+        placed=counted.placed,
+        weeks=usual.weeks,
+        warnings=tuple(warnings),
+    )
+
+
+def _count(cohort: Cohort, window: Window) -> _Counted:
+    start, end, as_of = (_np(t) for t in (window.start, window.end, window.as_of))
+    promise = np.timedelta64(int(window.promise.total_seconds()), "s")
+    started = cohort.started.astype("datetime64[s]")
+    stopped = _first(cohort.finished, cohort.closed)
+    stopped = np.where(stopped <= as_of, stopped, np.datetime64("NaT"))  # not known yet
+    due = started + promise
+    # comparisons with NaT are false: an open unit stays in, and is still open
+    ours = (started < min(end, as_of)) & ~(stopped < start) & (due > start)
+    started, stopped, due = started[ours], stopped[ours], due[ours]
+    still = np.isnat(stopped)
+    over = np.where(still, as_of, stopped) - due
+    late = over > np.timedelta64(0, "s")
+    in_window = started >= start
+    decided = in_window & (late | ~still)
+    return _Counted(
+        late=int(late.sum()),
+        hours=float(over[late].astype(np.int64).sum()) / HOUR,
+        waiting=int(still.sum()),
+        undecided=int((still & ~late).sum()),
+        decided=int(decided.sum()),
+        decided_late=int((decided & late).sum()),
+        cohort=int(ours.sum()),
+        placed=int(in_window.sum()),
+    )
+
+
+def _first(a: TimeArray, b: TimeArray) -> TimeArray:
+    """The earlier of two times, where there are two."""
+    earlier: TimeArray = np.fmin(a.astype("datetime64[s]"), b.astype("datetime64[s]"))
+    return earlier
+
+
+def _forecast(counted: _Counted, usual_share: float, rng: np.random.Generator) -> FloatArray:
+    """How many of the undecided will be late: Beta posterior on the window's own decided units.
+
+    The prior is the usual share with the weight of PRIOR_UNITS; units that finish early are decided
+    early, so that the share can be seen too low at first: the spread is wide while few are decided.
+    """
+    if not counted.undecided:
+        return np.zeros(DRAWS)
+    late = counted.decided_late + PRIOR_UNITS * usual_share
+    kept = counted.decided - counted.decided_late + PRIOR_UNITS * (1.0 - usual_share)
+    share = rng.beta(max(late, 0.5), max(kept, 0.5), DRAWS)
+    return rng.binomial(counted.undecided, share).astype(np.float64)
+
+
+def _usual(history: LateHistory, window: Window, timezone: str, rng: np.random.Generator) -> _Usual:
+    """Draws of the late units and hours that the same hours bring without an incident."""
+    hours = history.hours.astype("datetime64[s]").astype(np.int64)
+    slots = local_time(hours, zone_of(timezone)).second // HOUR
+    start, end = int(window.start.timestamp()), int(window.end.timestamp())
+    promise = int(window.promise.total_seconds())
+    known = hours + HOUR <= start - promise
+    exposed = _placed(history, hours, slots, start - promise, end)
+    if not known.any() or not exposed.any():
+        return _Usual(np.zeros(DRAWS), np.zeros(DRAWS), 0.0, 0)
+    weeks = (start - promise - HOUR - hours[known]) // WEEK  # 0 is the newest
+    table = _Table(history, known, weeks, slots[known])
+    late, over = (table.expected(exposed, what) for what in (table.late, table.hours))
+    noise = _noise(table, exposed, late, over, rng)
+    return _Usual(
+        late.sum() + noise[0], over.sum() + noise[1], float(late.sum() / exposed.sum()), table.count
+    )
+
+
+def _placed(
+    history: LateHistory, hours: IntArray, slots: IntArray, start: int, end: int
+) -> FloatArray:
+    """(168,) units placed in [start, end) by hour of the week; hours on the edge count in part."""
+    part = np.clip(np.minimum(hours + HOUR, end) - np.maximum(hours, start), 0, HOUR) / HOUR
+    placed = np.bincount(slots, weights=history.placed * part, minlength=HOURS_OF_WEEK)
+    return placed.astype(np.float64)
+
+
+class _Table:
+    """Placed, late and hours of lateness by earlier week and hour of the week, each (W, 168)."""
+
+    def __init__(
+        self, history: LateHistory, known: NDArray[np.bool_], weeks: IntArray, slots: IntArray
+    ) -> None:
+        self.count = int(weeks.max()) + 1
+        flat, size = weeks * HOURS_OF_WEEK + slots, self.count * HOURS_OF_WEEK
+        self.placed, self.late, self.hours = (
+            np.bincount(flat, weights=values[known], minlength=size)
+            .astype(np.float64)
+            .reshape(self.count, -1)
+            for values in (history.placed, history.late, history.late_hours)
+        )
+
+    def expected(self, exposed: FloatArray, what: FloatArray) -> FloatArray:
+        """(168,) of `what` for the exposed units; thin hours lean on the mean of all."""
+        placed = self.placed.sum(axis=0)
+        overall = what.sum() / placed.sum() if placed.sum() > 0 else 0.0
+        share = (what.sum(axis=0) + PRIOR_UNITS * overall) / (placed + PRIOR_UNITS)
+        usual: FloatArray = exposed * share
+        return usual
+
+    def by_week(self, exposed: FloatArray, what: FloatArray) -> FloatArray:
+        """(W,) of `what` for the exposed units, had each week been this one."""
+        share = np.divide(what, self.placed, out=np.zeros_like(what), where=self.placed > 0)
+        covered = (self.placed > 0) @ exposed
+        scale = np.divide(exposed.sum(), covered, out=np.zeros(self.count), where=covered > 0)
+        weeks: FloatArray = (share @ exposed) * scale
+        return weeks[covered > 0]
+
+
+def _noise(
+    table: _Table,
+    exposed: FloatArray,
+    late: FloatArray,
+    over: FloatArray,
+    rng: np.random.Generator,
+) -> tuple[FloatArray, FloatArray]:
+    """Joint draws (late, hours) around the usual: other weeks' own deviations, or binomial noise.
+
+    Weeks enter whole, so that late units and hours of lateness move together; the factor 1 + 1/W
+    turns the variance between W weeks into that of a week not yet seen.
+    """
+    share = np.divide(late, exposed, out=np.zeros_like(late), where=exposed > 0)
+    counting = float((late * (1.0 - share)).sum()) + 1.0
+    each = float(over.sum() / late.sum()) if late.sum() > 0 else 0.0
+    by_late, by_hours = (table.by_week(exposed, what) for what in (table.late, table.hours))
+    weeks = len(by_late)
+    if weeks < MIN_WEEKS:
+        z = rng.standard_normal(DRAWS) * np.sqrt(counting)
+        return z, z * each
+    # normal draws with the weeks' own covariance, widened to Student's t for so few weeks
+    mix = rng.standard_normal((DRAWS, weeks)) * np.sqrt((1.0 + 1.0 / weeks) / (weeks - 1.0))
+    mix /= np.sqrt(rng.chisquare(weeks - 1, DRAWS) / (weeks - 1.0))[:, None]
+    missing = max(counting - float(np.var(by_late, ddof=1)), 0.0)
+    rest = rng.standard_normal(DRAWS) * np.sqrt(missing)
+    return (
+        mix @ (by_late - by_late.mean()) + rest,
+        mix @ (by_hours - by_hours.mean()) + rest * each,
+    )
+
+
+def _np(moment: datetime) -> np.datetime64:
+    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "s")

@@ -1,0 +1,122 @@
+"""Up to when a stream's data can be taken as complete, and what a minute without rows means.
+
+Three things bound the watermark: how far the ingesters have read, how late the stream's events
+usually arrive, and how recently anything proved that the source was alive. A minute without rows is
+zero only below the watermark; a feed that is silent by itself leaves its minutes unknown (NaN),
+because a dead feed and a stopped business look the same from here. Both readings are offered:
+`until` is the first one, `stopped_until` the second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import numpy as np
+
+from impact.model import FloatArray, TimeArray
+from impact.ports import StreamState, Volumes
+
+Reason = Literal["", "no data", "never read", "feed silent or business stopped"]
+
+DEFAULT_DELAY = timedelta(minutes=2)  # until a stream's own delay has been learned
+USUAL_GAP = timedelta(minutes=5)  # a busy stream that says nothing for longer is silent
+LUMP_QUIET = timedelta(minutes=1)  # a lump counts as delivered when nothing followed for this long
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """Data in [since, until) are complete. `alive`: the source has shown itself lately."""
+
+    since: datetime  # of the oldest row known; minutes before it were not measured
+    until: datetime
+    alive: bool
+    reason: Reason
+    stopped_until: datetime  # where the watermark would stand if silence meant zero
+
+    def as_stopped(self) -> Watermark:
+        """The second reading of a silence: the business stopped, the missing minutes are zeros."""
+        return replace(self, until=self.stopped_until)
+
+
+def watermark(state: StreamState, now: datetime, usual_gap: timedelta = USUAL_GAP) -> Watermark:
+    """Where the stream's data are complete; `usual_gap` is how long it may well say nothing."""
+    if state.first_at is None or state.last_at is None or state.last_received is None:
+        return Watermark(NEVER, NEVER, False, "no data", NEVER)
+    newest = _minute(state.last_at)
+    if state.read_until is None:
+        return Watermark(state.first_at, newest, False, "never read", newest)
+    delay = _delay(state)
+    reach = min(now, state.read_until)
+    proof = _proof(state, delay)
+    until = min(reach, proof) - delay
+    if _lump_delivered(state, now):
+        until = max(until, min(newest, reach))
+    gap = usual_gap + (state.cadence or timedelta(0))
+    alive = proof >= reach - gap
+    reason: Reason = "" if alive else "feed silent or business stopped"
+    stopped = _minute(max(reach - delay, until))
+    return Watermark(state.first_at, _minute(until), alive, reason, stopped)
+
+
+def fill(
+    volumes: Volumes, mark: Watermark, start: datetime, end: datetime, step: timedelta
+) -> tuple[TimeArray, FloatArray]:
+    """Regular bins of [start, end): starts (T,) and counts (T,); NaN where not measured.
+
+    `start` is taken down to a whole step since 1970, so that bins of two calls fit together. A bin
+    that the watermark cuts, or that began before the stream's first minute, is unseen as a whole.
+    """
+    width = int(step.total_seconds())
+    if width <= 0 or width % 60:
+        raise ValueError("step must be a whole number of minutes")
+    first = int(start.timestamp()) // width * width
+    size = max(-(-(int(end.timestamp()) - first) // width), 0)
+    starts = first + width * np.arange(size, dtype=np.int64)
+    values = bin_sums(volumes.times, volumes.count, first, width, size)
+    seen = (starts >= int(_minute(mark.since).timestamp())) & (
+        starts + width <= int(mark.until.timestamp())
+    )
+    values[~seen] = np.nan
+    return starts.astype("datetime64[s]"), values
+
+
+def bin_sums(
+    times: TimeArray, weights: FloatArray, first: int, width: int, size: int
+) -> FloatArray:
+    """Sums of `weights` in `size` bins of `width` seconds from epoch second `first`."""
+    index = (times.astype("datetime64[s]").astype(np.int64) - first) // width
+    inside = (index >= 0) & (index < size)
+    sums = np.bincount(index[inside], weights=weights[inside], minlength=size)
+    return sums.astype(np.float64)
+
+
+def _delay(state: StreamState) -> timedelta:
+    if state.delay_s is not None:
+        return timedelta(seconds=state.delay_s)
+    return (state.cadence or timedelta(0)) + DEFAULT_DELAY
+
+
+def _proof(state: StreamState, delay: timedelta) -> datetime:
+    """The last moment at which the source was seen to deliver.
+
+    Old news proves nothing: an import of last week's file does not make today's silence a zero.
+    """
+    assert state.last_at is not None and state.last_received is not None
+    own = min(state.last_received, state.last_at + delay)
+    return max(own, state.siblings_received or own)
+
+
+def _lump_delivered(state: StreamState, now: datetime) -> bool:
+    """Whether a feed that comes in lumps (a declared cadence) has its last lump behind it."""
+    return (
+        state.cadence is not None
+        and state.last_received is not None
+        and state.last_received <= now - LUMP_QUIET
+    )
+
+
+def _minute(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
