@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 from zlib import crc32
 
+from ingest.errors import InputError
+
 
 class TopicPartition(NamedTuple):
     """One partition of one topic."""
@@ -22,6 +24,9 @@ class TopicPartition(NamedTuple):
 
 
 Headers = tuple[tuple[str, bytes], ...]
+
+# The largest message any log takes: key, value and headers. A record of 10 MiB fits.
+MAX_MESSAGE_BYTES = 11 * 1024 * 1024
 
 
 class Record(NamedTuple):
@@ -52,7 +57,9 @@ class Polled:
     """What one poll brought: records in order per partition, and the assignment they belong to.
 
     `assignment` counts the rebalances this consumer has seen; a change between two polls means
-    that partitions came or went, and that work in flight may be done by somebody else too.
+    that partitions came or went, and that work in flight may be done by somebody else too. After
+    a change every partition is read from its committed offset again, kept or new, so work in
+    flight may be dropped without loss; `records` never mixes two assignments.
     """
 
     records: Sequence[Record] = field(default_factory=tuple)
@@ -66,7 +73,8 @@ class Producer(Protocol):
         """Return once every message is durable (`fsync`, `acks=all`), in order per partition.
 
         Raises `UnavailableError` when that cannot be promised; some messages may then be in the
-        log all the same, so a repeat must be harmless.
+        log all the same, so a repeat must be harmless. Raises `InputError`, and writes nothing,
+        where a message is larger than `MAX_MESSAGE_BYTES`. Creates a topic that is missing.
         """
 
     def partitions(self, topic: str, /) -> int:
@@ -139,3 +147,18 @@ def partition_for(key: bytes, partitions: int) -> int:
     need not agree with the partitioner of any Kafka client.
     """
     return crc32(key) % partitions
+
+
+def refuse_oversized(messages: Iterable[Message]) -> None:
+    """Raise `InputError` for the first message that is too large, before any has been written.
+
+    Every log refuses at the same size, so that a sender sees the same on Kafka and without it.
+    """
+    for message in messages:
+        headers = sum(len(name) + len(value) for name, value in message.headers)
+        size = len(message.value) + len(message.key or b"") + headers
+        if size > MAX_MESSAGE_BYTES:
+            raise InputError(
+                f"a message of {size:,} bytes for {message.topic} is larger than the log takes "
+                f"({MAX_MESSAGE_BYTES:,}): send fewer events at a time"
+            )
