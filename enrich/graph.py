@@ -30,14 +30,14 @@ class Graph:
         self._things: dict[str, Process | Node] = {**business_map.processes, **business_map.nodes}
         self._names = list(self._things)
         self._index = {name: i for i, name in enumerate(self._names)}
-        edges = [
-            (upper, self._index[lower])
-            for upper, thing in enumerate(self._things.values())
-            for need in thing.needs
-            for lower in needed(need)
-        ]
-        self._down = _Edges(edges, len(self._names))
-        self._up = _Edges(((lower, upper) for upper, lower in edges), len(self._names))
+        upper: list[int] = []
+        lower: list[int] = []
+        for i, thing in enumerate(self._things.values()):
+            below = [self._index[name] for need in thing.needs for name in needed(need)]
+            upper += [i] * len(below)
+            lower += below
+        self._down = _Edges(upper, lower, len(self._names))
+        self._up = _Edges(lower, upper, len(self._names))
         self._above = _Cache()
         self._below = _Cache()
 
@@ -119,10 +119,10 @@ class Graph:
 class _Edges:
     """Directed edges between numbered things, in one direction."""
 
-    def __init__(self, pairs: Iterable[tuple[int, int]], size: int) -> None:
-        array = np.array(sorted(set(pairs)), dtype=np.int32).reshape(-1, 2)
-        ones = np.ones(len(array), dtype=np.float64)
-        self._matrix = csr_array((ones, (array[:, 0], array[:, 1])), shape=(size, size))
+    def __init__(self, starts: list[int], ends: list[int], size: int) -> None:
+        # Building a matrix sorts the ends of each start: walks go in the order of the map.
+        ones = np.ones(len(starts))
+        self._matrix = csr_array((ones, (starts, ends)), shape=(size, size))
 
     def of(self, start: int) -> list[int]:
         first, last = self._matrix.indptr[start : start + 2]

@@ -4,20 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import cached_property
+
+ENOUGH = 2_000  # names that are compared one by one; among more, one slip of the pen is looked for
 
 
-def closest(word: str, known: Iterable[str]) -> str:
-    """The known name most like `word`, or "".
+class Names:
+    """Names that exist, and the one most like a name that does not."""
 
-    Names of a very different length are left out first: comparing with 100,000 names is slow.
-    """
-    slack = max(2, len(word) // 2)
-    lower = {k.casefold(): k for k in known if abs(len(k) - len(word)) <= slack}
-    found = get_close_matches(word.casefold(), lower, n=1, cutoff=0.6)
-    return lower[found[0]] if found else ""
+    def __init__(self, known: Iterable[str]) -> None:
+        self._names = known
+
+    @cached_property
+    def _known(self) -> dict[str, str]:
+        return {name.casefold(): name for name in self._names}
+
+    @cached_property
+    def _alphabet(self) -> str:
+        return "".join(sorted(set().union(*self._known)))
+
+    def closest(self, word: str) -> str:
+        """The known name most like `word`, or ""."""
+        word = word.casefold()
+        found = next((w for w in _slips(word, self._alphabet) if w in self._known), "")
+        if not found and len(self._known) <= ENOUGH:
+            found = next(iter(get_close_matches(word, self._known, n=1)), "")
+        return self._known.get(found, "")
+
+    def hint(self, word: str) -> str:
+        """The ending of a message: `; did you mean 'payment'?`, or "" when nothing is like it."""
+        name = self.closest(word)
+        return f"; did you mean '{name}'?" if name else ""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The ending of a message: `; did you mean 'payment'?`, or "" when nothing is like it."""
-    name = closest(word, known)
-    return f"; did you mean '{name}'?" if name else ""
+    """The same ending for one word."""
+    return Names(known).hint(word)
+
+
+def _slips(word: str, alphabet: str) -> Iterable[str]:
+    """The word itself and every word one slip away: a letter too many, missing, wrong, swapped."""
+    yield word
+    splits = [(word[:i], word[i:]) for i in range(len(word) + 1)]
+    for head, tail in splits:
+        if tail:
+            yield head + tail[1:]
+            yield from (head + letter + tail[1:] for letter in alphabet)
+        if len(tail) > 1:
+            yield head + tail[1] + tail[0] + tail[2:]
+        yield from (head + letter + tail for letter in alphabet)

@@ -1,0 +1,122 @@
+"""What a map file may say: reads the sections of one file into processes, nodes and settings.
+
+Everything here looks at one place at a time. What takes the whole map to judge (unknown names,
+cycles, money counted twice) is judged in `enrich.mapcheck`, from the references noted here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from yaml import MappingNode, Node
+
+from enrich import amounts
+from enrich.mapmeasures import References, read_measure, title_of
+from enrich.mapneeds import Reference, read_match, read_needs
+from enrich.mapsettings import SETTINGS, Settings
+from enrich.mapyaml import Entry, Source, found
+from enrich.model import Layer, Process
+from enrich.model import Node as MapNode
+
+LAYERS: Mapping[str, Layer] = {
+    "services": "service",
+    "applications": "application",
+    "infrastructure": "infrastructure",
+    "providers": "provider",
+}
+SECTIONS = ("processes", *LAYERS)
+PROCESS_KEYS = ("title", "owner", "needs", "measures")
+NODE_KEYS = ("title", "owner", "needs", "match", "cost")
+PROVIDER_KEYS = (*NODE_KEYS, "sla", "status_page")
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,199}")
+
+
+@dataclass
+class Draft:
+    """The map as read so far, over all its files."""
+
+    settings: Settings = field(default_factory=Settings)
+    processes: dict[str, Process] = field(default_factory=dict)
+    nodes: dict[str, MapNode] = field(default_factory=dict)
+    places: dict[str, tuple[Source, Node]] = field(default_factory=dict)  # of names, measure ids
+    needs: list[Reference] = field(default_factory=list)
+    measures: References = field(default_factory=References)
+
+
+def read_file(source: Source, root: Node, draft: Draft) -> None:
+    """Read one file into the draft."""
+    if not isinstance(root, MappingNode):
+        source.note(root, f"expected company, processes, services, ... but found {found(root)}")
+        return
+    for key, node in source.fields(root, "the map", (*SETTINGS, *SECTIONS)).items():
+        if key in SECTIONS:
+            for name, (at, body) in source.items(node, key).items():
+                if _is_free(source, name, at, draft):
+                    _read_thing(source, key, (name, body), draft)
+        else:
+            draft.settings.read(source, key, node)
+
+
+def _is_free(source: Source, name: str, at: Node, draft: Draft) -> bool:
+    if not _NAME.fullmatch(name):
+        source.note(at, f"'{name}' is not a name; use letters, digits and . _ - : @")
+        return False
+    if name in draft.places:
+        first, place = draft.places[name]
+        text = f"'{name}' is there twice, first in {first.place(place)}; every name means one thing"
+        source.note(at, text)
+        return False
+    draft.places[name] = (source, at)
+    return True
+
+
+def _read_thing(source: Source, section: str, item: tuple[str, Node], draft: Draft) -> None:
+    name, body = item
+    if section == "processes":
+        draft.processes[name] = _process(Entry(source, body, name, PROCESS_KEYS), draft)
+    else:
+        keys = PROVIDER_KEYS if section == "providers" else NODE_KEYS
+        draft.nodes[name] = _node(Entry(source, body, name, keys), LAYERS[section], draft)
+
+
+def _process(entry: Entry, draft: Draft) -> Process:
+    source, name = entry.source, entry.owner
+    node = entry.fields.get("measures")
+    measures = []
+    for measure, (at, body) in source.items(node, f"{name}: measures").items() if node else ():
+        if not _NAME.fullmatch(measure):
+            source.note(at, f"'{measure}' is not a name; use letters, digits and . _ - : @")
+            continue
+        draft.places[f"{name}/{measure}"] = (source, at)
+        read = read_measure(source, (name, measure), body, draft.measures)
+        measures += [read] if read else []
+    return Process(
+        name=name,
+        title=entry.read("title", str, title_of(name)),
+        owner=entry.read("owner", str, ""),
+        needs=read_needs(entry, draft.needs),
+        measures=tuple(measures),
+    )
+
+
+def _node(entry: Entry, layer: Layer, draft: Draft) -> MapNode:
+    return MapNode(
+        name=entry.owner,
+        layer=layer,
+        title=entry.read("title", str, title_of(entry.owner)),
+        owner=entry.read("owner", str, ""),
+        needs=read_needs(entry, draft.needs),
+        match=read_match(entry),
+        cost=entry.read("cost", amounts.cost, None),
+        sla=entry.read("sla", amounts.percent, None),
+        status_page=entry.read("status_page", _url, ""),
+    )
+
+
+def _url(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
+        raise ValueError(f"'{text}' is not an address; write it like https://status.example/api/v2")
+    return text.rstrip("/")
