@@ -1,0 +1,164 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from enrich.episodes import DEFAULT_EXPIRY, episode_id, episodes, expiry_of
+from enrich.resolve import Resolver
+from ingest.events import Signal
+from tests.enrich.signals import at, put_together, shop, signal
+
+MAP = shop({"checkout": ["payment"], "payment": ["db"]})
+
+
+def spans(signals: list[Signal], now: float = 10_000) -> list[tuple[float, float | None, bool]]:
+    """(start, end, stale) in minutes after noon."""
+
+    def minute(moment):
+        return None if moment is None else (moment - at(0)) / timedelta(minutes=1)
+
+    together = put_together(signals, MAP, now)
+    return [(minute(e.started_at), minute(e.ended_at), e.stale) for e in together]
+
+
+def test_a_firing_and_its_resolved_are_one_episode():
+    [episode] = put_together([signal("db", 0), signal("db", 0, 20)], MAP)
+    assert (episode.started_at, episode.ended_at) == (at(0), at(20))
+    assert episode.nodes == ("db",)
+    assert episode.availability == 0.0
+    assert episode.id == episode_id("alertmanager", "Down@db", at(0))
+
+
+def test_resolved_may_come_before_firing():
+    told = [signal("db", 0, 20, heard=20), signal("db", 0, heard=25)]
+    assert spans(told) == spans(told[::-1]) == [(0, 20, False)]
+
+
+def test_resolved_alone_is_an_episode_if_it_says_when_it_began():
+    assert spans([signal("db", 3, 20)]) == [(3, 20, False)]
+
+
+def test_resolved_alone_without_a_start_tells_of_nothing():
+    assert spans([signal("db", 20, 20)]) == []
+
+
+def test_resolved_without_a_start_ends_what_is_firing():
+    assert spans([signal("db", 0), signal("db", 20, 20)]) == [(0, 20, False)]
+
+
+def test_resolved_without_a_start_comes_too_late_after_the_expiry():
+    assert spans([signal("db", 0), signal("db", 400, 400)]) == [(0, 360, True)]
+
+
+def test_a_repeated_firing_is_the_same_episode():
+    again = [signal("db", 0, heard=minute) for minute in (1, 241, 481)]
+    assert spans(again, now=500) == [(0, None, False)]
+    assert spans(again, now=5_000) == [(0, 481 + 360, True)]
+
+
+def test_a_new_start_is_a_new_episode_and_ends_the_one_before_it():
+    assert spans([signal("db", 0), signal("db", 60), signal("db", 60, 70)]) == [
+        (0, 60, False),
+        (60, 70, False),
+    ]
+
+
+def test_an_alert_that_never_resolves_goes_stale():
+    assert spans([signal("db", 0)], now=359) == [(0, None, False)]
+    assert spans([signal("db", 0)], now=360) == [(0, 360, True)]
+
+
+def test_a_firing_that_announces_its_end_ends_then_and_is_not_stale():
+    planned = replace(signal("db", 0, kind="maintenance"), ended_at=at(90))
+    assert spans([planned], now=60) == [(0, None, False)]
+    assert spans([planned], now=120) == [(0, 90, False)]
+
+
+def test_maintenance_that_overruns_goes_on_as_long_as_it_is_spoken_of():
+    planned = replace(signal("db", 0, kind="maintenance", heard=0), ended_at=at(90))
+    assert spans([planned, replace(planned, received_at=at(100))], now=200) == [(0, None, False)]
+
+
+def test_a_change_ends_when_it_begins():
+    assert spans([signal("db", 5, kind="change", severity="info")]) == [(5, 5, False)]
+
+
+def test_the_latest_of_several_ends_wins():
+    said = [signal("db", 0, 20, heard=21), signal("db", 0, 35, heard=60)]
+    assert spans(said) == spans(said[::-1]) == [(0, 35, False)]
+
+
+def test_severity_and_texts_are_those_of_the_latest_firing():
+    said = [
+        signal("db", 0, severity="minor", summary="slow", heard=0),
+        signal("db", 0, severity="critical", summary="down", heard=5),
+        signal("db", 0, 20, severity="info", summary="", labels={"node": ""}, heard=20),
+    ]
+    [episode] = put_together(said, MAP)
+    assert (episode.severity, episode.summary, episode.nodes) == ("critical", "down", ("db",))
+    assert episode.heard_at == at(0)
+
+
+@pytest.mark.parametrize(
+    ("severity", "own", "availability"),
+    [
+        ("critical", None, 0.0),
+        ("major", None, 0.5),
+        ("minor", None, 0.9),
+        ("info", None, 1.0),
+        ("critical", 0.7, 0.7),
+    ],
+)
+def test_availability_is_by_severity_unless_the_signal_says(severity, own, availability):
+    [episode] = put_together([signal("db", 0, severity=severity, availability=own)], MAP)
+    assert episode.availability == availability
+
+
+def test_an_unmapped_signal_is_kept_without_nodes():
+    [episode] = put_together([signal("elsewhere", 0, 5)], MAP)
+    assert episode.nodes == ()
+
+
+def test_the_same_fingerprint_of_two_sources_is_two_things():
+    assert len(spans([signal("db", 0, 5), signal("db", 0, 5, source="grafana")])) == 2
+
+
+def test_expiry_is_by_source_then_by_family_then_the_default():
+    expiries = {"statuspage": timedelta(days=7), "statuspage:acme": timedelta(days=1)}
+    assert expiry_of("statuspage:acme", expiries) == timedelta(days=1)
+    assert expiry_of("statuspage:other", expiries) == timedelta(days=7)
+    assert expiry_of("generic", expiries) == DEFAULT_EXPIRY
+
+
+minutes = st.integers(0, 30).map(float)
+told = st.builds(
+    lambda node, start, length, severity, heard: signal(
+        node,
+        start,
+        None if length is None else start + length,
+        severity=severity,
+        heard=heard,
+        summary=severity,
+    ),
+    st.sampled_from(["db", "payment"]),
+    minutes,
+    st.none() | minutes,
+    st.sampled_from(["critical", "major", "info"]),
+    st.none() | minutes,
+)
+
+
+@given(st.data(), st.lists(told, max_size=12))
+def test_any_order_with_repeats_gives_the_same(data, said):
+    shuffled = data.draw(st.permutations(said + said[: len(said) // 2]))
+    assert put_together(shuffled, MAP, 100) == put_together(said, MAP, 100)
+
+
+@given(st.lists(told, max_size=12))
+def test_episodes_of_one_thing_have_distinct_starts_and_never_end_before_them(said):
+    together = episodes(said, Resolver(MAP), {}, at(100))
+    assert len({(e.source, e.fingerprint, e.started_at) for e in together}) == len(together)
+    assert all(e.ended_at is None or e.ended_at >= e.started_at for e in together)
+    assert all(e.ended_at is not None for e in together if e.stale)
