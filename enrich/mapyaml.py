@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
+import numpy as np
 from yaml import (
     CSafeLoader,
     MappingNode,
