@@ -106,15 +106,20 @@ def share_recovery(recovered: FloatArray, gross: FloatArray) -> FloatArray:
     Rows of `gross` are the incidents' shares and, last, the unexplained. Nobody gets back more than
     was taken; what comes back beyond all claims belongs to nobody and is dropped.
     """
-    outstanding = np.zeros(gross.shape[0])
     shares = np.zeros_like(gross)
-    for t in range(gross.shape[1]):
-        outstanding += gross[:, t]
-        claims = np.maximum(outstanding, 0.0)
-        total = claims.sum()
-        if total > 0.0 and recovered[t] != 0.0:
-            shares[:, t] = claims * (min(recovered[t], total) / total)
-            outstanding -= shares[:, t]
+    given_back = np.zeros(gross.shape[0])
+    owed = np.cumsum(gross, axis=1)
+    # between two losses the claims keep their proportions, so that such a stretch is one step
+    stretch = np.cumsum(np.any(gross != 0.0, axis=0))
+    for number in np.unique(stretch[recovered != 0.0]):
+        bins = np.flatnonzero((stretch == number) & (recovered != 0.0))
+        claims = np.maximum(owed[:, bins[0]] - given_back, 0.0)
+        total = float(claims.sum())
+        if total <= 0.0:
+            continue
+        back = np.diff(np.minimum(np.cumsum(recovered[bins]), total), prepend=0.0)
+        shares[:, bins] = np.outer(claims / total, back)
+        given_back += shares[:, bins].sum(axis=1)
     return shares
 
 

@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from impact.calendar import IntArray
 from impact.model import FloatArray, TimeArray
 from impact.ports import StreamState, Volumes
 
@@ -35,6 +36,7 @@ class Watermark:
     alive: bool
     reason: Reason
     stopped_until: datetime  # where the watermark would stand if silence meant zero
+    as_of: datetime  # when this was known
 
     def as_stopped(self) -> Watermark:
         """The second reading of a silence: the business stopped, the missing minutes are zeros."""
@@ -44,10 +46,10 @@ class Watermark:
 def watermark(state: StreamState, now: datetime, usual_gap: timedelta = USUAL_GAP) -> Watermark:
     """Where the stream's data are complete; `usual_gap` is how long it may well say nothing."""
     if state.first_at is None or state.last_at is None or state.last_received is None:
-        return Watermark(NEVER, NEVER, False, "no data", NEVER)
+        return Watermark(NEVER, NEVER, False, "no data", NEVER, now)
     newest = _minute(state.last_at)
     if state.read_until is None:
-        return Watermark(state.first_at, newest, False, "never read", newest)
+        return Watermark(state.first_at, newest, False, "never read", newest, now)
     delay = _delay(state)
     reach = min(now, state.read_until)
     proof = _proof(state, delay)
@@ -58,7 +60,7 @@ def watermark(state: StreamState, now: datetime, usual_gap: timedelta = USUAL_GA
     alive = proof >= reach - gap
     reason: Reason = "" if alive else "feed silent or business stopped"
     stopped = _minute(max(reach - delay, until))
-    return Watermark(state.first_at, _minute(until), alive, reason, stopped)
+    return Watermark(state.first_at, _minute(until), alive, reason, stopped, now)
 
 
 def fill(
@@ -76,11 +78,15 @@ def fill(
     size = max(-(-(int(end.timestamp()) - first) // width), 0)
     starts = first + width * np.arange(size, dtype=np.int64)
     values = bin_sums(volumes.times, volumes.count, first, width, size)
-    seen = (starts >= int(_minute(mark.since).timestamp())) & (
-        starts + width <= int(mark.until.timestamp())
-    )
-    values[~seen] = np.nan
-    return starts.astype("datetime64[s]"), values
+    return starts.astype("datetime64[s]"), fill_bins(starts, values, width, mark)
+
+
+def fill_bins(starts: IntArray, counts: FloatArray, width: int, mark: Watermark) -> FloatArray:
+    """Counts of bins that start at `starts` (epoch seconds), NaN where not measured."""
+    since, until = int(_minute(mark.since).timestamp()), int(mark.until.timestamp())
+    seen = (starts >= since) & (starts + width <= until)
+    filled: FloatArray = np.where(seen, counts, np.nan)
+    return filled
 
 
 def bin_sums(

@@ -1,0 +1,271 @@
+"""Prices incidents: what a tick calls.
+
+A `Tick` is one look at everything at one moment: it asks where each stream's data end, updates the
+histories, and answers `assess(incident)` for each incident, sharing between them what they share
+(effect windows, and one measurement per group of concurrent incidents on a measure). Nothing of a
+tick outlives it; what does is in `impact.baselines`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+import numpy as np
+
+from enrich.incident import Incident
+from enrich.model import BusinessMap, Measure
+from impact.assess_flow import Group, Member, divide, overlapping
+from impact.assess_lead_time import lead_time
+from impact.assess_measured import measured, modelled
+from impact.assess_record import Draft, Facts, record
+from impact.baselines import Baselines, Windows
+from impact.effect import LEAD, SETTLING_MAX, EffectWindow, effect_window
+from impact.estimate import estimate
+from impact.model import FloatArray, MeasureImpact
+from impact.ports import Reader
+from impact.watermark import USUAL_GAP, Watermark, watermark
+
+# (process, incidents) -> severity of the process (2**n,), for every subset of the incidents
+Severities: TypeAlias = Callable[[str, Sequence[Incident]], FloatArray]
+
+CONCURRENT_MAX = 12  # incidents told apart on one measure; the least severe beyond wait their turn
+GAP_UNITS = 20.0  # a stream is silent when so many units should have come and none did
+GAP_MAX = timedelta(hours=24)
+SEEN_ENOUGH = timedelta(minutes=1)  # of data in the effect window, for a measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why a reached process or measure has no number: what would have to be collected."""
+
+    process: str
+    measure: str  # "" for a process without measures
+    why: str
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What one incident did to each measure it reaches, and what cannot be said."""
+
+    impacts: tuple[MeasureImpact, ...]
+    missing: tuple[Missing, ...]
+
+
+def independent(process: str, incidents: Sequence[Incident]) -> FloatArray:
+    """Severities for subsets from each incident's own: what is left of each multiplies.
+
+    For callers without propagation; the map's own answer (`enrich`) knows which nodes are shared.
+    """
+    left = np.ones(1)
+    for incident in incidents:
+        own = max((r.severity for r in incident.reached if r.process == process), default=0.0)
+        left = np.concatenate([left, left * (1.0 - own)])
+    return 1.0 - left
+
+
+def assess(
+    incident: Incident,
+    business_map: BusinessMap,
+    reader: Reader,
+    baselines: Baselines,
+    *,
+    others: Sequence[Incident] = (),
+    severities: Severities = independent,
+    now: datetime,
+) -> Assessment:
+    """One incident by itself; for many at one moment, make one `Tick`."""
+    incidents = [incident, *(o for o in others if o.id != incident.id)]
+    tick = Tick(business_map, reader, baselines, incidents, severities=severities, now=now)
+    return tick.assess(incident)
+
+
+def known_windows(impacts: Iterable[MeasureImpact]) -> dict[str, Windows]:
+    """By measure, the effect windows that are over: what the history must leave out.
+
+    Windows of incidents that left a measure untouched teach as any other hour does.
+    """
+    found: dict[str, set[tuple[datetime, datetime]]] = {}
+    for impact in impacts:
+        start, end = impact.effect
+        if end is not None and impact.inputs.get("ever_red", 1.0) > 0.0:
+            found.setdefault(f"{impact.process}/{impact.measure}", set()).add((start, end))
+    return {measure: tuple(sorted(windows)) for measure, windows in found.items()}
+
+
+class Tick:
+    """All incidents at one moment. `incidents`: every one that is open or settling."""
+
+    def __init__(
+        self,
+        business_map: BusinessMap,
+        reader: Reader,
+        baselines: Baselines,
+        incidents: Sequence[Incident],
+        *,
+        severities: Severities = independent,
+        now: datetime,
+        known: Mapping[str, Windows] | None = None,
+    ) -> None:
+        self.map, self.now = business_map, now
+        self._reader, self._baselines, self._severities = reader, baselines, severities
+        self._states = reader.stream_states()
+        marks = {name: watermark(state, now) for name, state in self._states.items()}
+        baselines.refresh(now, marks, known or {})
+        baselines.update(now)
+        self.marks = {name: self._mark(name, marks[name]) for name in marks}
+        self._incidents: dict[str, list[Incident]] = {}
+        for incident in incidents:
+            for measure in self.measures(incident):
+                self._incidents.setdefault(measure.id, []).append(incident)
+        self._windows: dict[tuple[str, str], EffectWindow] = {}
+        self._groups: dict[tuple[str, tuple[str, ...]], Group] = {}
+
+    def measures(self, incident: Incident) -> tuple[Measure, ...]:
+        """What it is priced on: measures of the processes it reaches, or those it names."""
+        if incident.kind == "business" and not incident.reached:
+            named = (self.map.measure(name) for name in incident.measures)
+            return tuple(m for m in named if m is not None and m.kind != "level")
+        reached = {r.process for r in incident.reached}
+        return tuple(
+            m
+            for m in self.map.measures()
+            if m.kind != "level"
+            and (m.process in reached or (m.kind == "load" and reached & set(m.driven_by)))
+        )
+
+    def assess(self, incident: Incident) -> Assessment:
+        """The impact on every measure the incident reaches."""
+        impacts: list[MeasureImpact] = []
+        missing = self._without_measures(incident)
+        for measure in self.measures(incident):
+            why = self._why_not(measure)
+            if why:
+                missing.append(Missing(measure.process, measure.name, why))
+                continue
+            learned = self._baselines.learned(measure)
+            facts = Facts(incident, measure, self.map, self.marks[measure.stream], learned)
+            impacts.append(record(facts, self._draft(facts), self._reader))
+        return Assessment(tuple(impacts), tuple(missing))
+
+    def window(self, incident: Incident, measure: Measure) -> EffectWindow:
+        """The effect window of an incident on a flow or load."""
+        key = (incident.id, measure.id)
+        if key not in self._windows:
+            self._windows[key] = self._window(incident, measure)
+        return self._windows[key]
+
+    def _window(self, incident: Incident, measure: Measure) -> EffectWindow:
+        mark = self.marks[measure.stream]
+        learned = self._baselines.learned(measure)
+        over = incident.ended_at
+        if learned is None or mark.until <= incident.started_at - LEAD:
+            return EffectWindow(incident.started_at, over, None, None, False)
+        until = mark.until
+        if over is not None:
+            until = min(until, over + SETTLING_MAX)
+        watched = self._baselines.watched(measure, incident.started_at - LEAD, until, mark)
+        assert watched is not None
+        technical = (incident.started_at, over)
+        return effect_window(watched, technical, until, threshold=learned.threshold())
+
+    def _why_not(self, measure: Measure) -> str:
+        """Why a measure has no number at all; empty when it has one."""
+        mark = self.marks.get(measure.stream)
+        if mark is None or mark.reason == "no data":
+            return f"no data in stream {measure.stream}"
+        if measure.kind == "lead_time" and measure.promise is None:
+            return "no promise in the map"
+        return ""
+
+    def _draft(self, facts: Facts) -> Draft:
+        incident, measure, mark = facts.incident, facts.measure, facts.mark
+        if measure.kind == "lead_time":
+            others = self._incidents.get(measure.id, [incident])
+            return lead_time(facts, others, lambda found: self._v(measure, found), self._reader)
+        window = self.window(incident, measure)
+        if facts.learned is None:
+            said = ("less than a week of history: no baseline yet",)
+            return Draft(window, "evidence_only", warnings=said)
+        if mark.until - window.start < max(SEEN_ENOUGH, self._baselines.step):
+            return modelled(facts, window, float(self._v(measure, [incident])[-1]))
+        return measured(facts, self._group(incident, measure, mark))
+
+    def _group(self, incident: Incident, measure: Measure, mark: Watermark) -> Group:
+        members = overlapping(
+            [Member(i, self.window(i, measure)) for i in self._incidents[measure.id]],
+            incident.id,
+            mark.until,
+        )
+        members = self._bounded(members, incident, measure)
+        key = (measure.id, tuple(m.incident.id for m in members))
+        if key not in self._groups:
+            self._groups[key] = self._measure(measure, members, mark)
+        return self._groups[key]
+
+    def _bounded(
+        self, members: tuple[Member, ...], incident: Incident, measure: Measure
+    ) -> tuple[Member, ...]:
+        if len(members) <= CONCURRENT_MAX:
+            return members
+        worst = sorted(
+            members,
+            key=lambda m: (m.incident.id == incident.id, self._v(measure, [m.incident])[-1]),
+        )
+        kept = {m.incident.id for m in worst[-CONCURRENT_MAX:]}
+        return tuple(m for m in members if m.incident.id in kept)
+
+    def _measure(self, measure: Measure, members: tuple[Member, ...], mark: Watermark) -> Group:
+        learned = self._baselines.learned(measure)
+        assert learned is not None
+        start = min(m.window.start for m in members)
+        end = max(m.end(mark.until) for m in members)
+        settle = [m.window.settling_until for m in members]
+        known = [s for s in settle if s is not None]
+        cut = max(known) if len(known) == len(settle) else None
+        times, values = self._baselines.series(measure, mark)
+        answer = estimate(
+            times,
+            values,
+            start=start,
+            end=min(max(end, start + self._baselines.step), max(mark.until, start + SEEN_ENOUGH)),
+            kind="load" if measure.kind == "load" else "flow",
+            timezone=self.map.timezone,
+            holidays=self.map.holidays or None,
+            as_of=None if cut is None else min(cut, mark.until),
+            baseline=learned.baseline,
+        )
+        watched = self._baselines.watched(measure, start, min(mark.until, cut or mark.until), mark)
+        assert watched is not None
+        v = self._v(measure, [m.incident for m in members])
+        return divide(members, answer, watched, v)
+
+    def _v(self, measure: Measure, incidents: Sequence[Incident]) -> FloatArray:
+        """Severity for all subsets: of the measure's process, or of the worst that drives it."""
+        processes = dict.fromkeys((measure.process, *measure.driven_by))
+        found = [self._severities(p, incidents) for p in processes if p in self.map.processes]
+        worst: FloatArray = np.max(found, axis=0)
+        return worst
+
+    def _without_measures(self, incident: Incident) -> list[Missing]:
+        return [
+            Missing(r.process, "", "the process has no measures")
+            for r in incident.reached
+            if r.process in self.map.processes and not self.map.processes[r.process].measures
+        ]
+
+    def _mark(self, stream: str, first: Watermark) -> Watermark:
+        """The watermark again, now that the stream's usual rhythm is known."""
+        if first.alive or first.reason != "feed silent or business stopped":
+            return first
+        rates = [
+            float(learned.week.mean()) / 3600.0
+            for m in self.map.measures()
+            if m.stream == stream and (learned := self._baselines.learned(m)) is not None
+        ]
+        if not rates or max(rates) <= 0.0:
+            return first
+        gap = min(max(timedelta(seconds=GAP_UNITS / max(rates)), USUAL_GAP), GAP_MAX)
+        return watermark(self._states[stream], self.now, gap)

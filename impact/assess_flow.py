@@ -1,0 +1,234 @@
+"""Flow and load: concurrent incidents are measured together once, then each gets its part.
+
+Incidents whose effect windows on a measure overlap form one group with one estimate over the
+union of their windows, so that their parts and the unexplained add up to what was measured. Minute
+by minute the Shapley fractions say whose it was; what the estimate finds beyond the sum of minutes
+(it knows the day better) is shared by expected volume. Each part keeps the estimate's draws, moved
+to its middle and scaled to its weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from enrich.incident import Incident
+from impact.attribute import BoolArray, attribute, share_recovery
+from impact.effect import EffectWindow, Watched
+from impact.model import Estimate, FloatArray, Range
+from impact.totals import quantile_range
+
+BURN_MINUTES = 15.0  # what goes missing per minute now is a mean over so long
+
+
+@dataclass(frozen=True)
+class Member:
+    """One incident of a group, with its effect window on the measure."""
+
+    incident: Incident
+    window: EffectWindow
+
+    def end(self, until: datetime) -> datetime:
+        """The end of its effect, or of the data while it lasts."""
+        return self.window.end or until
+
+    def inside(self, watched: Watched, until: datetime) -> BoolArray:
+        """(T,): which bins lie in its effect window, also when only in part."""
+        ends = watched.times + np.timedelta64(int(watched.step.total_seconds()), "s")
+        within: BoolArray = (watched.times < _np(self.end(until))) & (ends > _np(self.window.start))
+        return within
+
+
+@dataclass(frozen=True)
+class Part:
+    """One incident's part of a group's measurement."""
+
+    share: float  # of the expected volume at stake, 0 to 1
+    mids: Mapping[str, float]
+    burn: float | None  # units per minute now; None when the effect is over
+
+
+@dataclass(frozen=True)
+class Group:
+    """Concurrent incidents on one measure, measured together."""
+
+    members: tuple[Member, ...]
+    estimate: Estimate
+    watched: Watched
+    parts: tuple[Part, ...]  # in the order of `members`
+    unexplained: Mapping[str, float]
+    predicted: float  # severity with all of them, 0 to 1
+    measured: float  # share of the expected volume that was missing (load: on top)
+
+    def member(self, incident: str) -> Member:
+        """One incident with its window."""
+        return next(m for m in self.members if m.incident.id == incident)
+
+    def part(self, incident: str) -> Part:
+        """The part of one incident."""
+        return self.parts[self.members.index(self.member(incident))]
+
+
+def overlapping(members: Sequence[Member], of: str, until: datetime) -> tuple[Member, ...]:
+    """The members whose effect windows hang together with that of incident `of`, by start."""
+    ordered = sorted(members, key=lambda m: (m.window.start, m.incident.id))
+    groups: list[list[Member]] = []
+    reach: datetime | None = None
+    for member in ordered:
+        if reach is None or member.window.start >= reach:
+            groups.append([])
+            reach = member.end(until)
+        groups[-1].append(member)
+        reach = max(reach, member.end(until))
+    return next(tuple(g) for g in groups if any(m.incident.id == of for m in g))
+
+
+def divide(
+    members: Sequence[Member],
+    estimate: Estimate,
+    watched: Watched,
+    severities: FloatArray,
+) -> Group:
+    """Everybody's part. severities: v for all subsets of `members`, as in `impact.attribute`."""
+    until = estimate.data_until
+    sign = 1.0 if estimate.kind == "flow" else -1.0
+    active = np.array([m.inside(watched, until) for m in members])
+    seen = np.isfinite(watched.actual)
+    at_stake = np.where(seen & active.any(axis=0), watched.expected, 0.0)
+    missing = np.where(
+        at_stake > 0.0, sign * (watched.expected - np.nan_to_num(watched.actual)), 0.0
+    )
+    fractions = _fractions(members, active, severities)
+    weights = _weights(fractions, at_stake)
+    minutes = np.vstack([fractions, 1.0 - fractions.sum(axis=0)]) * missing
+    if estimate.kind == "load":
+        assert estimate.excess is not None
+        mids = {"excess": _spread(minutes.sum(axis=1), weights, estimate.excess.mid)}
+    else:
+        mids = _flow_mids(estimate, watched, minutes, weights)
+    burns = _burns(members, minutes, watched, until)
+    parts = tuple(
+        Part(float(weights[i]), {n: float(m[i]) for n, m in mids.items()}, burns[i])
+        for i in range(len(members))
+    )
+    total = float(at_stake.sum())
+    return Group(
+        tuple(members),
+        estimate,
+        watched,
+        parts,
+        {n: float(m[-1]) for n, m in mids.items()},
+        float(severities[-1]),
+        float(missing.sum()) / total if total > 0.0 else 0.0,
+    )
+
+
+def part_draws(estimate: Estimate, part: Part, names: Sequence[str]) -> dict[str, FloatArray]:
+    """A part's draws: the estimate's, moved to the part's middle and scaled to its weight."""
+    draws = {}
+    for name in names:
+        whole = estimate.draws[name]
+        middle = float(np.median(whole))
+        draws[name] = part.mids[name] + part.share * (whole - middle)
+    return draws
+
+
+def part_ranges(
+    mids: Mapping[str, float], draws: Mapping[str, FloatArray], level: float
+) -> dict[str, Range]:
+    """The ranges of draws around their middles."""
+    return {name: quantile_range(mids[name], d, level) for name, d in draws.items()}
+
+
+def _fractions(members: Sequence[Member], active: BoolArray, severities: FloatArray) -> FloatArray:
+    """(N, T): each incident's fraction of what is missing in each bin.
+
+    A business-first incident predicts nothing: it is what nothing explains, and gets that.
+    """
+    found = attribute(np.ones(active.shape[1]), active, severities)
+    fractions = found.shares
+    business = np.array([m.incident.kind == "business" for m in members])
+    if business.any():
+        claiming = active & business[:, None]
+        count = np.maximum(claiming.sum(axis=0), 1)
+        fractions = fractions + claiming * found.unexplained / count
+    return fractions
+
+
+def _weights(fractions: FloatArray, at_stake: FloatArray) -> FloatArray:
+    """(N + 1,): fractions over the whole window by expected volume, the unexplained last."""
+    total = float(at_stake.sum())
+    if total <= 0.0:
+        at_stake, total = np.ones_like(at_stake), float(len(at_stake))
+    weights = fractions @ at_stake / total
+    return np.append(weights, 1.0 - weights.sum())
+
+
+def _spread(parts: FloatArray, weights: FloatArray, total: float) -> FloatArray:
+    """Parts that add up to `total`; what they miss is shared by weight."""
+    spread: FloatArray = parts + weights * (total - parts.sum())
+    return spread
+
+
+def _flow_mids(
+    estimate: Estimate, watched: Watched, minutes: FloatArray, weights: FloatArray
+) -> dict[str, FloatArray]:
+    gross, recovered, lost, forecast = (
+        r.mid
+        for r in (estimate.gross, estimate.recovered, estimate.lost, estimate.lost_forecast)
+        if r is not None
+    )
+    grosses = _spread(minutes.sum(axis=1), weights, gross)
+    back = _surplus(watched, minutes, recovered)
+    claims = minutes + np.outer(grosses - minutes.sum(axis=1), _profile(minutes))
+    recovers = share_recovery(back, claims).sum(axis=1)
+    recovers = _spread(recovers, weights, recovered)
+    losses = _spread(grosses - recovers, weights, lost)
+    owing = np.maximum(grosses - recovers, 0.0)
+    rest = owing / owing.sum() if owing.sum() > 0.0 else weights
+    return {
+        "gross": grosses,
+        "recovered": recovers,
+        "lost": losses,
+        "lost_forecast": losses + rest * (forecast - lost),
+    }
+
+
+def _surplus(watched: Watched, minutes: FloatArray, recovered: float) -> FloatArray:
+    """(T,) when the recovered units came back: the surplus outside all effects, scaled."""
+    started = np.maximum.accumulate(np.any(minutes != 0.0, axis=0))
+    quiet = started & ~np.any(minutes != 0.0, axis=0) & np.isfinite(watched.actual)
+    over = np.where(quiet, np.maximum(watched.actual - watched.expected, 0.0), 0.0)
+    total = float(over.sum())
+    return over * (recovered / total) if total > 0.0 else np.zeros_like(over)
+
+
+def _profile(minutes: FloatArray) -> FloatArray:
+    """(T,) how losses lie over the bins, summing to one."""
+    size = np.abs(minutes).sum(axis=0)
+    total = float(size.sum())
+    shape: FloatArray = size / total if total > 0.0 else size
+    return shape
+
+
+def _burns(
+    members: Sequence[Member], minutes: FloatArray, watched: Watched, until: datetime
+) -> list[float | None]:
+    step = watched.step.total_seconds() / 60.0
+    seen = np.flatnonzero(np.isfinite(watched.actual))
+    burns: list[float | None] = []
+    for i, member in enumerate(members):
+        if member.window.end is not None or not len(seen):
+            burns.append(None)
+            continue
+        since = max(int(np.searchsorted(watched.times, _np(member.window.start))), 0)
+        recent = seen[seen >= since][-max(int(BURN_MINUTES / step), 1) :]
+        burns.append(float(minutes[i, recent].mean()) / step if len(recent) else None)
+    return burns
+
+
+def _np(moment: datetime) -> np.datetime64:
+    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "s")
