@@ -25,17 +25,18 @@ here is the first signal until rule 3 finds a deeper one; what is reported is `r
 later signals nor a late one with an earlier start rename it. Only when incidents turn out to be one
 does an id disappear; `successors` says which incident it lives on in.
 
-**How to use it at every tick**, without recomputing months: with new signals in hand,
+**How to use it at every tick**, without recomputing months. With the incidents of the last tick and
+the signals that are new since (often none: time alone makes signals stale and incidents settled),
 
     first = min((s.started_at for s in new), default=now)
-    quiet = quiet_point(known, min(first, now))      # known: the episodes of the last tick
-    read = episodes(<signals with started_at >= quiet - TRIGGER_WINDOW>, ...)
+    quiet = quiet_point((e for i in incidents for e in i.episodes), min(first, now))
+    read = episodes(<all signals with started_at >= quiet - TRIGGER_WINDOW>, ...)
     fresh = [e for e in read if e.started_at >= quiet or e.kind == "change"]
-    found = correlate(fresh, graph, now)
-    known = [e for e in known if e.started_at < quiet] + fresh
+    incidents = [i for i in incidents if i.started_at < quiet] + correlate(fresh, graph, now)
 
-`found` replaces every incident with `started_at >= quiet`; older ones stay as they were, because
-nothing was firing or could still be joined just before `quiet`.
+Incidents before `quiet` stay as they were, because just before it nothing was firing or could still
+be joined; the outcome is that of correlating everything. Incidents here are as this module made
+them, without people's edits.
 """
 
 from __future__ import annotations

@@ -16,10 +16,11 @@ from enrich.episodes import DEFAULT_EXPIRIES, episodes
 from enrich.graph import Graph
 from enrich.model import BusinessMap
 from enrich.resolve import Resolver
-from ingest.events import Signal
+from ingest.events import Severity, Signal
 from tests.enrich.signals import at, shop, signal
 
 DAYS, SIGNALS, STORM = 90, 100_000, 20_000
+SEVERITIES: tuple[Severity, ...] = ("critical", "major", "minor")
 
 
 def layered_map() -> BusinessMap:
@@ -42,7 +43,7 @@ def signals(business_map: BusinessMap) -> list[Signal]:
     said: list[Signal] = []
 
     def fire(node: str, start: float, length: float, alert: str = "Down") -> None:
-        severity = rng.choice(("critical", "major", "minor"))
+        severity = rng.choice(SEVERITIES)
         end = start + length
         said.append(signal(node, start, alert=alert, severity=severity))
         said.append(signal(node, start, end, alert=alert, severity=severity))
