@@ -1,0 +1,168 @@
+"""The lines of a batch of records: one buffer, and in columns where each line stands.
+
+Also decides which lines are *plain*: nothing in their bytes could be read differently by a fast
+reader than by an exact one. Plainness is judged on bytes, for all lines at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.exact import MAX_DEPTH
+
+Ints: TypeAlias = NDArray[np.int64]
+Bools: TypeAlias = NDArray[np.bool_]
+Bytes: TypeAlias = NDArray[np.uint8]
+
+EXACT_DIGITS = 15  # a binary float keeps this many significant decimal digits, not one more
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """All lines of some values, in order. Columns have one entry per line."""
+
+    buffer: bytes  # the values, joined by newlines
+    start: Ints  # where the line begins in the buffer
+    end: Ints  # where it ends, the newline excluded
+    value: Ints  # which value it belongs to
+    number: Ints  # which line of its value it is, from 0
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def line(self, row: int) -> bytes:
+        """The bytes of one line."""
+        return self.buffer[self.start[row] : self.end[row]]
+
+    def keep(self, rows: Bools) -> bytes:
+        """The chosen lines, joined by newlines."""
+        if rows.all():
+            return self.buffer
+        lengths = self.end - self.start + 1
+        lengths[-1] -= 1  # no newline after the last
+        return np.frombuffer(self.buffer, np.uint8)[np.repeat(rows, lengths)].tobytes()
+
+
+def split(values: Sequence[bytes]) -> Lines:
+    """The lines of these values; an empty value has one empty line."""
+    buffer = b"\n".join(values)
+    newlines = np.flatnonzero(np.frombuffer(buffer, np.uint8) == ord("\n"))
+    start = np.concatenate(([0], newlines + 1))
+    end = np.append(newlines, len(buffer))
+    sizes = np.fromiter(map(len, values), np.int64, len(values))
+    value_start = np.concatenate(([0], np.cumsum(sizes[:-1] + 1)))
+    value = np.searchsorted(value_start, start, side="right") - 1
+    first_line = np.searchsorted(start, value_start)
+    return Lines(buffer, start, end, value, np.arange(len(start)) - first_line[value])
+
+
+def plain(lines: Lines, *, floats: str | None) -> Bools:
+    """Which lines a fast reader may read: braces at both ends and nothing doubtful in between.
+
+    `floats` names a member that is read as a binary float, so that its digits do not matter.
+    """
+    data = np.frombuffer(lines.buffer, np.uint8)
+    rows = _braced(data, lines)
+    for doubtful in (
+        _deep(data),
+        _long_numbers(data, floats),
+        _escaped(data),
+        _quoted_objects(data),
+    ):
+        if doubtful.size:
+            rows[np.searchsorted(lines.start, doubtful, side="right") - 1] = False
+    return rows & _utf8(lines)
+
+
+def _braced(data: Bytes, lines: Lines) -> Bools:
+    """Lines of at least two bytes from `{` to `}`, a carriage return behind it allowed."""
+    if data.size < 2:
+        return np.zeros(len(lines), np.bool_)
+    last = np.maximum(lines.end - 1, 0)
+    last = np.maximum(last - (data[last] == ord("\r")), 0)
+    first = np.minimum(lines.start, data.size - 1)
+    braces = (data[first] == ord("{")) & (data[last] == ord("}"))
+    found: Bools = braces & (last > lines.start)
+    return found
+
+
+def _deep(data: Bytes) -> Ints:
+    """Where a line may nest too deep: its opening brackets from the 65th on (if it has so many)."""
+    openers = np.flatnonzero((data == ord("{")) | (data == ord("[")))
+    if openers.size <= MAX_DEPTH:
+        return openers[:0]
+    newlines = np.flatnonzero(data == ord("\n"))
+    line = np.searchsorted(newlines, openers)
+    many = line[MAX_DEPTH:] == line[:-MAX_DEPTH]
+    return openers[MAX_DEPTH:][many]
+
+
+def _long_numbers(data: Bytes, floats: str | None) -> Ints:
+    """Where numbers begin that have more digits than a float keeps.
+
+    A number begins behind `:`, `,`, `[` or white space; digits elsewhere belong to a string.
+    """
+    run = (data - np.uint8(ord("."))) < 12  # ./0123456789
+    span = 1
+    while span <= EXACT_DIGITS:  # after the last round: sixteen in a row
+        run = run[:-span] & run[span:]
+        span *= 2
+    starts = np.flatnonzero(run)
+    if not starts.size:
+        return starts
+    starts = starts[np.diff(starts, prepend=-2) > 1]
+    before = starts - 1
+    before = before - (data[before] == ord("-"))
+    number = np.isin(data[before], np.frombuffer(b":,[ \t\r\n", np.uint8))
+    if floats is not None:
+        number &= ~_ends_with(data, before, f'"{floats}":'.encode())
+    return starts[number]
+
+
+def _ends_with(data: Bytes, at: Ints, text: bytes) -> Bools:
+    """Whether `text`, perhaps with a space behind it, ends at these places."""
+    at = at - (data[at] == ord(" "))
+    columns = at[:, None] - np.arange(len(text))[::-1]
+    same = data[np.maximum(columns, 0)] == np.frombuffer(text, np.uint8)
+    found: Bools = same.all(axis=1)
+    return found
+
+
+def _escaped(data: Bytes) -> Ints:
+    """Where escapes may hide a brace that opens a string, or half of a surrogate pair."""
+    at = np.flatnonzero(data == ord("\\"))
+    if not at.size:
+        return at
+    following = data[np.minimum(at[:, None] + np.arange(1, 6), data.size - 1)]
+    unicode = following[:, 0] == ord("u")
+    surrogate = (following[:, 1] | 0x20) == ord("d")
+    brace = (following[:, 1:4] == np.frombuffer(b"007", np.uint8)).all(axis=1)
+    brace &= (following[:, 4] | 0x20) == ord("b")
+    return at[unicode & (surrogate | brace)]
+
+
+def _quoted_objects(data: Bytes) -> Ints:
+    """Where strings begin with a brace: read as text, they look like the objects they are not."""
+    found: Ints = np.flatnonzero((data[:-1] == ord('"')) & (data[1:] == ord("{")))
+    return found
+
+
+def _utf8(lines: Lines) -> Bools:
+    try:
+        lines.buffer.decode()
+    except UnicodeDecodeError:
+        return np.array([_is_utf8(lines.line(row)) for row in range(len(lines))], np.bool_)
+    return np.ones(len(lines), np.bool_)
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
