@@ -1,0 +1,305 @@
+"""What would have happened? The answer for one measure and one effect window.
+
+flow: gross, recovered, lost, lost_forecast. load: excess over the window and its tail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+from scipy.special import ndtri
+
+from impact import catchup, series
+from impact.baseline import Baseline, learn, prepare
+from impact.calendar import DAY, HOUR, Holidays, zone_of
+from impact.model import DRAWS, Estimate, FloatArray, Range, TimeArray
+from impact.pieces import Pieces, cut
+from impact.ranges import draws_along, even_normals, even_uniforms, range_of
+from impact.residuals import counting_noise
+
+JITTER = 1e-6
+
+
+@dataclass(frozen=True)
+class Conditioned:
+    """Expected z of the window's pieces given what was seen, for each hypothesis of catch-up."""
+
+    mean: FloatArray  # (Nw, K) of z
+    cov: FloatArray  # (Nw, Nw) of z, counting noise included
+    prob: FloatArray  # (K,)
+    surplus: FloatArray  # (K,) amount that comes back in all
+    so_far: FloatArray  # (K,) of it until the data's end
+
+
+def estimate(
+    times: TimeArray,
+    values: FloatArray,
+    *,
+    start: datetime,
+    end: datetime,
+    kind: str = "flow",
+    timezone: str = "UTC",
+    holidays: Holidays = None,
+    known_incidents: series.Windows = (),
+    as_of: datetime | None = None,
+    level: float = 0.90,
+    baseline: Baseline | None = None,
+) -> Estimate:
+    """What the window [start, end) cost, as known at `as_of`."""
+    if kind not in ("flow", "load"):
+        raise ValueError(f"kind: {kind!r} is neither flow nor load")
+    a, b = series.epoch(start, "start"), series.epoch(end, "end")
+    if b <= a:
+        raise ValueError("end: must be after start")
+    if baseline is None:
+        masked = tuple(
+            (series.epoch(x, "known_incidents"), series.epoch(y, "known_incidents"))
+            for x, y in known_incidents
+        )
+        data = series.regular(times, values)
+        if as_of is not None:
+            data = data.until(int(series.epoch(as_of, "as_of")))
+        baseline = learn(data, zone_of(timezone), holidays, (*masked, (a, b)))
+    else:
+        data = series.regular(times, values)
+        if as_of is not None:
+            data = data.until(int(series.epoch(as_of, "as_of")))
+    return answer(baseline, data, a, b, kind, level)
+
+
+def answer(
+    baseline: Baseline, data: series.Series, start: float, end: float, kind: str, level: float
+) -> Estimate:
+    step = data.step
+    first = int((start - data.first) // step)
+    last = min(int(-(-(end - data.first) // step)), len(data.values))
+    if first < 0 or first >= len(data.values):
+        raise ValueError("start: lies outside the data")
+    known = np.array(data.values)
+    for x, y in baseline.masked:
+        if (x, y) == (start, end):
+            continue
+        i = max(0, int((x - data.first) // step))
+        j = max(0, int(-(-(y + 3600 - data.first) // step)))
+        if j <= first:
+            known[i:j] = np.nan
+    pieces = cut(baseline, known, first, last)
+    given = condition(baseline, pieces, kind)
+    day = int(start // DAY)
+    key = int(abs(float(np.nansum(data.values[:50]))) * 1000) % 2**31
+    rng_day = np.random.default_rng([day, key])
+    rng = np.random.default_rng([int(start), int(end), key])
+    shared = even_normals(rng_day)
+    w = pieces.window
+    usual, actual = pieces.usual[w], pieces.actual[w]
+    unit = baseline.profile.unit
+    offset = 0.375 * unit
+    which = np.searchsorted(np.cumsum(given.prob), even_uniforms(rng))
+    which = np.minimum(which, len(given.prob) - 1)
+    mean = given.mean @ given.prob
+    root = np.linalg.cholesky(given.cov + np.diag(1e-9 + 1e-9 * np.diag(given.cov)))
+    z = draws_along(root, 2 * mean, shared, rng) + given.mean.T[which]
+    expected = np.maximum(np.maximum(z, 0) ** 2 - offset, 0.0) * (usual > 0)
+    deficit = expected - actual
+    shares = _shares(data, pieces, start, end)
+    sign = 1.0 if kind == "flow" else -1.0
+    gross = sign * _window_total(sign * deficit, expected, shares)
+    forecast = given.surplus[which]
+    so_far = given.so_far[which]
+    until = series.moment(data.end)
+    state = "final" if len(data.values) > last + int(12 * HOUR // step) else "live"
+    draws: dict[str, FloatArray]
+    if kind == "load":
+        excess = -gross + so_far
+        draws = {"excess": excess}
+    else:
+        prior = catchup.Prior()
+        if state == "live" and len(data.values) <= last:
+            c = prior_shares(prior, rng)
+            forecast = c * np.maximum(gross, 0)
+            so_far = np.zeros(DRAWS)
+        forecast = np.minimum(forecast, np.maximum(gross, 0))
+        so_far = np.minimum(so_far, np.maximum(gross, 0))
+        draws = {
+            "gross": gross,
+            "recovered": so_far,
+            "lost": gross - so_far,
+            "lost_forecast": gross - forecast,
+        }
+    ranges = {name: range_of(d, level) for name, d in draws.items()}
+    band = _band(baseline, data, expected.sum(axis=1), float(usual.sum()), (first, last), level)
+    return Estimate(
+        kind=kind,  # type: ignore[arg-type]
+        state=state,  # type: ignore[arg-type]
+        gross=ranges.get("gross"),
+        recovered=ranges.get("recovered"),
+        lost=ranges.get("lost"),
+        lost_forecast=ranges.get("lost_forecast"),
+        excess=ranges.get("excess"),
+        draws=draws,
+        times=band[0],
+        actual=band[1],
+        expected=band[2],
+        expected_low=band[3],
+        expected_high=band[4],
+        settling=(series.moment(end), series.moment(min(data.end, end + 48 * HOUR))),
+        data_until=until,
+        level=level,
+        history_days=float(baseline.history_days),
+        method="measured",
+    )
+
+
+def _band(
+    baseline: Baseline,
+    data: series.Series,
+    total: FloatArray,
+    usual: float,
+    window: tuple[int, int],
+    level: float,
+) -> tuple[TimeArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Starts, actual, expected, low and high per bin from six hours before to twelve after."""
+    a = max(0, window[0] - 6 * HOUR // data.step)
+    b = min(len(data.values), window[1] + 12 * HOUR // data.step)
+    seconds = data.first + data.step * np.arange(a, b, dtype=np.int64)
+    per_bin, _ = baseline.usual(seconds)
+    factor = range_of(total / usual, level) if usual > 0 else Range(1.0, 1.0, 1.0)
+    mid = per_bin * factor.mid
+    tail = -ndtri((1 - level) / 2) * np.sqrt(mid * baseline.profile.unit)
+    low = np.maximum(per_bin * factor.low - tail, 0.0)
+    return seconds.astype("datetime64[s]"), data.values[a:b], mid, low, per_bin * factor.high + tail
+
+
+def prior_shares(prior: catchup.Prior, rng: np.random.Generator) -> FloatArray:
+    u = even_uniforms(rng)
+    grid = np.linspace(0, 1, 201)
+    cdf = np.cumsum(prior.density(grid))
+    cdf /= cdf[-1]
+    share = np.interp(np.clip((u - prior.never) / (1 - prior.never), 0, 1), cdf, grid)
+    return np.where(u < prior.never, 0.0, share)
+
+
+def _shares(data: series.Series, pieces: Pieces, start: float, end: float) -> FloatArray:
+    edges = data.first + data.step * pieces.edges[pieces.window.start : pieces.window.stop + 1]
+    inside = np.minimum(edges[1:], end) - np.maximum(edges[:-1], start)
+    return inside / np.diff(edges)
+
+
+def _window_total(missing: FloatArray, expected: FloatArray, shares: FloatArray) -> FloatArray:
+    """(DRAWS,): the sum over pieces; of cut pieces only what lies inside."""
+    whole = shares > 0.999
+    total = missing[:, whole].sum(axis=1)
+    if whole.all():
+        return total
+    e_in = expected[:, whole].sum(axis=1)
+    for i in np.flatnonzero(~whole):
+        e = expected[:, i]
+        direct = missing[:, i]
+        limit = shares[i] * e
+        if e_in.mean() > 0:
+            severity = total.mean() / e_in.mean()
+            indirect = severity * limit
+            v1 = e.var()
+            v2 = (0.2 * severity * limit.mean()) ** 2
+            k = v2 / max(v1 + v2, 1e-12)
+            total = total + k * direct + (1 - k) * indirect
+        else:
+            total = total + direct
+    return total
+
+
+def condition(baseline: Baseline, pieces: Pieces, kind: str) -> Conditioned:
+    unit = baseline.profile.unit
+    offset = 0.375 * unit
+    mu = np.sqrt(pieces.usual + offset)
+    z = np.sqrt(pieces.actual + offset)
+    noise = counting_noise(pieces.usual, unit)
+    gain = mu * pieces.scale
+    w = pieces.window
+    inside = np.zeros(len(mu), bool)
+    inside[w] = True
+    use = ~inside & (pieces.seen > 0.5) & (pieces.usual > 0.5 * unit)
+    obs = np.flatnonzero(use)
+    win = np.arange(w.start, w.stop)
+    cov = baseline.residuals.covariance(pieces.centre, pieces.width)
+    k_oo = cov[np.ix_(obs, obs)] + np.diag(noise[obs] / gain[obs] ** 2 + JITTER)
+    k_wo = cov[np.ix_(win, obs)]
+    k_ww = cov[np.ix_(win, win)]
+    after = np.flatnonzero(use & (np.arange(len(mu)) >= w.stop))
+    r0 = (z[obs] - mu[obs]) / gain[obs]
+    if not len(obs):
+        spread = gain[win][:, None] * k_ww * gain[win][None, :] + np.diag(noise[win])
+        return Conditioned(mu[win][:, None], spread, np.ones(1), np.zeros(1), np.zeros(1))
+    low = cholesky(k_oo, lower=True, check_finite=False)
+    half = solve_triangular(low, k_wo.T, lower=True, check_finite=False)
+    c_ww = k_ww - half.T @ half
+    cov_z = gain[win][:, None] * c_ww * gain[win][None, :] + np.diag(noise[win])
+    live = not len(after)
+    if live:
+        white = solve_triangular(low, r0, lower=True, check_finite=False)
+        mean = mu[win] + gain[win] * (half.T @ white)
+        return Conditioned(mean[:, None], cov_z, np.ones(1), np.zeros(1), np.zeros(1))
+    # scale of what may come back: from before the window alone
+    pre = obs < w.start
+    n_pre = int(pre.sum())
+    lp = low[:n_pre, :n_pre]
+    hp = solve_triangular(lp, k_wo[:, :n_pre].T, lower=True, check_finite=False)
+    wp = solve_triangular(lp, r0[:n_pre], lower=True, check_finite=False)
+    zp = mu[win] + gain[win] * (hp.T @ wp)
+    cp = gain[win][:, None] * (k_ww - hp.T @ hp) * gain[win][None, :]
+    e_pre = np.maximum(zp, 0) ** 2 - offset + np.diag(cp)
+    sign = 1.0 if kind == "flow" else -1.0
+    g = (sign * (e_pre - pieces.actual[win]) * (pieces.usual[win] > 0)).sum()
+    sd = np.sqrt(np.maximum(4 * zp @ cp @ zp, 0))
+    top = g + 1.3 * sd
+    if top <= 0:
+        white = solve_triangular(low, r0, lower=True, check_finite=False)
+        mean = mu[win] + gain[win] * (half.T @ white)
+        return Conditioned(mean[:, None], cov_z, np.ones(1), np.zeros(1), np.zeros(1))
+    allafter = np.arange(w.stop, len(mu))
+    end_h = pieces.centre[w.stop - 1] + pieces.width[w.stop - 1] / 2
+    since = pieces.centre[allafter] - pieces.width[allafter] / 2 - end_h
+    shape = catchup.shapes(
+        since, pieces.width[allafter], pieces.usual[allafter], baseline.busiest * HOUR
+    )
+    shape_obs = shape[:, after - w.stop]
+    amounts = np.concatenate([[0.0], (catchup.SHARES[:, None] * top * np.ones(len(shape))).ravel()])
+    rows = np.concatenate([[0], np.tile(np.arange(len(shape)), len(catchup.SHARES))])
+    surplus = amounts[None, :] * shape_obs[rows].T  # (Na, K)
+    y = pieces.actual[after][:, None] - surplus
+    zz = np.where(
+        y >= 0, np.sqrt(np.maximum(y, 0) + offset), np.sqrt(offset) + y / (2 * np.sqrt(offset))
+    )
+    r = np.repeat(r0[:, None], len(amounts), axis=1)
+    r[n_pre:] = (zz - mu[after][:, None]) / gain[after][:, None]
+    white = solve_triangular(low, r, lower=True, check_finite=False)
+    loglik = -0.5 * (white**2).sum(axis=0) - np.log(np.maximum(zz, np.sqrt(offset))).sum(axis=0)
+    mean = mu[win][:, None] + gain[win][:, None] * (half.T @ white)
+    gross = (
+        sign
+        * (
+            np.maximum(mean, 0) ** 2
+            - offset
+            + np.diag(cov_z)[:, None]
+            - pieces.actual[win][:, None]
+        )
+        * (pieces.usual[win] > 0)[:, None]
+    ).sum(axis=0)
+    prior = catchup.Prior() if kind == "flow" else catchup.LOAD_PRIOR
+    share = amounts / np.maximum(gross, 1e-3 * top)
+    dens = prior.density(share) / np.maximum(gross, 1e-3 * top)
+    dens[0] = 0
+    ref = prior.density(np.linspace(0.01, 0.99, 99)).mean()
+    weight = (1 - prior.never) * dens / ref * (top / len(catchup.SHARES)) / len(shape)
+    weight[0] = prior.never
+    logp = loglik + np.log(np.maximum(weight, 1e-300))
+    prob = np.exp(logp - logp.max())
+    prob /= prob.sum()
+    so_far = amounts * np.minimum(shape.sum(axis=1)[rows], 1.0)
+    return Conditioned(mean, cov_z, prob, amounts, so_far)
+
+
+__all__ = ["estimate", "prepare"]

@@ -1,0 +1,85 @@
+"""The time around a window cut into pieces: fine where it matters, coarse far away.
+
+Pieces never cross the window's first and last bin, so that nothing of the incident leaks into what
+is taken as normal; they grow with their distance from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from impact.baseline import Baseline
+from impact.calendar import HOUR, IntArray
+from impact.model import FloatArray
+
+BEFORE_S = 21 * 86400
+AFTER_S = 48 * HOUR
+WINDOW_PIECES = 24
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """N consecutive pieces of time; arrays of shape (N,)."""
+
+    edges: IntArray  # (N + 1,) bins of the series
+    centre: FloatArray  # hours since the start of the window
+    width: FloatArray  # hours
+    actual: FloatArray  # volume of the bins that were measured
+    usual: FloatArray  # usual volume of the same bins
+    seen: FloatArray  # share of the bins that were measured
+    scale: FloatArray  # of the residual
+    before: slice
+    window: slice
+    after: slice
+
+
+def cut(baseline: Baseline, values: FloatArray, first: int, last: int) -> Pieces:
+    """Pieces around the window of bins [first, last)."""
+    step = baseline.series.step
+    lengths_before = _growing(step, min(first, BEFORE_S // step))
+    lengths_after = _growing(step, min(max(len(values) - last, 0), AFTER_S // step))
+    size = max(1, -(-(last - first) // WINDOW_PIECES))
+    inner = np.arange(first, last, size)
+    edges = np.concatenate(
+        [first - np.cumsum(lengths_before)[::-1], inner, [last], last + np.cumsum(lengths_after)]
+    ).astype(np.int64)
+    low, high = int(edges[0]), int(edges[-1])
+    seconds = baseline.series.first + step * np.arange(low, high, dtype=np.int64)
+    usual, slots = baseline.usual(seconds)
+    region = np.full(high - low, np.nan)
+    region[: max(0, min(high, len(values)) - low)] = values[low : min(high, len(values))]
+    seen = np.isfinite(region)
+    at = edges[:-1] - low
+    bins = np.diff(edges)
+
+    def total(x: FloatArray) -> FloatArray:
+        return np.add.reduceat(x, at)
+
+    b, w = len(lengths_before), len(inner)
+    return Pieces(
+        edges=edges,
+        centre=((edges[:-1] + edges[1:]) / 2 - first) * step / HOUR,
+        width=bins * step / HOUR,
+        actual=total(np.where(seen, region, 0.0)),
+        usual=total(np.where(seen, usual, 0.0)),
+        seen=total(seen.astype(float)) / bins,
+        scale=total(baseline.residuals.scale[slots]) / bins,
+        before=slice(0, b),
+        window=slice(b, b + w),
+        after=slice(b + w, len(edges) - 1),
+    )
+
+
+def _growing(step: int, bins: int) -> IntArray:
+    """Lengths in bins, away from the window: a quarter of the distance, an hour at most near it."""
+    out, done = [], 0
+    while done < bins:
+        distance = done * step / HOUR
+        longest = 1.0 if distance < 36 else 3.0 if distance < 7 * 24 else 6.0
+        length = max(1, int(min(max(distance / 4, 1 / 12), longest) * HOUR // step))
+        length = min(length, bins - done)
+        out.append(length)
+        done += length
+    return np.array(out, np.int64)

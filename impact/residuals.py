@@ -1,0 +1,163 @@
+"""How far volumes stray from the usual week, and for how long: a sum of fading correlations.
+
+The relative residual u = z / expected z - 1 of square-root volumes is a Gaussian process: a sum of
+Ornstein-Uhlenbeck parts (covariance a exp(-|t| / tau), Uhlenbeck and Ornstein 1930) from a quarter
+of an hour to two weeks, one part that returns at the same hour on following days, and the noise
+of counting (variance 1/4 of z: Anscombe 1948). How much of each part a series has is read from its own
+autocovariance by non-negative least squares (Lawson and Hanson 1974), leaning on typical shares
+while the history is short. Averages of an Ornstein-Uhlenbeck process over disjoint intervals with
+gap g have covariance a exp(-g / tau) A(v) A(w), A(w) = (1 - exp(-w / tau)) tau / w.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import nnls
+
+from impact.calendar import DAY, HOUR
+from impact.model import FloatArray
+
+TAUS_H = np.array([0.25, 1.0, 4.0, 16.0, 72.0, 336.0])
+DAILY_FADE_H, DAILY_WIDTH_H = 120.0, 2.0  # of the part that returns on following days
+TYPICAL = np.array([0.30, 0.10, 0.20, 0.15, 0.10, 0.10, 0.05])  # shares of the variance
+TYPICAL_VARIANCE = 0.01  # of u: about 20 % of volume
+TYPICAL_HOURS = 72.0  # worth of this many hours of history
+LAGS_H = 336
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """Covariance of the relative residual: amounts of each part, and a scale per slot."""
+
+    amount: FloatArray  # (7,), of TAUS_H and the daily part
+    scale: FloatArray  # (S,), standard deviation relative to the whole, mean about 1
+
+    def covariance(self, centre: FloatArray, width: FloatArray) -> FloatArray:
+        """(N, N) of averages over intervals (hours), without scale and counting noise."""
+        distance = np.abs(centre[:, None] - centre[None, :])
+        gap = np.maximum(distance - (width[:, None] + width[None, :]) / 2, 0.0)
+        out = np.zeros_like(gap)
+        on = np.arange(len(centre))
+        for tau, amount in zip(TAUS_H, self.amount, strict=False):
+            if amount <= 0:
+                continue
+            ratio = width / tau
+            share = -np.expm1(-ratio) / ratio
+            part = np.exp(gap * (-1 / tau))
+            part *= (amount * share)[:, None]
+            part *= share[None, :]
+            part[on, on] = amount * _own(ratio)
+            out += part
+        if self.amount[-1] > 0:
+            out += self.amount[-1] * _daily(distance)
+        return out
+
+
+def _own(ratio: FloatArray) -> FloatArray:
+    """Variance of the average of a unit process over an interval of `ratio` times tau."""
+    small = ratio < 1e-3
+    safe = np.where(small, 1.0, ratio)
+    out: FloatArray = np.where(small, 1 - ratio / 3, 2 * (safe - 1 + np.exp(-safe)) / safe**2)
+    return out
+
+
+def _daily(distance: FloatArray) -> FloatArray:
+    away = distance - 24.0 * np.round(distance / 24.0)
+    out: FloatArray = np.exp(-np.abs(away) / DAILY_WIDTH_H - distance / DAILY_FADE_H)
+    return out
+
+
+def counting_noise(expected: FloatArray, unit: float) -> FloatArray:
+    """Variance of z for counts around `expected`; a quarter, less where next to nothing comes."""
+    out: FloatArray = 0.25 * unit * expected / (expected + 0.3 * unit)
+    return out
+
+
+def fit_residuals(
+    z: FloatArray,
+    root: FloatArray,
+    slots: FloatArray,
+    group: FloatArray,
+    step_h: float,
+    unit: float,
+) -> tuple[Residuals, FloatArray]:
+    """From z and expected z at regular times (T,), NaN where unknown; also returns u / scale."""
+    expected = np.maximum(root**2 - 0.375 * unit, 0.0)
+    usable = np.isfinite(z) & (expected > 0.5 * unit)
+    safe = np.where(root > 0, root, 1.0)
+    u = np.where(usable, np.nan_to_num(z) / safe - 1, 0.0)
+    noise = counting_noise(expected, unit) / safe**2
+    weight = np.where(usable, 1 / (TYPICAL_VARIANCE + noise), 0.0)
+    typical = np.sqrt(TYPICAL_VARIANCE + noise)
+    u = np.clip(u, -6 * typical, 6 * typical)
+    scale, variance = _scale(u, noise, weight, slots, group)
+    relative = scale[slots]
+    u, noise = u / relative, noise / relative**2
+    spread = np.sqrt(variance + noise)
+    u = np.clip(u, -3.5 * spread, 3.5 * spread)
+    weight = np.where(usable, 1 / (spread**2), 0.0)
+    lags = min(LAGS_H, int(24 * 14 / step_h), len(u) - 1)
+    auto, pairs = _autocovariance(u, weight, lags)
+    auto[0] -= (weight**2 * noise).sum() / max(float((weight**2).sum()), 1e-12)
+    return Residuals(_amounts(auto, pairs, step_h, variance, float(usable.sum())), scale), u
+
+
+def _scale(
+    u: FloatArray, noise: FloatArray, weight: FloatArray, slots: FloatArray, group: FloatArray
+) -> tuple[FloatArray, float]:
+    """Standard deviation per slot over that of the whole, and the variance of the whole."""
+    excess = weight * (u**2 - noise)
+    overall = float(excess.sum() + TYPICAL_HOURS * TYPICAL_VARIANCE * weight.mean()) / max(
+        float(weight.sum() + TYPICAL_HOURS * weight.mean()), 1e-12
+    )
+    overall = max(overall, 1e-5)
+    of = group[slots]
+    size = int(group.max()) + 1
+    total = np.bincount(of, excess, size)
+    count = np.bincount(of, weight, size)
+    lean = 10.0 * weight.mean()
+    variance = (total + lean * overall) / np.maximum(count + lean, 1e-12)
+    scale = np.sqrt(np.clip(variance / overall, 0.1, 10.0))
+    return scale[group], overall
+
+
+def _autocovariance(u: FloatArray, weight: FloatArray, lags: int) -> tuple[FloatArray, FloatArray]:
+    size = 1 << int(np.ceil(np.log2(len(u) + lags + 1)))
+    product = np.fft.irfft(np.abs(np.fft.rfft(weight * u, size)) ** 2, size)[: lags + 1]
+    pairs = np.fft.irfft(np.abs(np.fft.rfft(weight, size)) ** 2, size)[: lags + 1]
+    pairs = np.maximum(pairs, 0.0)  # the transform leaves rounding errors below zero
+    return product / np.maximum(pairs, 1e-12 * max(float(pairs[0]), 1e-300)), pairs
+
+
+def _amounts(
+    auto: FloatArray, pairs: FloatArray, step_h: float, variance: float, seen: float
+) -> FloatArray:
+    lag = np.arange(len(auto)) * step_h
+    columns = []
+    for tau in TAUS_H:
+        ratio = np.array([step_h / tau])
+        share = float((-np.expm1(-ratio) / ratio)[0])
+        column = share**2 * np.exp(-np.maximum(lag - step_h, 0) / tau)
+        column[0] = _own(ratio)[0]
+        columns.append(column)
+    columns.append(_daily(lag))
+    design = np.stack(columns, axis=1)
+    trust = np.sqrt(pairs / max(float(pairs[0]), 1e-12) / (1 + lag / 6.0))
+    lean = np.sqrt(TYPICAL_HOURS / max(seen * step_h, 24.0))
+    a = np.concatenate([design * trust[:, None], lean * np.eye(len(TYPICAL))])
+    b = np.concatenate([auto * trust, lean * TYPICAL * variance])
+    out, _ = nnls(a, b)
+    # never certain: a hundredth of the variance has no memory
+    out[0] = max(out[0], 0.01 * variance)
+    amounts: FloatArray = out
+    return amounts
+
+
+def hours(seconds: float) -> float:
+    """Seconds as hours."""
+    return seconds / HOUR
+
+
+__all__ = ["DAY", "Residuals", "counting_noise", "fit_residuals", "hours"]
