@@ -185,7 +185,8 @@ def open_server(url: str, *, timeout_s: float = 60.0) -> Database:
             autogenerate_session_id=False,
             tz_mode="aware",
             settings={**_SESSION, "max_execution_time": timeout_s},
-            **server.options,
+            verify=server.options.get("verify", "true"),
+            ca_cert=server.options.get("ca_cert"),
         )
 
     where = f"{server.host}:{server.port}"

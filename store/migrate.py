@@ -16,16 +16,20 @@ import pyarrow as pa
 
 from ingest.errors import SettingsError
 from store.clickhouse import Database
+from store.rows import schema, to_table
 from store.sql import schema_files, split
 
-MIGRATION_SCHEMA = pa.schema(
-    [
-        pa.field("name", pa.string(), nullable=False),
-        pa.field("checksum", pa.string(), nullable=False),
-    ]
+MIGRATION_SCHEMA = schema(
+    {
+        "name": pa.string(),
+        "checksum": pa.string(),
+    }
 )
 # Tables whose rows expire with the raw events, and the statement that says when.
-_EXPIRING = {"business_events": "business_events_ttl"}
+_EXPIRING = {
+    "business_events": ("business_events_ttl", timedelta(0)),
+    "event_ids": ("event_ids_ttl", timedelta(days=1)),
+}
 
 
 def checksum(text: str) -> str:
@@ -45,10 +49,8 @@ def migrate(
     for name in new:
         for text in split(shipped[name]):
             database.execute(text)
-        database.insert(
-            "schema_migrations",
-            pa.table([[name], [checksum(shipped[name])]], schema=MIGRATION_SCHEMA),
-        )
+        row = {"name": name, "checksum": checksum(shipped[name])}
+        database.insert("schema_migrations", to_table([row], MIGRATION_SCHEMA))
     _keep_raw_events(database, retention)
     return new
 
@@ -77,8 +79,8 @@ def _refuse_other_history(
 
 
 def _keep_raw_events(database: Database, retention: timedelta) -> None:
-    seconds = int(retention.total_seconds())
-    for table, change in _EXPIRING.items():
+    for table, (change, longer) in _EXPIRING.items():
+        seconds = int((retention + longer).total_seconds())
         found = database.rows("table_engine", name=table)
         engine = found[0]["engine_full"] if found else ""
         if not re.search(rf"toIntervalSecond\((_CAST\()?{seconds}\b", engine):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from impact.model import TimeArray
 from ingest.sink import Minutes
@@ -33,7 +34,7 @@ def to_minutes(numbers: Sequence[int]) -> Minutes:
     return np.sort(np.asarray(numbers, dtype=np.int64)).astype("datetime64[m]")
 
 
-def to_seconds(numbers: TimeArray | Sequence[int]) -> TimeArray:
+def to_seconds(numbers: NDArray[np.generic]) -> TimeArray:
     """Seconds since the epoch as an array of moments."""
     return np.asarray(numbers, dtype=np.int64).astype("datetime64[s]")
 

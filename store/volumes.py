@@ -8,11 +8,14 @@ from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from impact.model import FloatArray
 from impact.ports import Volumes
 from store.clickhouse import Database
 from store.times import ms, to_seconds
+
+IntArray = NDArray[np.int64]
 
 
 class VolumeTable:
@@ -31,7 +34,7 @@ class VolumeTable:
         times, place = np.unique(_column(table, "time"), return_inverse=True)
 
         def total(name: str) -> FloatArray:
-            return np.bincount(place, weights=_column(table, name), minlength=len(times))
+            return _sums(place, _column(table, name), len(times))
 
         return Volumes(
             times=to_seconds(times),
@@ -51,14 +54,18 @@ class VolumeTable:
         return {row["currency"]: row["amount"] for row in rows}
 
 
-def _by_currency(table: pa.Table, place: np.ndarray, length: int) -> Mapping[str, FloatArray]:
+def _by_currency(table: pa.Table, place: IntArray, length: int) -> Mapping[str, FloatArray]:
     currencies = np.asarray(table.column("currency").to_pylist(), dtype=object)
     amount = _column(table, "amount")
     sums: dict[str, FloatArray] = {}
     for currency in sorted({str(c) for c in currencies if c}):
         rows = currencies == currency
-        sums[currency] = np.bincount(place[rows], weights=amount[rows], minlength=length)
+        sums[currency] = _sums(place[rows], amount[rows], length)
     return sums
+
+
+def _sums(place: IntArray, weights: FloatArray, length: int) -> FloatArray:
+    return np.bincount(place, weights=weights, minlength=length).astype(np.float64)
 
 
 def _column(table: pa.Table, name: str) -> FloatArray:

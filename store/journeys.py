@@ -1,0 +1,127 @@
+"""Journeys: the first time of each status of a business key, for lead times and evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from impact.model import FloatArray, TimeArray
+from impact.ports import Cohort, LateHistory
+from store.clickhouse import Database
+from store.times import ms, to_seconds
+
+# Inserts that were under way while a stream was registered: they may have missed the view, and the
+# first backfill may have missed them.
+_IN_FLIGHT = timedelta(minutes=10)
+
+
+class JourneyTable:
+    """Reads `journeys`, and says of which streams they are kept."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    def track(self, streams: Collection[str]) -> None:
+        """Keep the journeys of these streams too, with what is already stored of them."""
+        known = {row["stream"] for row in self._database.rows("journey_streams")}
+        new = sorted(set(streams) - known)
+        if not new:
+            return
+        lately = self._clock() - _IN_FLIGHT
+        self._database.run("journey_streams_add", streams=new)
+        self._database.run("journeys_backfill", streams=new, since=0)
+        self._database.run("journeys_backfill", streams=new, since=ms(lately))
+
+    def cohort(
+        self,
+        stream: str,
+        start_status: str,
+        finish_status: str,
+        closed: Sequence[str],
+        start: datetime,
+        end: datetime,
+    ) -> Cohort:
+        """Keys whose `start_status` came before `end` and that were still open at `start`."""
+        table = self._database.table(
+            "cohort",
+            stream=stream,
+            start_status=start_status,
+            finish_status=finish_status,
+            closed=list(closed),
+            start=ms(start),
+            end=ms(end),
+        )
+        return Cohort(
+            started=_times(table, "started"),
+            finished=_times(table, "finished"),
+            closed=_times(table, "closed"),
+            amount=_floats(table, "amount"),
+        )
+
+    def late_history(
+        self,
+        stream: str,
+        start_status: str,
+        finish_status: str,
+        closed: Sequence[str],
+        promise: timedelta,
+        start: datetime,
+        end: datetime,
+        as_of: datetime,
+    ) -> LateHistory:
+        """Keys placed in [start, end), late as far as known at `as_of`, per hour of placement."""
+        table = self._database.table(
+            "late_history",
+            stream=stream,
+            start_status=start_status,
+            finish_status=finish_status,
+            closed=list(closed),
+            promise=promise // timedelta(milliseconds=1),
+            start=ms(start),
+            end=ms(end),
+            as_of=ms(as_of),
+        )
+        return LateHistory(
+            hours=to_seconds(table.column("hour").to_numpy()),
+            placed=_floats(table, "placed"),
+            late=_floats(table, "late"),
+            late_hours=_floats(table, "late_hours"),
+        )
+
+    def failed_keys(
+        self,
+        stream: str,
+        ok: Sequence[str],
+        failed: Sequence[str],
+        start: datetime,
+        end: datetime,
+        until: datetime,
+    ) -> tuple[int | None, int | None]:
+        """(keys, customers) that failed in [start, end) and did not succeed before `until`."""
+        row = self._database.rows(
+            "failed_keys",
+            stream=stream,
+            ok=list(ok),
+            failed=list(failed),
+            start=ms(start),
+            end=ms(end),
+            until=ms(until),
+        )[0]
+        if row["expired"] or not row["keyed"]:
+            return None, None
+        customers = int(row["customers_hit"]) if row["with_customer"] else None
+        return int(row["keys"]), customers
+
+
+def _times(table: pa.Table, name: str) -> TimeArray:
+    """Milliseconds as seconds, rounded down; the smallest integer is NaT and stays so."""
+    values = table.column(name).to_numpy().astype("datetime64[ms]")
+    return values.astype("datetime64[s]")
+
+
+def _floats(table: pa.Table, name: str) -> FloatArray:
+    return np.asarray(table.column(name).to_numpy(), dtype=np.float64)

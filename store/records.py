@@ -1,0 +1,247 @@
+"""What is kept beside estimates: edits, notes to people, reports, small facts about the store."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+import pyarrow as pa
+
+from store.clickhouse import Database
+from store.rows import TIME, schema, to_table
+from store.times import moment
+
+NoteState = Literal["pending", "sent", "given_up"]
+
+META, EDITS, OUTBOX, REPORTS = "meta", "edits", "outbox", "reports"
+META_SCHEMA = schema(
+    {
+        "name": pa.string(),
+        "value": pa.string(),
+    }
+)
+EDITS_SCHEMA = schema(
+    {
+        "incident": pa.string(),
+        "made_at": TIME,
+        "id": pa.string(),
+        "action": pa.string(),
+        "value": pa.string(),
+        "who": pa.string(),
+        "why": pa.string(),
+    }
+)
+OUTBOX_SCHEMA = schema(
+    {
+        "incident": pa.string(),
+        "rule": pa.string(),
+        "subscriber": pa.string(),
+        "state": pa.string(),
+        "rank": pa.uint32(),
+        "payload": pa.string(),
+        "created_at": TIME,
+        "changed_at": TIME,
+        "error": pa.string(),
+        "generation": pa.uint64(),
+    }
+)
+REPORTS_SCHEMA = schema(
+    {
+        "name": pa.string(),
+        "made_at": TIME,
+        "media_type": pa.string(),
+        "content": pa.binary(),
+    }
+)
+_END = 2**31  # rank of a note that needs nothing more; sent outranks given up
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One correction by a person; `value` is JSON whose shape depends on `action`."""
+
+    incident: str
+    made_at: datetime
+    id: str
+    action: str
+    value: str
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One note to one subscriber; (incident, rule, subscriber) is its identity."""
+
+    incident: str
+    rule: str
+    subscriber: str
+    payload: str  # JSON
+    created_at: datetime
+    generation: int
+    state: NoteState = "pending"
+    attempts: int = 0
+    changed_at: datetime | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report as it was issued, to be handed out unchanged."""
+
+    name: str  # such as weekly/2026-W46.pdf
+    made_at: datetime
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReportName:
+    """A report that exists."""
+
+    name: str
+    made_at: datetime
+    media_type: str
+
+
+class MetaTable:
+    """Small facts about the store, such as the fingerprint of its salt."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, name: str) -> str | None:
+        """A fact, None if it was never set."""
+        rows = self._database.rows("meta", name=name)
+        return str(rows[0]["value"]) if rows else None
+
+    def set(self, name: str, value: str) -> None:
+        """Set a fact; the newest value counts."""
+        self._database.insert(META, to_table([{"name": name, "value": value}], META_SCHEMA))
+
+
+class EditTable:
+    """What people corrected."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def insert(self, edit: Edit) -> None:
+        """Keep an edit; the same again changes nothing."""
+        row = {name: getattr(edit, name) for name in EDITS_SCHEMA.names}
+        self._database.insert(EDITS, to_table([row], EDITS_SCHEMA))
+
+    def find(self, incident: str = "") -> list[Edit]:
+        """Edits of an incident, or all, oldest first."""
+        return [
+            Edit(
+                incident=row["incident"],
+                made_at=moment(row["made_ms"]),
+                id=row["id"],
+                action=row["action"],
+                value=row["value"],
+                who=row["who"],
+                why=row["why"],
+            )
+            for row in self._database.rows("edits", incident=incident)
+        ]
+
+
+class Outbox:
+    """Notes to people: queued once, sent once, across restarts and failovers.
+
+    A row's rank only grows, so queueing a note again never brings back one that was sent.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def queue(self, notes: Sequence[Note]) -> None:
+        """Queue notes; those that are known already stay as they are."""
+        self._write(notes)
+
+    def find(self, *states: NoteState) -> list[Note]:
+        """Notes in these states (pending, if none is given), in the order queued."""
+        return [
+            Note(
+                incident=row["incident"],
+                rule=row["rule"],
+                subscriber=row["subscriber"],
+                payload=row["payload"],
+                created_at=moment(row["created_ms"]),
+                generation=row["generation"],
+                state=row["state"],
+                attempts=row["rank"] % _END if row["state"] == "pending" else 0,
+                changed_at=moment(row["changed_ms"]),
+                error=row["error"],
+            )
+            for row in self._database.rows("outbox", states=list(states or ("pending",)))
+        ]
+
+    def sent(self, note: Note, at: datetime) -> None:
+        """Note that it has reached its subscriber."""
+        self._write([replace(note, state="sent", changed_at=at, error="")])
+
+    def failed(self, note: Note, at: datetime, error: str, *, give_up: bool = False) -> None:
+        """Note that an attempt failed; after `give_up` there will be no more."""
+        state: NoteState = "given_up" if give_up else "pending"
+        self._write(
+            [replace(note, state=state, attempts=note.attempts + 1, changed_at=at, error=error)]
+        )
+
+    def _write(self, notes: Sequence[Note]) -> None:
+        rows = [
+            {
+                "incident": note.incident,
+                "rule": note.rule,
+                "subscriber": note.subscriber,
+                "state": note.state,
+                "rank": _rank(note),
+                "payload": note.payload,
+                "created_at": note.created_at,
+                "changed_at": note.changed_at or note.created_at,
+                "error": note.error,
+                "generation": note.generation,
+            }
+            for note in notes
+        ]
+        self._database.insert(OUTBOX, to_table(rows, OUTBOX_SCHEMA))
+
+
+def _rank(note: Note) -> int:
+    return {"pending": note.attempts, "given_up": _END, "sent": _END + 1}[note.state]
+
+
+class ReportTable:
+    """Reports as issued; the first issue of a name is the one that is handed out."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def insert(self, report: Report) -> None:
+        """Keep a report."""
+        row = {name: getattr(report, name) for name in REPORTS_SCHEMA.names}
+        self._database.insert(REPORTS, to_table([row], REPORTS_SCHEMA))
+
+    def get(self, name: str) -> Report | None:
+        """A report with its bytes, None if it was never issued."""
+        rows = self._database.rows("reports_get", name=name)
+        if not rows:
+            return None
+        row = rows[0]
+        return Report(
+            name=row["name"],
+            made_at=moment(row["made_ms"]),
+            media_type=row["media_type"],
+            content=b64decode(row["content_base64"]),
+        )
+
+    def names(self) -> list[ReportName]:
+        """Which reports have been issued, by name."""
+        return [
+            ReportName(row["name"], moment(row["made_ms"]), row["media_type"])
+            for row in self._database.rows("reports_list")
+        ]

@@ -1,0 +1,16 @@
+"""Fixtures that more than one room of the tests uses."""
+
+from __future__ import annotations
+
+from tests.clickhouse_engine import engine, make_store, own_engine, store, store_clock
+from tests.kafka_broker import kafka_broker, kafka_topic
+
+__all__ = [
+    "engine",
+    "kafka_broker",
+    "kafka_topic",
+    "make_store",
+    "own_engine",
+    "store",
+    "store_clock",
+]
