@@ -9,6 +9,7 @@ A graph is safe to share between threads once built: the caches only ever repeat
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,6 +104,30 @@ class Graph:
                 paths[name] = tuple(self._names[i] for i in reversed(path))
         return paths
 
+    def rising(self, names: Iterable[str]) -> list[str]:
+        """The names and everything above them, each after all that it needs."""
+        walks = [self._up.walk(self._at(name))[0] for name in names]
+        if not walks:
+            return []
+        reached = np.unique(np.concatenate(walks))
+        return [self._names[i] for i in reached[np.argsort(self._rank[reached])].tolist()]
+
+    @cached_property
+    def _rank(self) -> NDArray[np.int32]:
+        """A number for everything, larger than those of all that it needs (Kahn 1962)."""
+        missing = [len(self._down.of(i)) for i in range(len(self._names))]
+        ready = [i for i, count in enumerate(missing) if count == 0]
+        for at in ready:
+            for upper in self._up.of(at):
+                missing[upper] -= 1
+                if missing[upper] == 0:
+                    ready.append(upper)
+        if len(ready) < len(missing):
+            raise ValueError("the map has a cycle; `enrich.mapfile` refuses such maps")
+        rank = np.empty(len(ready), dtype=np.int32)
+        rank[ready] = np.arange(len(ready), dtype=np.int32)
+        return rank
+
     def _at(self, name: str) -> int:
         self.thing(name)
         return self._index[name]
@@ -125,7 +150,7 @@ class _Edges:
         self._matrix = csr_array((ones, (starts, ends)), shape=(size, size))
 
     def of(self, start: int) -> list[int]:
-        first, last = self._matrix.indptr[start : start + 2]
+        first, last = self._matrix.indptr[start], self._matrix.indptr[start + 1]
         ends: list[int] = self._matrix.indices[first:last].tolist()
         return ends
 
