@@ -22,6 +22,7 @@ Episodes of unmapped signals are kept, with no nodes: coverage lists them, incid
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -174,7 +175,6 @@ def _episode(
     stale: bool,
     nodes: tuple[str, ...],
 ) -> Episode:
-    availability = told.availability
     heard = [s.received_at for s in said if s.received_at is not None]
     return Episode(
         id=episode_id(told.source, told.fingerprint, told.started_at),
@@ -187,9 +187,16 @@ def _episode(
         started_at=told.started_at,
         ended_at=ended_at,
         stale=stale,
-        availability=AVAILABILITY[told.severity] if availability is None else availability,
+        availability=_availability(told),
         nodes=nodes,
         url=told.url,
         pager=told.labels.get(PAGER_LABEL, ""),
         heard_at=min(heard, default=None),
     )
+
+
+def _availability(told: Signal) -> float:
+    own = told.availability
+    if own is None or not math.isfinite(own):
+        return AVAILABILITY[told.severity]
+    return min(1.0, max(0.0, own))

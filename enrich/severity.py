@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeAlias
 
 from enrich.graph import Graph
 from enrich.incident import Episode, Incident
-from enrich.propagate import propagate
+from enrich.propagate import severities
 
 MOMENTS = 256  # so many different moments of an incident are told apart when its worst is sought
 
@@ -43,7 +43,7 @@ class Severities:
         """Severity by process when the nodes' own availability is `own` and 1 elsewhere."""
         known = self._known.get(own)
         if known is None:
-            known = self._known[own] = _severities(self._graph, dict(own))
+            known = self._known[own] = severities(self._graph, dict(own))
         return known
 
     def worst(self, episodes: Iterable[Episode]) -> Worst:
@@ -102,14 +102,9 @@ def severity_profile(
     incident: Incident, graph: Graph, times: Sequence[datetime]
 ) -> dict[str, list[float]]:
     """Availability (0 to 1, one per time) of each reached process while signals fire, else 1."""
-    severities = Severities(graph)
-    hits = [severities.of(_active(incident.episodes, when)) for when in times]
+    known = Severities(graph)
+    hits = [known.of(_active(incident.episodes, when)) for when in times]
     return {r.process: [1.0 - hit.get(r.process, 0.0) for hit in hits] for r in incident.reached}
-
-
-def _severities(graph: Graph, own: Mapping[str, float]) -> Mapping[str, float]:
-    available = propagate(graph, own)
-    return {p: 1.0 - a for p in graph.map.processes if (a := available.get(p, 1.0)) < 1.0}
 
 
 def _active(episodes: Iterable[Episode], when: datetime) -> Own:

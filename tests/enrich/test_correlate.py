@@ -242,12 +242,14 @@ drawn = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.data(), st.lists(drawn, max_size=15))
 def test_incidents_do_not_depend_on_the_order_of_arrival(data, said):
     shuffled = data.draw(st.permutations(said + said[:3]))
     assert incidents(shuffled, MAP, 310) == incidents(said, MAP, 310)
 
 
+@settings(deadline=None)
 @given(st.lists(drawn, max_size=20))
 def test_every_outage_on_the_map_is_in_exactly_one_incident(said):
     found = incidents(said, MAP, 310)
@@ -272,7 +274,7 @@ far_apart = drawn.flatmap(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(far_apart, max_size=20), st.lists(far_apart, max_size=4))
 def test_from_the_quiet_point_on_is_as_good_as_everything(old, new):
     now, graph = at(2_000), Graph(MAP)
@@ -288,6 +290,7 @@ def test_from_the_quiet_point_on_is_as_good_as_everything(old, new):
     assert [settle(i, now, None) for i in ticked] == everything
 
 
+@settings(deadline=None)
 @given(st.lists(drawn, max_size=20))
 def test_every_incident_has_a_window_a_root_and_a_path_to_whom_it_reaches(said):
     for incident in incidents(said, MAP, 310):

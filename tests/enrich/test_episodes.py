@@ -1,8 +1,9 @@
+import math
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enrich.episodes import DEFAULT_EXPIRY, episode_id, episodes, expiry_of
@@ -109,6 +110,9 @@ def test_severity_and_texts_are_those_of_the_latest_firing():
         ("minor", None, 0.9),
         ("info", None, 1.0),
         ("critical", 0.7, 0.7),
+        ("critical", 1.7, 1.0),
+        ("major", -3.0, 0.0),
+        ("major", math.nan, 0.5),
     ],
 )
 def test_availability_is_by_severity_unless_the_signal_says(severity, own, availability):
@@ -150,12 +154,14 @@ told = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.data(), st.lists(told, max_size=12))
 def test_any_order_with_repeats_gives_the_same(data, said):
     shuffled = data.draw(st.permutations(said + said[: len(said) // 2]))
     assert put_together(shuffled, MAP, 100) == put_together(said, MAP, 100)
 
 
+@settings(deadline=None)
 @given(st.lists(told, max_size=12))
 def test_episodes_of_one_thing_have_distinct_starts_and_never_end_before_them(said):
     together = episodes(said, Resolver(MAP), {}, at(100))

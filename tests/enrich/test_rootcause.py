@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enrich.graph import Graph
@@ -87,6 +87,7 @@ def test_without_a_root_on_the_map_there_is_no_trigger():
     assert trigger([change("db", -1)], "", at(0), GRAPH) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(list(MAP.nodes)), st.integers(0, 20)), min_size=1))
 def test_each_firing_node_is_ranked_once_and_no_root_needs_a_candidate_that_explains_it(fired):
     order = ranked(*((node, float(minute)) for node, minute in fired))

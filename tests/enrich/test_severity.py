@@ -1,7 +1,7 @@
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enrich.graph import Graph
@@ -100,6 +100,7 @@ drawn = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(drawn, st.integers(-10, 300))
 def test_more_incidents_never_predict_less(said, minute):
     found = incidents(said, MAP)
@@ -113,6 +114,7 @@ def test_more_incidents_never_predict_less(said, minute):
                 assert all(together.get(p, 0.0) >= s - 1e-12 for p, s in fewer.items())
 
 
+@settings(deadline=None)
 @given(drawn)
 def test_what_is_reached_is_the_worst_of_the_profile(said):
     for incident in incidents(said, MAP):
