@@ -10,17 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 
 from enrich.incident import Incident
 from enrich.model import BusinessMap, Measure
+from enrich.severity import Predictor
 from impact.assess_flow import Group, Member, divide, overlapping
 from impact.assess_lead_time import lead_time
 from impact.assess_measured import measured, modelled
 from impact.assess_record import Draft, Facts, record
+from impact.attribute import subsets
 from impact.baselines import Baselines, Windows
 from impact.effect import LEAD, SETTLING_MAX, EffectWindow, effect_window
 from impact.estimate import estimate
@@ -28,9 +31,11 @@ from impact.model import FloatArray, MeasureImpact
 from impact.ports import Reader
 from impact.watermark import USUAL_GAP, Watermark, watermark
 
-# (process, incidents) -> severity of the process (2**n,), for every subset of the incidents
-Severities: TypeAlias = Callable[[str, Sequence[Incident]], FloatArray]
+# (process, incidents, moment) -> severity of the process (2**n,), for every subset of the
+# incidents, all of them in effect at that moment; without a moment each at its worst
+Severities: TypeAlias = Callable[[str, Sequence[Incident], datetime | None], FloatArray]
 
+LONG_AFTER = datetime(9999, 1, 1, tzinfo=UTC)
 CONCURRENT_MAX = 12  # incidents told apart on one measure; the least severe beyond wait their turn
 GAP_UNITS = 20.0  # a stream is silent when so many units should have come and none did
 GAP_MAX = timedelta(hours=24)
@@ -54,16 +59,35 @@ class Assessment:
     missing: tuple[Missing, ...]
 
 
-def independent(process: str, incidents: Sequence[Incident]) -> FloatArray:
+def independent(
+    process: str, incidents: Sequence[Incident], when: datetime | None = None
+) -> FloatArray:
     """Severities for subsets from each incident's own: what is left of each multiplies.
 
-    For callers without propagation; the map's own answer (`enrich`) knows which nodes are shared.
+    For callers without the map's graph; `predicted_by` knows which nodes incidents share.
     """
     left = np.ones(1)
     for incident in incidents:
         own = max((r.severity for r in incident.reached if r.process == process), default=0.0)
         left = np.concatenate([left, left * (1.0 - own)])
     return 1.0 - left
+
+
+def predicted_by(predictor: Predictor) -> Severities:
+    """Severities for subsets as propagation over the map predicts them."""
+    known: dict[tuple[tuple[str, ...], datetime | None], list[Mapping[str, float]]] = {}
+
+    def severities(
+        process: str, incidents: Sequence[Incident], when: datetime | None = None
+    ) -> FloatArray:
+        ids = tuple(i.id for i in incidents)
+        if (ids, when) not in known:
+            # at a moment when nothing fires, every incident keeps its worst
+            moment = when or LONG_AFTER
+            known[ids, when] = [predictor.at(chosen, moment) for chosen in subsets(ids)]
+        return np.array([hit.get(process, 0.0) for hit in known[ids, when]])
+
+    return severities
 
 
 def assess(
@@ -184,13 +208,13 @@ class Tick:
         incident, measure, mark = facts.incident, facts.measure, facts.mark
         if measure.kind == "lead_time":
             others = self._incidents.get(measure.id, [incident])
-            return lead_time(facts, others, lambda found: self._v(measure, found), self._reader)
+            return lead_time(facts, others, partial(self._v, measure), self._reader)
         window = self.window(incident, measure)
         if facts.learned is None:
             said = ("less than a week of history: no baseline yet",)
             return Draft(window, "evidence_only", warnings=said)
         if mark.until - window.start < max(SEEN_ENOUGH, self._baselines.step):
-            return modelled(facts, window, float(self._v(measure, [incident])[-1]))
+            return modelled(facts, window, float(self._v(measure, [incident], None)[-1]))
         return measured(facts, self._group(incident, measure, mark))
 
     def _group(self, incident: Incident, measure: Measure, mark: Watermark) -> Group:
@@ -212,7 +236,7 @@ class Tick:
             return members
         worst = sorted(
             members,
-            key=lambda m: (m.incident.id == incident.id, self._v(measure, [m.incident])[-1]),
+            key=lambda m: (m.incident.id == incident.id, self._v(measure, [m.incident], None)[-1]),
         )
         kept = {m.incident.id for m in worst[-CONCURRENT_MAX:]}
         return tuple(m for m in members if m.incident.id in kept)
@@ -239,13 +263,15 @@ class Tick:
         )
         watched = self._baselines.watched(measure, start, min(mark.until, cut or mark.until), mark)
         assert watched is not None
-        v = self._v(measure, [m.incident for m in members])
-        return divide(members, answer, watched, v)
+        together = [m.incident for m in members]
+        return divide(members, answer, watched, partial(self._v, measure, together))
 
-    def _v(self, measure: Measure, incidents: Sequence[Incident]) -> FloatArray:
+    def _v(
+        self, measure: Measure, incidents: Sequence[Incident], when: datetime | None
+    ) -> FloatArray:
         """Severity for all subsets: of the measure's process, or of the worst that drives it."""
         processes = dict.fromkeys((measure.process, *measure.driven_by))
-        found = [self._severities(p, incidents) for p in processes if p in self.map.processes]
+        found = [self._severities(p, incidents, when) for p in processes if p in self.map.processes]
         worst: FloatArray = np.max(found, axis=0)
         return worst
 

@@ -9,18 +9,24 @@ to its middle and scaled to its weight.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import numpy as np
 
 from enrich.incident import Incident
 from impact.attribute import BoolArray, attribute, share_recovery
+from impact.calendar import IntArray
 from impact.effect import EffectWindow, Watched
 from impact.model import Estimate, FloatArray, Range
 from impact.totals import quantile_range
 
+# v for all subsets of the members (2**N,) at a moment; None: each incident at its worst
+SeveritiesAt: TypeAlias = Callable[[datetime | None], FloatArray]
+
+MOMENTS = 64  # in a group of incidents, at which what the map predicts is looked at again
 BURN_MINUTES = 15.0  # what goes missing per minute now is a mean over so long
 
 
@@ -90,9 +96,9 @@ def divide(
     members: Sequence[Member],
     estimate: Estimate,
     watched: Watched,
-    severities: FloatArray,
+    severities: SeveritiesAt,
 ) -> Group:
-    """Everybody's part. severities: v for all subsets of `members`, as in `impact.attribute`."""
+    """Everybody's part of an estimate over the union of the members' windows."""
     until = estimate.data_until
     sign = 1.0 if estimate.kind == "flow" else -1.0
     active = np.array([m.inside(watched, until) for m in members])
@@ -101,7 +107,7 @@ def divide(
     missing = np.where(
         at_stake > 0.0, sign * (watched.expected - np.nan_to_num(watched.actual)), 0.0
     )
-    fractions = _fractions(members, active, severities)
+    fractions = _fractions(members, active, watched, severities)
     weights = _weights(fractions, at_stake)
     minutes = np.vstack([fractions, 1.0 - fractions.sum(axis=0)]) * missing
     if estimate.kind == "load":
@@ -121,7 +127,7 @@ def divide(
         watched,
         parts,
         {n: float(m[-1]) for n, m in mids.items()},
-        float(severities[-1]),
+        float(severities(None)[-1]),
         float(missing.sum()) / total if total > 0.0 else 0.0,
     )
 
@@ -143,19 +149,42 @@ def part_ranges(
     return {name: quantile_range(mids[name], d, level) for name, d in draws.items()}
 
 
-def _fractions(members: Sequence[Member], active: BoolArray, severities: FloatArray) -> FloatArray:
+def _fractions(
+    members: Sequence[Member], active: BoolArray, watched: Watched, severities: SeveritiesAt
+) -> FloatArray:
     """(N, T): each incident's fraction of what is missing in each bin.
 
     A business-first incident predicts nothing: it is what nothing explains, and gets that.
     """
-    found = attribute(np.ones(active.shape[1]), active, severities)
-    fractions = found.shares
+    fractions = np.zeros(active.shape)
     business = np.array([m.incident.kind == "business" for m in members])
-    if business.any():
-        claiming = active & business[:, None]
-        count = np.maximum(claiming.sum(axis=0), 1)
-        fractions = fractions + claiming * found.unexplained / count
+    for when, bins in _stretches(members, active, watched):
+        found = attribute(np.ones(len(bins)), active[:, bins], severities(when))
+        claiming = active[:, bins] & business[:, None]
+        rest = claiming * found.unexplained / np.maximum(claiming.sum(axis=0), 1)
+        fractions[:, bins] = found.shares + rest
     return fractions
+
+
+def _stretches(
+    members: Sequence[Member], active: BoolArray, watched: Watched
+) -> Iterator[tuple[datetime | None, IntArray]]:
+    """Stretches in which no signal starts or ends, with a moment inside, for severities.
+
+    One incident alone gets all whatever its severity, so that one stretch will do; an incident with
+    more comings and goings than MOMENTS counts with its worst.
+    """
+    episodes = [e for m in members for e in m.incident.episodes]
+    edges = {t for e in episodes for t in (e.started_at, e.ended_at) if t is not None}
+    moments = sorted(edges)
+    concerned = np.flatnonzero(active.any(axis=0))
+    if len(members) == 1 or not moments or len(moments) > MOMENTS:
+        yield None, concerned
+        return
+    marks = np.array([_np(t) for t in moments])
+    which = np.searchsorted(marks, watched.times[concerned], side="right") - 1
+    for number in np.unique(which):
+        yield moments[max(int(number), 0)], concerned[which == number]
 
 
 def _weights(fractions: FloatArray, at_stake: FloatArray) -> FloatArray:

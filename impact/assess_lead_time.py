@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,13 +19,16 @@ from impact.model import FloatArray
 from impact.ports import JourneyReader
 from impact.totals import generator
 
+# v for all subsets of the incidents (2**n,) at a moment; None: each at its worst
+SeveritiesOf: TypeAlias = Callable[[Sequence[Incident], datetime | None], FloatArray]
+
 SHORTEST = timedelta(minutes=1)  # of a window that began just now
 
 
 def lead_time(
     facts: Facts,
     incidents: Sequence[Incident],
-    severities: Callable[[Sequence[Incident]], FloatArray],
+    severities: SeveritiesOf,
     reader: JourneyReader,
 ) -> Draft:
     """One incident's part of the units that were delayed while it and others went on."""
@@ -83,7 +87,7 @@ def _technical(incident: Incident) -> Member:
 def _share(
     members: Sequence[Member],
     of: str,
-    severities: Callable[[Sequence[Incident]], FloatArray],
+    severities: SeveritiesOf,
     end: datetime,
 ) -> float:
     """An incident's Shapley fraction, averaged over the minutes of the joint window."""
@@ -93,7 +97,7 @@ def _share(
     minutes = max(int((end - start) / timedelta(minutes=1)), 1)
     times = _np(start) + np.arange(minutes) * np.timedelta64(60, "s")
     active = np.array([(times >= _np(m.window.start)) & (times < _np(m.end(end))) for m in members])
-    found = attribute(np.ones(minutes), active, severities([m.incident for m in members]))
+    found = attribute(np.ones(minutes), active, severities([m.incident for m in members], None))
     index = next(i for i, m in enumerate(members) if m.incident.id == of)
     return float(found.shares[index].mean())
 

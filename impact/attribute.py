@@ -11,7 +11,7 @@ Subsets are bit masks: incident i is bit i, and `v` has length 2**n with v[0] = 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import factorial
@@ -50,37 +50,19 @@ def shapley(v: FloatArray) -> FloatArray:
 
 
 def subset_severities(
-    incidents: Sequence[str], severity: Callable[[frozenset[str]], float]
+    incidents: Sequence[str], severity: Callable[[tuple[str, ...]], float]
 ) -> FloatArray:
-    """v for all subsets, by asking for each; `subset_severities_by_nodes` is the quick way."""
-    n = _bounded(len(incidents))
-    v = np.zeros(1 << n)
-    for mask in range(1, 1 << n):
-        v[mask] = severity(frozenset(incidents[i] for i in range(n) if mask >> i & 1))
-    return v
+    """v for all subsets, by asking for each but the empty one."""
+    n = len(incidents)
+    if n > MAX_INCIDENTS:
+        raise ValueError(f"at most {MAX_INCIDENTS} concurrent incidents can be told apart")
+    return np.array([severity(ids) if ids else 0.0 for ids in subsets(incidents)])
 
 
-def subset_severities_by_nodes(
-    own: Sequence[Mapping[str, float]],
-    severity: Callable[[Mapping[str, FloatArray]], FloatArray],
-) -> FloatArray:
-    """v for all subsets at once.
-
-    own: per incident, the availability (0 to 1) of the nodes that it fires on; the worst wins.
-    severity: node -> availabilities (2**n,) to the severity of the process (2**n,); propagation is
-    made of products, sums and maxima, so that it runs on arrays as it runs on numbers.
-    """
-    n = _bounded(len(own))
-    masks = np.arange(1 << n)
-    available: dict[str, FloatArray] = {}
-    for i, nodes in enumerate(own):
-        member = (masks >> i) & 1 == 1
-        for node, a in nodes.items():
-            so_far = available.setdefault(node, np.ones(1 << n))
-            available[node] = np.where(member, np.minimum(so_far, a), so_far)
-    v = np.asarray(severity(available), dtype=np.float64) + np.zeros(1 << n)
-    v[0] = 0.0
-    return v
+def subsets(incidents: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """All subsets, in the order of their masks."""
+    for mask in range(1 << len(incidents)):
+        yield tuple(name for i, name in enumerate(incidents) if mask >> i & 1)
 
 
 def attribute(measured: FloatArray, active: BoolArray, v: FloatArray) -> Attribution:
@@ -133,12 +115,12 @@ def _fractions(mask: int, v: FloatArray) -> FloatArray:
     if len(members) == 1:
         fractions[members[0]] = 1.0
         return fractions
-    phi = np.maximum(shapley(v[_subsets(members)]), 0.0)
+    phi = np.maximum(shapley(v[_masks(members)]), 0.0)
     fractions[members] = phi / phi.sum()
     return fractions
 
 
-def _subsets(members: Sequence[int]) -> IntArray:
+def _masks(members: Sequence[int]) -> IntArray:
     """The masks of all subsets of `members`, in the order of masks over the members alone."""
     masks = np.zeros(1, dtype=np.int64)
     for member in members:
@@ -156,10 +138,4 @@ def _players(v: FloatArray) -> int:
     n = len(v).bit_length() - 1
     if len(v) != 1 << n:
         raise ValueError("v must have length 2**n")
-    return n
-
-
-def _bounded(n: int) -> int:
-    if n > MAX_INCIDENTS:
-        raise ValueError(f"at most {MAX_INCIDENTS} concurrent incidents can be told apart")
     return n

@@ -1,0 +1,197 @@
+"""What one hour of an outage would cost: now, at the week's peak, and in the quietest hour tonight.
+
+The usual volume of that hour of the week, times how badly the process would be hit, times what a
+unit is worth. Only flows are counted: how many calls an outage brings and how late it makes orders
+depends on how long it lasts, which an hour does not say; such measures are listed as not counted.
+An hour is an hour wholly lost: nothing is taken off for what would come back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from enrich.model import BusinessMap, Measure
+from impact.baselines import Baselines, Learned
+from impact.model import DRAWS, FloatArray, MoneyRange, Range
+from impact.money import (
+    HOURS_OF_WEEK,
+    MissingRate,
+    UnitValue,
+    converted,
+    decimal,
+    money_draws,
+    rate_on,
+    rounded,
+    unit_values,
+)
+from impact.totals import generator, quantile_range
+
+NIGHT_FROM, NIGHT_HOURS = 22, 8  # local hours 22 to 6
+
+
+@dataclass(frozen=True)
+class MeasureHour:
+    """What one measure would lose in one hour, in units and, where it has a value, in money."""
+
+    measure: str  # process/name
+    units: Range
+    money: MoneyRange | None
+    added: bool  # whether the sum holds its money (`same_money_as` is shown, never added)
+
+
+@dataclass(frozen=True)
+class HourCost:
+    """One hour. `hour` is the local hour of the week, 0 = Monday 00:00."""
+
+    hour: int
+    money: MoneyRange
+    measures: tuple[MeasureHour, ...]
+
+
+@dataclass(frozen=True)
+class CostOfAnHour:
+    """The cost of one hour without a process or node."""
+
+    name: str
+    now: HourCost
+    peak: HourCost
+    tonight: HourCost
+    not_counted: tuple[str, ...]  # "process/measure: why"
+
+
+@dataclass(frozen=True)
+class _Counted:
+    measure: Measure
+    learned: Learned
+    severity: float
+
+
+def cost_of_an_hour(
+    name: str,
+    severities: Mapping[str, float],
+    business_map: BusinessMap,
+    baselines: Baselines,
+    now: datetime,
+) -> CostOfAnHour:
+    """What an hour without `name` costs. severities: process -> how badly it would be hit, 0 to 1.
+
+    For a process that is itself with 1.0; for a node, what propagation says of it at zero.
+    """
+    counted, skipped = _counted(severities, business_map, baselines)
+    local = now.astimezone(ZoneInfo(business_map.timezone))
+    week = sum((_worth(c, business_map, local) for c in counted), np.zeros(HOURS_OF_WEEK))
+    night = [_slot(moment) for moment in _tonight(local)]
+    hours = {
+        "now": _slot(local),
+        "peak": int(np.argmax(week)),
+        "tonight": min(night, key=lambda hour: float(week[hour])),
+    }
+    costs = {key: _hour(hour, counted, business_map, local) for key, hour in hours.items()}
+    rateless = [
+        f"{c.measure.id}: {value}"
+        for c in counted
+        if isinstance(value := _value(c, business_map, local, 0), MissingRate)
+    ]
+    return CostOfAnHour(name, costs["now"], costs["peak"], costs["tonight"], (*skipped, *rateless))
+
+
+def _counted(
+    severities: Mapping[str, float], business_map: BusinessMap, baselines: Baselines
+) -> tuple[list[_Counted], list[str]]:
+    counted, skipped = [], []
+    for measure in business_map.measures():
+        severity = severities.get(measure.process, 0.0)
+        if severity <= 0.0 or measure.kind == "level":
+            continue
+        learned = baselines.learned(measure) if measure.kind == "flow" else None
+        if measure.kind != "flow":
+            skipped.append(f"{measure.id}: a {measure.kind} depends on how long an outage lasts")
+        elif learned is None:
+            skipped.append(f"{measure.id}: no baseline yet")
+        else:
+            counted.append(_Counted(measure, learned, severity))
+    return counted, skipped
+
+
+def _hour(
+    hour: int, counted: list[_Counted], business_map: BusinessMap, local: datetime
+) -> HourCost:
+    mid, total = Decimal(0), np.zeros(DRAWS)
+    measures = []
+    for c in counted:
+        volume = float(c.learned.week[hour]) * c.severity
+        drawn = _volume_draws(c, volume)
+        value = _value(c, business_map, local, hour)
+        money: MoneyRange | None = None
+        added = False
+        if value is not None and not isinstance(value, MissingRate):
+            worth = money_draws(drawn, value, generator(f"{c.measure.id}|value"))
+            own = decimal(volume) * value.amount
+            money = _range(own, worth, business_map.currency)
+            added = c.measure.priced
+            if added:
+                mid, total = mid + own, total + worth
+        measures.append(MeasureHour(c.measure.id, quantile_range(volume, drawn), money, added))
+    return HourCost(hour, _range(mid, total, business_map.currency), tuple(measures))
+
+
+def _volume_draws(c: _Counted, volume: float) -> FloatArray:
+    """Usual volume with its spread; that of a bin is taken as shared by the whole hour."""
+    sd = float(np.sqrt(c.learned.phi * volume + (c.learned.spread * volume) ** 2))
+    z = generator(f"{c.measure.id}|hour").standard_normal(DRAWS)
+    return np.maximum(volume + sd * z, 0.0)
+
+
+def _worth(c: _Counted, business_map: BusinessMap, local: datetime) -> FloatArray:
+    """(168,) money of each hour, to find the dearest and the cheapest; zero without a value."""
+    value = c.measure.value
+    if value is None or not c.measure.priced:
+        return np.zeros(HOURS_OF_WEEK)
+    volume = c.learned.week * c.severity
+    if value.money is not None:
+        one = _value(c, business_map, local, 0)
+        return volume * (float(one.amount) if isinstance(one, UnitValue) else 0.0)
+    means = c.learned.amounts.mean if c.learned.amounts is not None else {}
+    worth = np.zeros(HOURS_OF_WEEK)
+    for currency, mean in means.items():
+        rate = rate_on(business_map.rates, currency, business_map.currency, local.date())
+        if isinstance(rate, Decimal):
+            worth += volume * mean * float(rate)
+    return worth
+
+
+def _value(
+    c: _Counted, business_map: BusinessMap, local: datetime, hour: int
+) -> UnitValue | MissingRate | None:
+    weights = np.zeros(HOURS_OF_WEEK)
+    weights[hour] = 1.0
+    values = unit_values(c.measure, c.learned.amounts, weights)
+    if not values:
+        return None
+    return converted(values, business_map.rates, business_map.currency, local.date())
+
+
+def _range(mid: Decimal, draws: FloatArray, currency: str) -> MoneyRange:
+    ends = quantile_range(float(mid), draws)
+    low, high = min(decimal(ends.low), mid), max(decimal(ends.high), mid)
+    return rounded(MoneyRange(low, mid, high, currency))
+
+
+def _slot(local: datetime) -> int:
+    return local.weekday() * 24 + local.hour
+
+
+def _tonight(local: datetime) -> list[datetime]:
+    """The hours of the coming night; during a night, what is left of it."""
+    first = local.replace(minute=0, second=0, microsecond=0)
+    if local.hour >= NIGHT_FROM or local.hour < (NIGHT_FROM + NIGHT_HOURS) % 24:
+        left = (NIGHT_FROM + NIGHT_HOURS - local.hour) % 24
+        return [first + timedelta(hours=h) for h in range(left)]
+    begin = first.replace(hour=NIGHT_FROM)
+    return [begin + timedelta(hours=h) for h in range(NIGHT_HOURS)]
