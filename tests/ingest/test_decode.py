@@ -435,7 +435,7 @@ def as_event(found: dict[str, Any]) -> Event:
 @example([b'{"id":5.0,"stream":"a","at":1795342500000.0,"segment":{"value":5.00000000000000001}}'])
 @example([b'{"id":"a","id":"b","stream":"a","at":1795342500000,"amount":1e-400,"currency":"EUR"}'])
 @example([line(value=0.30000000000000004), line(value=4.366666666666666)])
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 def test_the_fast_reader_never_says_otherwise_than_the_exact_one(values: list[bytes]) -> None:
     lines = split(values)
     frame = columns.read(lines, plain(lines, floats="value"), RULES)
@@ -461,7 +461,7 @@ def test_the_fast_reader_reads_what_is_common() -> None:
         max_size=6,
     )
 )
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 def test_every_line_is_one_event_or_one_dead_letter(values: list[bytes | None]) -> None:
     decoded = read(*values)
     expected = 0
@@ -475,7 +475,7 @@ def test_every_line_is_one_event_or_one_dead_letter(values: list[bytes | None]) 
 
 
 @given(st.lists(written(), min_size=1, max_size=5))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 def test_a_batch_reads_like_its_records_one_by_one(values: list[bytes]) -> None:
     together = read(*values).events.drop_columns(["position"])
     apart = [read(value).events.drop_columns(["position"]) for value in values]

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.check import Checked, check_lines
+from ingest.decode import decode
+from ingest.errors import InputError
+from ingest.log import Record
+from ingest.streams import IngestConfig
+
+RECEIVED = datetime(2026, 11, 22, 12, tzinfo=UTC)
+EVENT = {"id": "p1", "stream": "payments", "at": "2026-11-22T10:15:00Z"}
+
+
+def line(**fields: Any) -> bytes:
+    return json.dumps({**EVENT, **fields}).encode()
+
+
+def check(body: bytes, stream: str | None = None) -> Checked:
+    return check_lines(body, IngestConfig(), RECEIVED, stream)
+
+
+def test_lines_are_accepted_with_their_partition_key() -> None:
+    checked = check(line(key="order-7") + b"\r\n\n" + line(id=8) + b"\n")
+    assert [(one.line, one.partition_key) for one in checked.accepted] == [
+        (0, b"order-7"),
+        (2, b"8"),
+    ]
+    assert checked.accepted[0].value == line(key="order-7")
+    assert checked.rejected == ()
+
+
+def test_a_bad_line_is_rejected_and_the_others_accepted() -> None:
+    checked = check(b"\n".join([line(), b"{", line(amount=1), b"", line(id="p2")]))
+    assert [one.line for one in checked.accepted] == [0, 4]
+    assert [(one.line, one.reason) for one in checked.rejected] == [
+        (1, "not_json"),
+        (2, "no_currency"),
+    ]
+
+
+def test_one_object_may_take_several_lines() -> None:
+    (accepted,) = check(json.dumps(EVENT, indent=2).encode()).accepted
+    assert b"\n" not in accepted.value
+    assert json.loads(accepted.value) == EVENT
+
+
+def test_an_array_is_checked_by_its_elements() -> None:
+    body = json.dumps([EVENT, 7, {**EVENT, "amount": 1.10, "currency": "EUR"}], indent=1).encode()
+    checked = check(body.replace(b"1.1", b"1.10"))
+    assert [one.line for one in checked.accepted] == [0, 2]
+    assert b"1.10" in checked.accepted[1].value
+    assert [(one.line, one.reason) for one in checked.rejected] == [(1, "not_json")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b" \n", b"[]", b"[", b"[{}", b"[{}}", b"[{},]", b"[{}] x", b"[\xff]", b"[" * 100_000],
+)
+def test_what_cannot_be_split_into_events_is_an_input_error(body: bytes) -> None:
+    with pytest.raises(InputError):
+        check(body)
+
+
+def stream_of(body: bytes) -> str:
+    (accepted,) = check(body, stream="orders").accepted
+    events = decode([Record("t", 0, 0, 0, None, accepted.value)], IngestConfig(), RECEIVED).events
+    return str(events["stream"][0])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"id": "p1", "at": 1795342500000}',
+        b'{"id": "p1", "at": 1795342500000 , "stream": null }',
+        b'{"id": "p1", "at": 1795342500000, "stream": "orders"}',
+        b'{"id": "p1", "at": 1795342500000, "segment": {"stream": "x"}}',
+        b'{"id": "p1", "at": 1795342500000, "str\\u0065am": "orders"}',
+    ],
+)
+def test_the_request_may_name_the_stream(body: bytes) -> None:
+    assert stream_of(body) == "orders"
+
+
+def test_an_event_that_names_another_stream_is_rejected() -> None:
+    checked = check(line(), stream="orders")
+    assert [(one.line, one.reason) for one in checked.rejected] == [(0, "bad_stream")]
+
+
+def test_a_request_with_a_bad_stream_is_refused() -> None:
+    with pytest.raises(InputError, match="a-z0-9"):
+        check(line(), stream="Orders!")
+
+
+@given(st.lists(st.one_of(st.binary(max_size=30), st.just(line()), st.just(b"{}")), max_size=6))
+@settings(deadline=None, max_examples=100)
+def test_every_line_is_accepted_or_rejected(lines: list[bytes]) -> None:
+    body = b"\n".join(lines)
+    try:
+        checked = check(body, stream="payments")
+    except InputError:
+        return
+    numbers = [one.line for one in checked.accepted] + [one.line for one in checked.rejected]
+    assert len(numbers) == len(set(numbers))
+    if not body.lstrip().startswith((b"[", b"\xef\xbb\xbf")):
+        filled = [n for n, part in enumerate(body.split(b"\n")) if part.strip(b" \t\r")]
+        assert sorted(numbers) == filled
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(max_size=5), st.lists, max_leaves=6))
+@settings(deadline=None, max_examples=100)
+def test_any_array_is_split_into_its_elements(found: Any) -> None:
+    body = json.dumps([found, EVENT], ensure_ascii=False, indent=1).encode()
+    checked = check(body)
+    assert [one.line for one in checked.accepted] == [1]
+    assert [one.line for one in checked.rejected] == [0]
