@@ -47,6 +47,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from enrich.explain import explain_incident, path_in_words
 from enrich.graph import Graph
 from enrich.incident import Episode, Incident, IncidentKind, Reached
 from enrich.life import TAIL, state_at, window
@@ -325,7 +326,7 @@ class _Builder:
             started_at=started_at,
             ended_at=ended_at,
             root=root,
-            explanation="",
+            explanation=self._explanation(root, reached),
             episodes=ordered,
             reached=reached,
             trigger=trigger(self._hour_before(started_at), root, started_at, self._graph),
@@ -343,6 +344,11 @@ class _Builder:
             paths.update(self._graph.paths_up(node, missing))
         found = [Reached(process, worst, paths[process]) for process, worst in severity.items()]
         return tuple(sorted(found, key=lambda r: (-r.severity, r.process)))
+
+    def _explanation(self, root: str, reached: Sequence[Reached]) -> str:
+        if not reached and self._graph.processes(root):
+            return f"{path_in_words(self._graph, (root,))}: redundancy holds, no process is hit"
+        return explain_incident(self._graph, root, reached)
 
     def _hour_before(self, started_at: datetime) -> Sequence[Episode]:
         first = bisect_left(self._change_times, started_at - TRIGGER_WINDOW)

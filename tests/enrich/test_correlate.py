@@ -44,6 +44,9 @@ def test_a_cause_and_its_symptoms_are_one_incident():
     assert reached.path == ("db", "payments-app", "payment", "checkout")
     assert incident.map_version == MAP.version
     assert incident.title == "db: Down on db"
+    assert incident.explanation == (
+        "db (service) -> payments-app (service) -> payment (service) -> checkout"
+    )
 
 
 def test_a_root_found_after_its_symptoms_takes_over_and_the_id_stays():
@@ -202,6 +205,7 @@ def test_redundancy_that_holds_is_not_reached():
     business_map = shop({"checkout": ["payment"], "payment": [AtLeast(1, ("stripe", "adyen"))]})
     [held] = incidents([signal("stripe", 0, 30)], business_map)
     assert held.reached == ()
+    assert held.explanation == "stripe (service): redundancy holds, no process is hit"
     one_after_the_other = [signal("stripe", 0, 30), signal("payment", 1, 2, severity="minor")]
     [incident] = incidents(one_after_the_other, business_map)
     assert [(r.process, round(r.severity, 6)) for r in incident.reached] == [("checkout", 0.1)]
