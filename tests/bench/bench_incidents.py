@@ -56,7 +56,7 @@ def signals(business_map: BusinessMap) -> list[Signal]:
         length = rng.expovariate(1 / 25) + 1
         for again in range(rng.choice((1, 1, 1, 12))):
             fire(cause, start + again * 10, min(length, 8))
-        for node in graph.above(cause) - set(business_map.processes):
+        for node in graph.order(graph.above(cause) - set(business_map.processes)):
             if rng.random() < 0.3:
                 fire(node, start + rng.uniform(0, 8), length)
     rng.shuffle(said)

@@ -205,7 +205,7 @@ def test_redundancy_that_holds_is_not_reached():
     business_map = shop({"checkout": ["payment"], "payment": [AtLeast(1, ("stripe", "adyen"))]})
     [held] = incidents([signal("stripe", 0, 30)], business_map)
     assert held.reached == ()
-    assert held.explanation == "stripe (service): redundancy holds, no process is hit"
+    assert held.explanation == "stripe (service): by the map no process is hit"
     one_after_the_other = [signal("stripe", 0, 30), signal("payment", 1, 2, severity="minor")]
     [incident] = incidents(one_after_the_other, business_map)
     assert [(r.process, round(r.severity, 6)) for r in incident.reached] == [("checkout", 0.1)]
