@@ -37,6 +37,7 @@ REFRESH_EVERY = timedelta(hours=1)
 AMOUNTS_EVERY = timedelta(days=1)
 DISPERSION_WEEKS = 6.0  # of the newest history, from which spread and thresholds are taken
 LEVEL_HOURS = 6  # before a window: how the day is going
+DAY_SPREAD = 0.1  # days differ by so much, whatever the history shows
 
 
 @dataclass(frozen=True)
@@ -271,11 +272,15 @@ def _sign(measure: Measure) -> Literal["flow", "load"]:
 
 
 def _level(actual: FloatArray, expected: FloatArray, learned: Learned) -> float:
-    """How the hours before went against the baseline, trusted as far as their noise allows."""
-    seen = np.isfinite(actual)
-    usual = float(expected[seen].sum())
-    if usual <= 0.0:
+    """How the hours before went against the baseline, trusted as far as their noise allows.
+
+    The median over the hours, so that an hour of another outage does not become the new normal.
+    """
+    seen = np.isfinite(actual) & (expected > 0.0)
+    if not seen.any():
         return 1.0
-    ratio = float(actual[seen].sum()) / usual
-    trust = learned.spread**2 / (learned.spread**2 + learned.phi / usual + 1e-12)
-    return float(np.clip(1.0 + trust * (ratio - 1.0), 0.5, 2.0))
+    parts = np.array_split(np.flatnonzero(seen), LEVEL_HOURS)
+    ratios = [actual[part].sum() / expected[part].sum() for part in parts if len(part)]
+    variance = max(learned.spread, DAY_SPREAD) ** 2
+    trust = variance / (variance + learned.phi / float(expected[seen].sum()))
+    return float(np.clip(1.0 + trust * (float(np.median(ratios)) - 1.0), 0.5, 2.0))

@@ -1,0 +1,110 @@
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from enrich.model import Measure, Value
+from impact.baselines import Baselines, dispersion
+from impact.watermark import watermark
+from tests.impact.arrays import ArrayReader, at, business_map, daily
+
+DAYS = 35
+PAYMENTS = Measure("checkout", "payments", "flow", "payments", value=Value("amount"))
+MAP = business_map(PAYMENTS, Measure("app", "logins", "flow", "payments"))
+NOW = at(days=DAYS - 1, hours=12)
+FIVE = timedelta(minutes=5)
+
+
+def reader(now=NOW) -> ArrayReader:
+    counts = np.random.default_rng(0).poisson(daily(DAYS, 12.0)).astype(float)
+    return ArrayReader({("payments", "ok"): (at(), counts)}, {"payments": {"EUR": 40.0}}, now=now)
+
+
+def marks(source: ArrayReader):
+    states = source.stream_states()
+    return {name: watermark(state, source.now) for name, state in states.items()}
+
+
+def fresh(source: ArrayReader) -> Baselines:
+    baselines = Baselines(MAP, source, step=FIVE)
+    baselines.refresh(source.now, marks(source), {})
+    return baselines
+
+
+def test_what_a_measure_usually_does():
+    learned = fresh(reader()).learned(PAYMENTS)
+    assert learned is not None
+    assert learned.week[12] == pytest.approx(daily(1, 12.0)[720:780].sum(), rel=0.1)
+    assert learned.amounts is not None
+    assert learned.amounts.mean["EUR"][12] == pytest.approx(40.0)
+    assert 1.0 <= learned.phi < 1.3  # Poisson counts
+
+
+def test_measures_with_the_same_rows_share_one_baseline():
+    source = reader()
+    baselines = Baselines(MAP, source, step=FIVE)
+    assert baselines.refresh(NOW, marks(source), {}) == 1
+    assert baselines.refresh(NOW, marks(source), {}) == 0
+    assert baselines.refresh(NOW + timedelta(hours=1), marks(source), {}) == 1
+
+
+def test_another_known_incident_makes_it_learn_again():
+    source = reader()
+    baselines = fresh(source)
+    known = {"checkout/payments": ((at(days=20), at(days=20, hours=5)),)}
+    assert baselines.refresh(NOW, marks(source), known) == 1
+    learned = baselines.learned(PAYMENTS)
+    assert learned is not None and len(learned.baseline.masked) == 1
+
+
+def test_a_tick_reads_what_is_new_and_what_came_late():
+    source = reader()
+    baselines = fresh(source)
+    source.streams["payments", "ok"][1][(DAYS - 1) * 1440 + 700] += 1000  # 20 minutes ago
+    source.now = NOW + timedelta(minutes=15)
+    baselines.update(source.now)
+    times, values = baselines.series(PAYMENTS, marks(source)["payments"])
+    assert times[-1] == np.datetime64("2026-04-05T12:10")
+    assert values[-7] > 1000
+
+
+def test_bins_end_at_the_watermark():
+    source = reader(now=NOW + timedelta(minutes=3))
+    times, _ = fresh(source).series(PAYMENTS, marks(source)["payments"])
+    assert times[-1] == np.datetime64("2026-04-05T11:55")
+
+
+def test_the_level_of_the_hours_before_is_taken_over():
+    source = reader()
+    source.streams["payments", "ok"][1][-1440 - 720 :] *= 1.4  # a busy day and a half
+    baselines = fresh(source)
+    start = NOW - timedelta(hours=1)
+    watched = baselines.watched(PAYMENTS, start, NOW, marks(source)["payments"])
+    assert watched is not None
+    assert watched.actual.sum() == pytest.approx(watched.expected.sum(), rel=0.05)
+
+
+def test_an_hour_of_another_outage_is_not_the_new_level():
+    source = reader()
+    noon = (DAYS - 1) * 1440 + 720
+    source.streams["payments", "ok"][1][noon - 180 : noon - 90] = 0.0
+    start = NOW - timedelta(hours=1)
+    watched = fresh(source).watched(PAYMENTS, start, NOW, marks(source)["payments"])
+    assert watched is not None
+    assert watched.actual[-12:].sum() == pytest.approx(watched.expected[-12:].sum(), rel=0.15)
+
+
+def test_less_than_a_week_is_no_history():
+    source = reader(now=at(days=5))
+    assert fresh(source).learned(PAYMENTS) is None
+
+
+def test_spread_beyond_counting_is_found():
+    rng = np.random.default_rng(0)
+    expected = np.tile(np.array([20.0, 200.0, 2000.0]), 2000)
+    steady = rng.poisson(expected).astype(float)
+    rough = rng.poisson(expected * rng.normal(1.0, 0.1, len(expected)).clip(0)).astype(float)
+    assert dispersion(steady, expected) == pytest.approx((1.0, 0.0), abs=0.1)
+    assert dispersion(rough, expected)[1] == pytest.approx(0.1, rel=0.2)
+    rough[::10] = 0.0  # outages that nobody labelled
+    assert dispersion(rough, expected)[1] == pytest.approx(0.1, rel=0.35)
