@@ -93,7 +93,7 @@ def is_cloudevent(headers: Mapping[str, str]) -> bool:
     return "ce-specversion" in names or names.get("content-type", "").lower().startswith(STRUCTURED)
 
 
-def event_lines(body: bytes, headers: Mapping[str, str]) -> list[bytes]:
+def lines_from_http(body: bytes, headers: Mapping[str, str]) -> list[bytes]:
     """The business events of an HTTP request with CloudEvents, one line of JSON each.
 
     Raises `InputError` where an envelope cannot be opened. Whether a line is an event is decided

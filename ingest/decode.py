@@ -1,41 +1,31 @@
-"""Business events from records: what the consumer stores, and what it keeps as dead letters.
+"""Business events as the consumer stores them, and as a request is checked before it is logged.
 
-Every line of every record becomes one event or one dead letter; blank lines between them are
-nothing, a record of nothing else is one dead letter, `empty`. Plain lines are read in columns
-(`ingest.columns`), the rest one by one (`ingest.exact`), with identical results. A column of keys
-is hashed last, once for each distinct value.
+How lines are read is `ingest.reading`. Here events get their place in the log, and a column of keys
+is hashed, once for each distinct value.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from ingest import cloudevents, columns
-from ingest.dead_letters import DeadLetter
+from ingest.bodies import numbered_lines, with_stream
+from ingest.dead_letters import DeadLetter, Reason
 from ingest.events import EVENT_SCHEMA, LINE_BITS
-from ingest.exact import Event, Fault, Rules, read_line, read_object
-from ingest.lines import Ints, Lines, plain, split
 from ingest.log import Record
-from ingest.mapping import PLAIN, shape_of
 from ingest.personal import hash_values
+from ingest.reading import Found, in_order, read_records
 from ingest.streams import IngestConfig
 from ingest.times import to_ms
 
-RAW_BYTES = 64 * 1024  # how much of a rejected line or record is kept
-FRAME_SCHEMA = pl.Schema([("record", pl.Int64()), ("line", pl.Int64()), *columns.SCHEMA.items()])
-
-_EVENT_FIELDS = [name for name in columns.SCHEMA if name != "row"]
 _SEGMENT = EVENT_SCHEMA.field("segment").type
-_MOST_LINES = 1 << LINE_BITS
-_BLANK = b" \t\r"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +36,29 @@ class Decoded:
     dead: tuple[DeadLetter, ...] = ()
 
 
-@dataclass(slots=True)
-class Found:
-    """What has been found so far; places are (record, line) of the batch."""
+class Accepted(NamedTuple):
+    """One event, ready for the log."""
 
-    frames: list[pl.DataFrame] = field(default_factory=list)  # columns.SCHEMA, record, line
-    events: list[tuple[int, int, Event]] = field(default_factory=list)
-    faults: list[tuple[int, int, Fault, bytes]] = field(default_factory=list)
+    key: str  # what to choose the partition by: its `key`, else its `id`
+    value: bytes  # one line of JSON
 
-    def put(self, record: int, line: int, found: Event | Fault, raw: bytes) -> None:
-        """Keep one line that was read exactly."""
-        if isinstance(found, Fault):
-            self.faults.append((record, line, found, raw[:RAW_BYTES]))
-        else:
-            self.events.append((record, line, found))
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One line that is no event, and why: as its dead letter would say it."""
+
+    line: int  # of the body, or place in its array, from 0
+    reason: Reason
+    detail: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Every line that is not blank is in one of the two, in the order of the body."""
+
+    accepted: tuple[Accepted, ...]
+    rejected: tuple[Rejected, ...]
 
 
 def decode(records: Sequence[Record], config: IngestConfig, received_at: datetime) -> Decoded:
@@ -74,111 +73,27 @@ def decode(records: Sequence[Record], config: IngestConfig, received_at: datetim
     )
 
 
-def read_records(records: Sequence[Record], config: IngestConfig, received_at: datetime) -> Found:
-    """The events as they were written, before keys are hashed, and what is none."""
-    found = Found()
-    received_ms = to_ms(received_at)
-    by_topic: dict[str, list[int]] = {}  # mapped topics apart, all others together under ""
-    for index, record in enumerate(records):
-        value = record.value or b""
-        if fault := _oversized(value, config):
-            found.put(index, 0, fault, value)
-        elif record.headers and cloudevents.is_structured(record.headers):
-            rules = Rules(received_ms, shape_of(config.mappings.get(record.topic)))
-            _read_structured(found, index, value, rules)
-        else:
-            topic = record.topic if record.topic in config.mappings else ""
-            by_topic.setdefault(topic, []).append(index)
-    for topic, indexes in by_topic.items():
-        rules = Rules(received_ms, shape_of(config.mappings.get(topic)))
-        _read_values(found, records, np.array(indexes, np.int64), rules)
-    return found
+def check_lines(
+    body: bytes, config: IngestConfig, received_at: datetime, stream: str | None = None
+) -> Checked:
+    """Check the events of a request's body; `stream` is for those that name none.
 
-
-def _oversized(value: bytes, config: IngestConfig) -> Fault | None:
-    if len(value) > config.max_record_bytes:
-        size = f"the record has {len(value)} bytes, the limit is {config.max_record_bytes}"
-        return Fault("too_large", size)
-    if len(value) >= _MOST_LINES and value.count(b"\n") >= _MOST_LINES:
-        return Fault("too_large", f"the record has more than {_MOST_LINES} lines")
-    return None
-
-
-def _read_structured(found: Found, index: int, value: bytes, rules: Rules) -> None:
-    """A CloudEvent (or a batch of them) whose envelope is JSON around the event."""
-    opened = cloudevents.open_structured(value)
-    if isinstance(opened, Fault):
-        found.put(index, 0, opened, value)
-        return
-    for line, letter in enumerate(opened):
-        if isinstance(letter, Fault):
-            found.put(index, line, letter, value)
-        else:
-            its = Rules(rules.received_ms, rules.shape, letter.defaults)
-            found.put(index, line, read_object(letter.data, its), value)
-
-
-def _read_values(found: Found, records: Sequence[Record], indexes: Ints, rules: Rules) -> None:
-    """All lines of these records, which share one shape."""
-    lines = split([records[index].value or b"" for index in indexes])
-    fast = plain(lines, floats="value" if rules.shape is PLAIN else None)
-    frame = columns.read(lines, fast, rules)
-    rows = frame["row"].to_numpy()
-    found.frames.append(
-        frame.with_columns(
-            pl.Series("record", indexes[lines.value[rows]], pl.Int64),
-            pl.Series("line", lines.number[rows], pl.Int64),
-        ).select(FRAME_SCHEMA.names())
+    The rules are those of `decode`, so that what is accepted here is read there; only settings
+    that change can come between. Raises `InputError` for a JSON array that is broken.
+    """
+    lines = numbered_lines(body)
+    values = [value if stream is None else with_stream(value, stream) for _, value in lines]
+    records = [Record("", 0, place, 0, None, value) for place, value in enumerate(values)]
+    found = read_records(records, config, received_at)
+    rejected = [
+        Rejected(lines[place][0], fault.reason, fault.detail, values[place])
+        for place, _, fault, _ in sorted(found.faults, key=lambda fault: fault[:2])
+    ]
+    columns = in_order(found).select("record", "id", "key")
+    accepted = (
+        Accepted(key or event_id, values[place]) for place, event_id, key in columns.iter_rows()
     )
-    slow = np.ones(len(lines), np.bool_)
-    slow[rows] = False
-    if slow.any():
-        _read_slowly(found, records, indexes, lines, np.flatnonzero(slow), rules)
-
-
-def _read_slowly(
-    found: Found, records: Sequence[Record], indexes: Ints, lines: Lines, rows: Ints, rules: Rules
-) -> None:
-    """The lines at `rows`, one by one; and the records that hold nothing but blank lines."""
-    filled = np.ones(len(lines), np.bool_)
-    for row in rows.tolist():
-        filled[row] = bool(lines.line(row).strip(_BLANK))
-    for value in np.setdiff1d(lines.value[rows], lines.value[filled]).tolist():
-        nothing = "the record has no value (a tombstone)"
-        if (raw := records[indexes[value]].value) is not None:
-            nothing = "the record's value is empty or blank"
-        found.put(int(indexes[value]), 0, Fault("empty", nothing), raw or b"")
-    for row in rows[filled[rows]].tolist():
-        index, number, line = (
-            int(indexes[lines.value[row]]),
-            int(lines.number[row]),
-            lines.line(row),
-        )
-        defaults = cloudevents.defaults(records[index].headers) if records[index].headers else {}
-        its = Rules(rules.received_ms, rules.shape, defaults) if defaults else rules
-        found.put(index, number, read_line(line, its), line)
-
-
-def in_order(found: Found) -> pl.DataFrame:
-    """All events found: `columns.SCHEMA` with `record` and `line`, in the order of the batch."""
-    frames = list(found.frames)
-    if found.events:
-        frames.append(
-            pl.DataFrame(
-                [
-                    {"record": record, "line": line, "row": 0, **_as_row(event)}
-                    for record, line, event in found.events
-                ],
-                schema=FRAME_SCHEMA,
-            )
-        )
-    if not frames:
-        return FRAME_SCHEMA.to_frame()
-    return frames[0] if len(frames) == 1 else pl.concat(frames).sort("record", "line")
-
-
-def _as_row(event: Event) -> dict[str, object]:
-    return {name: getattr(event, name) for name in _EVENT_FIELDS}
+    return Checked(tuple(accepted), tuple(rejected))
 
 
 def _letters(

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.check import Checked, check_lines
-from ingest.decode import decode
+from ingest.decode import Checked, check_lines, decode
 from ingest.errors import InputError
 from ingest.log import Record
 from ingest.streams import IngestConfig
@@ -28,17 +27,14 @@ def check(body: bytes, stream: str | None = None) -> Checked:
 
 def test_lines_are_accepted_with_their_partition_key() -> None:
     checked = check(line(key="order-7") + b"\r\n\n" + line(id=8) + b"\n")
-    assert [(one.line, one.partition_key) for one in checked.accepted] == [
-        (0, b"order-7"),
-        (2, b"8"),
-    ]
+    assert [one.key for one in checked.accepted] == ["order-7", "8"]
     assert checked.accepted[0].value == line(key="order-7")
     assert checked.rejected == ()
 
 
 def test_a_bad_line_is_rejected_and_the_others_accepted() -> None:
     checked = check(b"\n".join([line(), b"{", line(amount=1), b"", line(id="p2")]))
-    assert [one.line for one in checked.accepted] == [0, 4]
+    assert [one.key for one in checked.accepted] == ["p1", "p2"]
     assert [(one.line, one.reason) for one in checked.rejected] == [
         (1, "not_json"),
         (2, "no_currency"),
@@ -54,16 +50,16 @@ def test_one_object_may_take_several_lines() -> None:
 def test_an_array_is_checked_by_its_elements() -> None:
     body = json.dumps([EVENT, 7, {**EVENT, "amount": 1.10, "currency": "EUR"}], indent=1).encode()
     checked = check(body.replace(b"1.1", b"1.10"))
-    assert [one.line for one in checked.accepted] == [0, 2]
+    assert len(checked.accepted) == 2
     assert b"1.10" in checked.accepted[1].value
     assert [(one.line, one.reason) for one in checked.rejected] == [(1, "not_json")]
 
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b" \n", b"[]", b"[", b"[{}", b"[{}}", b"[{},]", b"[{}] x", b"[\xff]", b"[" * 100_000],
+    [b"[", b"[{}", b"[{}}", b"[{},]", b"[{}] x", b"[\xff]", b"[" * 100_000],
 )
-def test_what_cannot_be_split_into_events_is_an_input_error(body: bytes) -> None:
+def test_a_broken_array_is_an_input_error(body: bytes) -> None:
     with pytest.raises(InputError):
         check(body)
 
@@ -88,14 +84,14 @@ def test_the_request_may_name_the_stream(body: bytes) -> None:
     assert stream_of(body) == "orders"
 
 
-def test_an_event_that_names_another_stream_is_rejected() -> None:
-    checked = check(line(), stream="orders")
-    assert [(one.line, one.reason) for one in checked.rejected] == [(0, "bad_stream")]
+def test_a_stream_that_an_event_names_is_its_stream() -> None:
+    (accepted,) = check(line(), stream="orders").accepted
+    assert accepted.value == line()
 
 
-def test_a_request_with_a_bad_stream_is_refused() -> None:
-    with pytest.raises(InputError, match="a-z0-9"):
-        check(line(), stream="Orders!")
+@pytest.mark.parametrize("body", [b"", b" \n", b"[]", b" [ ] "])
+def test_where_nothing_is_nothing_is_found(body: bytes) -> None:
+    assert check(body) == Checked((), ())
 
 
 @given(st.lists(st.one_of(st.binary(max_size=30), st.just(line()), st.just(b"{}")), max_size=6))
@@ -106,11 +102,10 @@ def test_every_line_is_accepted_or_rejected(lines: list[bytes]) -> None:
         checked = check(body, stream="payments")
     except InputError:
         return
-    numbers = [one.line for one in checked.accepted] + [one.line for one in checked.rejected]
-    assert len(numbers) == len(set(numbers))
     if not body.lstrip().startswith((b"[", b"\xef\xbb\xbf")):
         filled = [n for n, part in enumerate(body.split(b"\n")) if part.strip(b" \t\r")]
-        assert sorted(numbers) == filled
+        assert len(checked.accepted) + len(checked.rejected) == len(filled)
+        assert {one.line for one in checked.rejected} <= set(filled)
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(max_size=5), st.lists, max_leaves=6))
@@ -118,5 +113,5 @@ def test_every_line_is_accepted_or_rejected(lines: list[bytes]) -> None:
 def test_any_array_is_split_into_its_elements(found: Any) -> None:
     body = json.dumps([found, EVENT], ensure_ascii=False, indent=1).encode()
     checked = check(body)
-    assert [one.line for one in checked.accepted] == [1]
+    assert len(checked.accepted) == 1
     assert [one.line for one in checked.rejected] == [0]
