@@ -40,7 +40,7 @@ def require(role: Role) -> Callable[..., Caller]:
         request: Request,
         given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     ) -> Caller:
-        tokens: Tokens | None = request.app.state.tokens
+        tokens: Tokens | None = request.app.state.toll.tokens
         if tokens is None:
             return LOCAL
         token = given.credentials if given else request.scope.get("toll.token")

@@ -2,6 +2,7 @@
 
 What a caller sees says what to do; stack traces stay in the log.
 """
+
 from __future__ import annotations
 
 import logging
@@ -29,6 +30,14 @@ class Problem(BaseModel):
     status: int = Field(examples=[404])
     detail: str = Field(examples=["no incident 'inc-1'; `toll incidents` lists them"])
     errors: list[dict[str, Any]] | None = None
+
+
+class ListedError(InputError):
+    """Input with several mistakes, each told in `errors`."""
+
+    def __init__(self, message: str, errors: list[dict[str, Any]]) -> None:
+        super().__init__(message)
+        self.errors = errors
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -73,7 +82,8 @@ def install(app: FastAPI) -> None:
     async def toll_error(_: Request, error: TollError) -> JSONResponse:
         status = _status_of(error)
         headers = {"Retry-After": "5"} if error.retriable else None
-        return problem(status, str(error), headers=headers)
+        listed = error.errors if isinstance(error, ListedError) else None
+        return problem(status, str(error), errors=listed, headers=headers)
 
     @app.exception_handler(HTTPException)
     async def http_error(_: Request, error: HTTPException) -> JSONResponse:

@@ -1,4 +1,4 @@
-"""The company salt: keys and customers are hashed with it, so that joins work and names are hidden."""
+"""The company salt that keys and customers are hashed with: joins work, names are hidden."""
 
 from __future__ import annotations
 

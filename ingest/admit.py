@@ -20,12 +20,12 @@ def settle_times(events: pa.Table, config: IngestConfig, sink: Sink) -> pa.Table
     """For streams whose producer restamps retries, give each id the time it first had."""
     at = events.schema.get_field_index("at")
     for stream in (s.name for s in config.streams.values() if s.identity == "id"):
-        mine = pc.equal(events["stream"], stream)
+        mine = pc.equal(events["stream"], pa.scalar(stream))
         rows = events.filter(mine)
         if not rows.num_rows:
             continue
-        given = rows["at"].cast(pa.int64()).to_pylist()
-        first = sink.first_times(stream, rows["id"].to_pylist(), given)
+        given = [int(t or 0) for t in rows["at"].cast(pa.int64()).to_pylist()]
+        first = sink.first_times(stream, [str(i) for i in rows["id"].to_pylist()], given)
         field = events.schema.field(at)
         rows = rows.set_column(at, field, pa.array(first, pa.int64()).cast(field.type))
         events = pa.concat_tables([events.filter(pc.invert(mine)), rows])

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from ingest.log import Record, TopicPartition
-from ingest.sink import Arrival, Minutes
+from ingest.sink import NO_DELAY, Arrival, Minutes
+
+Channel: TypeAlias = tuple[str, str, int]  # stream, topic, partition
+
+_LIVE_MS = 26 * 3600 * 1000  # older than a daily export: history that is being loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +70,42 @@ def merge_minutes(one: Mapping[str, Minutes], other: Mapping[str, Minutes]) -> d
     return merged
 
 
-def arrivals(events: pa.Table, received_at: datetime) -> list[Arrival]:
-    """How each stream's events of this batch arrived; the delay is their 99th percentile."""
+def arrivals(events: pa.Table, received_at: datetime, newest: dict[Channel, int]) -> list[Arrival]:
+    """How each stream's events of this batch arrived; `newest` is brought up to date.
+
+    The delay is how old the newest event was, plus how far (99th percentile) events lagged behind
+    newer ones of their partition: so a history that is loaded in order teaches nothing wrong. A
+    batch of old events only says nothing about delays (`NO_DELAY`).
+    """
     if not events.num_rows:
         return []
-    frame = (
-        _frame(events, "stream", "topic", "at", "received_at")
-        .group_by("stream", "topic")
-        .agg(
-            delay=(pl.col("received_at") - pl.col("at")).dt.total_milliseconds().quantile(0.99),
-            last_at=pl.col("at").max(),
-        )
+    channel = ("stream", "topic", "partition")
+    frame = _frame(events, *channel, "at").with_columns(at=pl.col("at").dt.epoch("ms"))
+    before = {c: newest.get(c, 0) for c in frame.select(channel).unique().iter_rows()}
+    known = pl.DataFrame(
+        [(*c, at) for c, at in before.items()],
+        schema={**frame.select(channel).schema, "before": pl.Int64},
+        orient="row",
+    )
+    seen = pl.col("at").cum_max().shift(1).over(channel).fill_null(0)
+    frame = frame.join(known, on=channel, maintain_order="left").with_columns(
+        late=(pl.max_horizontal(seen, "before") - pl.col("at")).clip(lower_bound=0)
+    )
+    for *place, at in frame.group_by(channel).agg(pl.col("at").max()).iter_rows():
+        key = (place[0], place[1], place[2])
+        newest[key] = max(newest.get(key, 0), at)
+    by_stream = frame.group_by("stream", "topic").agg(
+        late=pl.col("late").quantile(0.99), last_at=pl.col("at").max()
     )
     minute = received_at.replace(second=0, microsecond=0)
-    return [
-        Arrival(row["stream"], row["topic"], minute, int(row["delay"]), row["last_at"], received_at)
-        for row in frame.iter_rows(named=True)
-    ]
+    now = int(received_at.timestamp() * 1000)
+    found = []
+    for stream, topic, late, last_at in by_stream.iter_rows():
+        age = max(0, now - last_at)
+        delay = age + int(late) if age <= _LIVE_MS else NO_DELAY
+        at = datetime.fromtimestamp(last_at / 1000, UTC)
+        found.append(Arrival(stream, topic, minute, delay, at, received_at))
+    return found
 
 
 def _frame(events: pa.Table, *columns: str) -> pl.DataFrame:

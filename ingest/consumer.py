@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from threading import Event
 
 from ingest.admit import settle_times, unsealed
-from ingest.batch import Batch, arrivals, merge_minutes, touched_minutes
+from ingest.batch import Batch, Channel, arrivals, merge_minutes, touched_minutes
 from ingest.dead_letters import DeadLetter
 from ingest.decode import decode
 from ingest.errors import TollError, UnavailableError
@@ -46,6 +46,7 @@ class ConsumerConfig:
     poll_s: float = 0.2
     backoff_s: float = 0.5  # doubles up to `backoff_max_s`
     backoff_max_s: float = 10.0
+    heartbeat_s: float = 5.0  # an idle ingester says this often that it has read everything
 
 
 @dataclass(slots=True)
@@ -71,8 +72,8 @@ class _Written:
     offsets: dict[TopicPartition, int] = field(default_factory=dict)
     minutes: dict[str, Minutes] = field(default_factory=dict)
     arrivals: list[Arrival] = field(default_factory=list)
+    read_until: dict[TopicPartition, datetime] = field(default_factory=dict)
     since: float | None = None  # monotonic seconds of the oldest of it
-    read_at: datetime | None = None  # when the newest of it was polled
 
 
 def _no_step(_: str) -> None:
@@ -102,6 +103,10 @@ class Ingester:
         self._task: Callable[[], Callable[[], None]] | None = None  # what the job runs, to retry it
         self._failures, self._retry_at = 0, 0.0
         self._paused = False
+        self.idle_since: float | None = None  # monotonic; None while anything is under way
+        self._positions: dict[TopicPartition, int] = {}
+        self._newest: dict[Channel, int] = {}  # event time per channel, to tell the late ones
+        self._said_at = 0.0  # monotonic, of the last progress written
 
     def run(self, stop: Event) -> None:
         """Ingest until told to stop, then finish what was begun and commit it."""
@@ -120,10 +125,18 @@ class Ingester:
             self._pending.extend(polled.records)
             self._pending_bytes += sum(len(r.value or b"") for r in polled.records)
         self._throttle()
+        self._note_idle(nothing_came=not polled.records)
         if self._job is not None and self._job.done():
             self._collect(self._job)
         if self._job is None and time.monotonic() >= self._retry_at:
             self._hand_out()
+
+    def _note_idle(self, *, nothing_came: bool) -> None:
+        busy = self._pending or self._job or self._task or self._written.since is not None
+        if busy or not nothing_came or not self._consumer.assigned():
+            self.idle_since = None
+        elif self.idle_since is None:
+            self.idle_since = time.monotonic()
 
     # -- what to do next ---------------------------------------------------------------------
 
@@ -151,6 +164,9 @@ class Ingester:
                 self._task = self._count_job()
             elif self._pending:
                 self._task = self._store_job(self._next_batch())
+            elif self._heartbeat_due():
+                self._written.read_until = self._read_until(())
+                self._task = self._count_job()
             else:
                 return
         self._job = self._worker.submit(self._task)
@@ -161,6 +177,22 @@ class Ingester:
             return False
         wait = self._rhythm.recompute_every_s if self._pending else self._rhythm.recompute_idle_s
         return time.monotonic() - since >= wait
+
+    def _heartbeat_due(self) -> bool:
+        quiet = time.monotonic() - self._said_at >= self._rhythm.heartbeat_s
+        return quiet and self.idle_since is not None
+
+    def _read_until(self, records: Sequence[Record]) -> dict[TopicPartition, datetime]:
+        """Per partition, up to when all that the log got will be counted with these records.
+
+        Where the log holds no more, that is now; else it is when the last of them was appended.
+        """
+        now, lag = datetime.now(UTC), self._consumer.lag()
+        until = {
+            TopicPartition(r.topic, r.partition): datetime.fromtimestamp(r.timestamp_ms / 1000, UTC)
+            for r in records
+        }
+        return until | {p: now for p in self._consumer.assigned() if lag.get(p) == 0}
 
     def _next_batch(self) -> Batch:
         """Pending records of partitions that are still ours; the others are somebody else's now."""
@@ -205,9 +237,10 @@ class Ingester:
     # -- the steps ---------------------------------------------------------------------------
 
     def _store_job(self, batch: Batch) -> Callable[[], Callable[[], None]]:
+        read_until = self._read_until(batch.records)
+
         def store() -> Callable[[], None]:
-            now = datetime.now(UTC)
-            minutes, arrived = self._store(batch, now)
+            minutes, arrived = self._store(batch, datetime.now(UTC))
 
             def done() -> None:
                 written = self._written
@@ -215,7 +248,7 @@ class Ingester:
                 written.minutes = merge_minutes(written.minutes, minutes)
                 written.arrivals.extend(arrived)
                 written.since = written.since or time.monotonic()
-                written.read_at = now
+                written.read_until.update(read_until)
                 self.stats.records += len(batch.records)
 
             return done
@@ -261,7 +294,7 @@ class Ingester:
         self.stats.events += events.num_rows
         self.stats.signals += len(signals)
         self.stats.dead_letters += len(letters)
-        return touched_minutes(events), arrivals(events, now)
+        return touched_minutes(events), arrivals(events, now, self._newest)
 
     def _count_job(self) -> Callable[[], Callable[[], None]]:
         written, self._written = self._written, _Written()
@@ -273,9 +306,10 @@ class Ingester:
 
             def done() -> None:
                 self._step("commit")
-                self._consumer.commit(written.offsets)
-                self.stats.commits += 1
-                self.stats.last_commit = datetime.now(UTC)
+                if written.offsets:
+                    self._consumer.commit(written.offsets)
+                    self.stats.commits += 1
+                    self.stats.last_commit = datetime.now(UTC)
                 self._step("progress")
                 self._note_progress(written)
 
@@ -286,18 +320,14 @@ class Ingester:
     def _note_progress(self, written: _Written) -> None:
         lag = self._consumer.lag()
         self.stats.lag = sum(lag.values())
-        now = datetime.now(UTC)
+        self._positions.update(written.offsets)
         rows = [
-            Progress(
-                topic=place.topic,
-                partition=place.partition,
-                next_offset=offset,
-                read_until=now if lag.get(place, 0) == 0 else written.read_at or now,
-                lag=lag.get(place, 0),
-            )
-            for place, offset in written.offsets.items()
+            Progress(place.topic, place.partition, self._positions.get(place, 0), until, lag[place])
+            for place, until in written.read_until.items()
+            if place in lag
         ]
         self._sink.record_progress(rows, written.arrivals)
+        self._said_at = time.monotonic()
 
 
 def _refused(record: Record, detail: str, now: datetime) -> DeadLetter:

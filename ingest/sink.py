@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from ingest.dead_letters import DeadLetter
 from ingest.events import Signal
 
+NO_DELAY = -1
+
 Minutes = NDArray[np.datetime64]  # datetime64[m], UTC, unique, ascending
 
 
@@ -38,7 +40,7 @@ class Arrival:
     stream: str
     topic: str
     received_minute: datetime
-    delay_ms: int  # high quantile of received_at - at
+    delay_ms: int  # how late events usually come, `NO_DELAY` where the batch does not tell
     last_at: datetime
     last_received: datetime
 

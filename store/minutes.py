@@ -8,6 +8,7 @@ the recompute's own read: whichever of two recomputes carries the larger one has
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -17,16 +18,26 @@ from numpy.typing import NDArray
 from ingest.sink import Minutes
 from ingest.streams import StreamConfig
 from store.clickhouse import Database
-from store.times import ms, to_minutes
+from store.times import moment, ms, to_minutes
 
 COMBINATIONS = 200  # of segments per stream; the rest is counted as `other`
 SEAL_MARGIN = timedelta(days=1)  # a minute is sealed this long before its first raw row expires
 _RUNS = 2_000  # runs of minutes in one statement
-_SPAN = 31 * 24 * 60  # minutes from the first to the last of one statement
+_SPAN = 366 * 24 * 60  # minutes from the first to the last of one statement
 _LONGEST = 50_000  # minutes counted by one statement
 
 Run = tuple[int, int]  # minutes since the epoch, half open
 IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedMinutes:
+    """Minutes of one stream that were counted anew: from the first to the last of them."""
+
+    stream: str
+    first: datetime
+    last: datetime
+    generation: int  # the newest among them
 
 
 class MinuteCounter:
@@ -75,12 +86,21 @@ class MinuteCounter:
             generation=generation,
         )
 
+    def changed(self, since: int) -> list[ChangedMinutes]:
+        """What was counted by generations after `since`, by stream."""
+        return [
+            ChangedMinutes(
+                row["stream"], moment(row["first_ms"]), moment(row["last_ms"]), row["newest"]
+            )
+            for row in self._database.rows("minutes_changed", since=since)
+        ]
+
     def sealed(self, stream: str, minutes: Minutes) -> Minutes:
         """Which of these minutes hold an event that expires within a day (recent: no query)."""
         limit = self._clock() - self._age
         old = minutes[minutes <= np.datetime64(limit.replace(tzinfo=None), "m")]
         found = [
-            row["minute"]
+            row["number"]
             for runs in batches(old)
             for row in self._database.rows("sealed", stream=stream, runs=runs, limit=ms(limit))
         ]

@@ -65,9 +65,8 @@ class Demand:
 
     def shape(self, day: int) -> Floats:
         """What hour, weekday, pay day, holiday and push make of the mean, per minute, (1440,)."""
-        home = home_shape(day) * self._push(day)
-        mixed: Floats = (1.0 - ABROAD_SHARE) * home + ABROAD_SHARE * abroad_shape(day)
-        return mixed
+        home = (1.0 - ABROAD_SHARE) * home_shape(day)
+        return usual_shape(day) + home * (self._push(day) - 1.0)
 
     def level(self, day: int) -> Floats:
         """The slow random walk, interpolated within the day, (1440,)."""
@@ -108,6 +107,12 @@ class Demand:
             since = np.maximum(minutes - begin, 0)
             extra += np.where(minutes >= begin, size * np.exp(-since / fade), 0.0)
         return extra
+
+
+def usual_shape(day: int) -> Floats:
+    """Both kinds of customers on a day without a push, mean about 1, per minute, (1440,)."""
+    mixed: Floats = (1.0 - ABROAD_SHARE) * home_shape(day) + ABROAD_SHARE * abroad_shape(day)
+    return mixed
 
 
 def home_shape(day: int) -> Floats:

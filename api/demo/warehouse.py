@@ -2,15 +2,17 @@
 
 First come, first served. On the clock of work done, order i leaves at
 D_i = max(D_(i-1), A_i) + w_i (Lindley 1952), which unrolls to a running maximum, so that a day is
-a few array operations. Capacity follows shifts in local time; a delay takes part of it away, and
+a few array operations. Capacity follows a rota in local time; a delay takes part of it away, and
 the queue that forms is worked off by what capacity is left over: nothing else is assumed.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
-from api.demo.demand import is_holiday
+from api.demo.demand import usual_shape
 from api.demo.incidents import Incident, capacity_share
 from api.demo.moments import (
     DAY_MINUTES,
@@ -25,26 +27,32 @@ from api.demo.moments import (
 PREPARE_MEDIAN_MIN = 208.0  # checking, picking, packing
 PREPARE_SD = 0.065
 AHEAD_DAYS = 4  # a queue is longer than that only if the warehouse is closed for good
-# Capacity by local hour, in multiples of the mean work per minute: the rota follows the orders of a
-# usual day, three quarters as many again, three and a half hours later.
-NIGHT, MORNING = [3.1, 2.8, 2.2, 1.7, 1.4, 1.2], [1.15, 1.05, 1.0, 0.9, 0.9, 1.0]
-AFTERNOON, EVENING = [1.15, 1.4, 1.6, 1.8, 1.8, 1.7], [1.65, 1.8, 2.1, 2.5, 3.1, 3.3]
-ROTA = np.array([*NIGHT, *MORNING, *AFTERNOON, *EVENING])
-QUIET_DAY = 0.95  # Sundays and holidays
+LEAD_MIN = 210  # the rota follows the orders of a usual such day, so much later
+SLACK = 1.5  # and has hands for half as many again
+FEWEST = 0.55  # the night shift, in multiples of the mean work per minute
 
 
 def capacity(day: int, work_per_min: float, incidents: tuple[Incident, ...]) -> Floats:
     """Orders the desk can dispatch in each minute of a UTC day, (1440,)."""
-    hour, weekday, local_day = local_parts(day, SHOP_ZONE)
-    quiet = (weekday == 6) | np.isin(
-        local_day, [d for d in np.unique(local_day) if is_holiday(int(d))]
-    )
     minute_ms = day * DAY_MS + np.arange(DAY_MINUTES, dtype=np.int64) * MINUTE_MS
-    staffed = ROTA[hour.astype(np.int64)] * np.where(quiet, QUIET_DAY, 1.0)
-    # A break at the change of shifts, twenty minutes of half capacity.
-    break_ = ((hour - 6.0) % 8.0) < 1 / 3
-    left: Floats = work_per_min * staffed * np.where(break_, 0.5, 1.0)
-    return left * capacity_share(incidents, minute_ms)
+    left: Floats = work_per_min * rota(day) * capacity_share(incidents, minute_ms)
+    return left
+
+
+@lru_cache(maxsize=32)
+def rota(day: int) -> Floats:
+    """Who is at work, planned by the hour, in multiples of the mean work per minute, (1440,).
+
+    The plan knows weekdays, holidays and pay days; it knows no push, no burst and no trend.
+    """
+    usual = np.concatenate([usual_shape(day - 1), usual_shape(day)])
+    then = usual[DAY_MINUTES - LEAD_MIN : 2 * DAY_MINUTES - LEAD_MIN]
+    by_hour = np.repeat(then.reshape(24, 60).mean(axis=1), 60)
+    hour, _, _ = local_parts(day, SHOP_ZONE)
+    break_ = ((hour - 6.0) % 8.0) < 1 / 3  # at the change of shifts, twenty minutes
+    planned: Floats = np.maximum(SLACK * by_hour, FEWEST) * np.where(break_, 0.6, 1.0)
+    planned.setflags(write=False)
+    return planned
 
 
 def dispatch(

@@ -21,15 +21,15 @@ WITH
     ),
     delays AS
     (
-        SELECT stream, quantileExactHigh(0.95)(delay) AS delay
+        SELECT stream, quantileExactHigh(0.95)(slowest) AS delay
         FROM
         (
-            SELECT stream, received_minute, max(delay_ms) AS delay
+            SELECT stream, received_minute, max(delay_ms) AS slowest
             FROM arrivals
             GROUP BY stream, received_minute
         ) AS by_minute
         INNER JOIN (SELECT stream, toDateTime(last_received, 'UTC') AS newest FROM whole) AS ends USING (stream)
-        WHERE received_minute >= newest - INTERVAL 14 DAY
+        WHERE received_minute >= newest - INTERVAL 14 DAY AND slowest >= 0
         GROUP BY stream
     ),
     read AS

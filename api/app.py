@@ -1,0 +1,58 @@
+"""The HTTP side as one FastAPI app over a `State`."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from importlib.resources import files
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from api import problems
+from api.auth import PathToken
+from api.page.views import router as page
+from api.routes import (
+    business,
+    coverage,
+    dead_letters,
+    health,
+    incidents,
+    nodes,
+    processes,
+    signals,
+)
+from api.state import State
+
+_DESCRIPTION = """
+What an outage costs the business while it burns: units and money, each with a range that holds the
+truth nine times out of ten, why, and whose.
+
+Times are RFC 3339 UTC. Money is a decimal string with its currency. Errors are
+`application/problem+json`. A 2xx for something sent in means that the log has it durably.
+"""
+
+
+def build_app(state: State) -> FastAPI:
+    """The app; everything it needs is in the state."""
+    app = FastAPI(
+        title="Toll",
+        version=version("toll"),
+        description=_DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_tags=[
+            {"name": "in", "description": "What comes in: business events and signals."},
+            {"name": "numbers", "description": "Incidents and what they cost."},
+            {"name": "map", "description": "Processes, nodes, and who needs what."},
+            {"name": "data", "description": "What is known, what is missing, what was unreadable."},
+            {"name": "health", "description": "Toll itself."},
+        ],
+    )
+    app.state.toll = state
+    problems.install(app)
+    app.add_middleware(PathToken)
+    for module in (business, signals, incidents, processes, nodes, coverage, dead_letters):
+        app.include_router(module.router)
+    app.include_router(health.router)
+    app.include_router(page)
+    app.mount("/static", StaticFiles(directory=str(files("api.page") / "static")), name="static")
+    return app

@@ -1,0 +1,149 @@
+"""The assessor: who is the active one, and what it does at every tick.
+
+The member of the group that holds the one partition of the `assess` topic is active. It takes a
+generation from the store, larger than every one before, and all it writes carries it: should an
+older assessor still write, readers pass that over.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from threading import Event
+
+from api.casebook import Casebook
+from api.pricing import Pricer
+from api.status import AssessStatus
+from api.wiring import Parts
+from enrich.incident import Incident
+from enrich.life import settle
+from impact.model import MeasureImpact
+from store.incidents import IncidentVersion
+from store.maps import MapVersion
+
+logger = logging.getLogger(__name__)
+
+ASSESS_GROUP = "toll-assess"
+BACKLOG_S = 5.0  # of a tick may go into pricing the past; the rest waits for the next
+
+
+def utc_now() -> datetime:
+    """The moment."""
+    return datetime.now(UTC)
+
+
+class Assessor:
+    """Puts signals together into incidents and prices them, while it is the active one."""
+
+    def __init__(self, parts: Parts, now: Callable[[], datetime] = utc_now) -> None:
+        self.status = AssessStatus()
+        self._parts, self._now = parts, now
+        self._desk: Desk | None = None
+
+    def run(self, stop: Event) -> None:
+        """Take part in the group, and tick while holding its partition."""
+        settings = self._parts.settings
+        consumer = self._parts.log.consumer(ASSESS_GROUP, [settings.assess_topic])
+        due = time.monotonic()
+        try:
+            while not stop.is_set():
+                wait = max(0.0, min(0.5, due - time.monotonic()))
+                consumer.poll(wait, 1)
+                if not consumer.assigned():
+                    self._step_down()
+                elif time.monotonic() >= due:
+                    begun = time.monotonic()
+                    self.tick()
+                    again = 0.0 if self.status.backlog else settings.tick_s
+                    due = begun + again
+        finally:
+            self._step_down()
+            consumer.close()
+
+    def tick(self) -> None:
+        """One assessment of everything, as of now."""
+        begun = time.monotonic()
+        if self._desk is None:
+            self._desk = Desk(self._parts, self._now())
+        now = self._now()
+        self._desk.tick(now, self.status)
+        self.status.active = True
+        self.status.ticks += 1
+        self.status.last_tick_s = time.monotonic() - begun
+        self.status.last_tick = now
+
+    def settled_after(self, moment: datetime) -> bool:
+        """Whether a tick that began after `moment` has left nothing waiting."""
+        last = self.status.last_tick
+        return last is not None and last > moment and self.status.backlog == 0
+
+    def _step_down(self) -> None:
+        if self._desk is not None:
+            logger.info("another assessor is active now; this one stands by")
+        self._desk, self.status.active = None, False
+
+
+class Desk:
+    """What the active assessor works with, from taking its generation until it steps down."""
+
+    def __init__(self, parts: Parts, now: datetime) -> None:
+        self._parts, self._store = parts, parts.store
+        holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4()}"
+        self._generation = self._store.incidents.take_generation(holder)
+        self._keep_map(now)
+        self._casebook = Casebook(self._store.signals, parts.map)
+        self._pricer = Pricer(self._store, parts.map)
+        self._stored = {v.incident.id: v.incident for v in self._store.incidents.find()}
+        self._pricer.restore()
+        self._pricer.take_up(self._incidents(now), self._stored)
+        logger.info("this assessor is active, generation %d", self._generation)
+
+    def tick(self, now: datetime, status: AssessStatus) -> None:
+        """Incidents from signals, prices for them, both into the store."""
+        found = self._incidents(now)
+        self._keep(found, now)
+        live, past = self._pricer.split(found.values(), now)
+        self._issue(self._pricer.live(live, now))
+        deadline = time.monotonic() + BACKLOG_S
+        while past and time.monotonic() < deadline:
+            self._issue(self._pricer.past(past, now))
+            _, past = self._pricer.split(past, now)
+        status.burning = [i for i in live if i.state != "settled"]
+        status.impacts = [m for i in status.burning for m in self._pricer.issued(i.id)]
+        status.backlog = len(past)
+
+    def _incidents(self, now: datetime) -> dict[str, Incident]:
+        """All incidents, the settling of their measures taken into account."""
+        found = {}
+        for name, incident in self._casebook.update(now).items():
+            ends = [m.settling_until for m in self._pricer.issued(name) if m.settling_until]
+            found[name] = settle(incident, now, max(ends, default=None))
+        return found
+
+    def _keep(self, incidents: Mapping[str, Incident], now: datetime) -> None:
+        """Store what is new or has changed, and take back what is no incident any more."""
+        changed = [i for i in incidents.values() if self._stored.get(i.id) != i]
+        gone = [i for name, i in self._stored.items() if name not in incidents]
+        known_at = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        self._store.incidents.insert(
+            [IncidentVersion(i, known_at, self._generation) for i in changed]
+            + [IncidentVersion(i, known_at, self._generation, gone=True) for i in gone]
+        )
+        self._stored = dict(incidents)
+
+    def _issue(self, impacts: list[MeasureImpact]) -> None:
+        self._store.estimates.insert(impacts, self._generation)
+
+    def _keep_map(self, now: datetime) -> None:
+        loaded = self._parts.map
+        latest = self._store.maps.latest()
+        if latest is None or latest.version != loaded.map.version:
+            content = "\n---\n".join(loaded.texts.values())
+            first = latest is None
+            since = now - timedelta(days=36500) if first else now
+            self._store.maps.insert(MapVersion(loaded.map.version, since, now, content))

@@ -1,0 +1,72 @@
+"""The `toll` program: its commands, and what they exit with.
+
+Exit codes: 0 done; 1 a mistake in settings, map or input; 2 a command written wrong; 3 the log, the
+store or Toll does not answer; 4 not found; 5 somebody else holds what is needed; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from api.cli import load, read, run
+from api.settings import SETTINGS
+from ingest.errors import BusyError, NotFoundError, TollError, UnavailableError
+
+app = typer.Typer(
+    name="toll",
+    help="What an outage costs the business, while it burns.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+run.register(app)
+read.register(app)
+load.register(app)
+
+
+@app.command("settings")
+def settings_command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List all settings: `TOLL_*` variables, or the same names in toll.toml."""
+    rows = [{"variable": s.variable, "default": s.default, "help": s.help} for s in SETTINGS]
+    if as_json:
+        read.print_json(rows)
+        return
+    for row in rows:
+        default = f" [{row['default']}]" if row["default"] else ""
+        print(f"{row['variable']}{default}\n    {row['help']}")
+
+
+def exit_code(error: TollError) -> int:
+    """What the program exits with for an error."""
+    if isinstance(error, UnavailableError):
+        return 3
+    if isinstance(error, NotFoundError):
+        return 4
+    return 5 if isinstance(error, BusyError) else 1
+
+
+def main() -> None:
+    """Run the program; an error is one line that says what to do."""
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    for chatty in ("httpx", "httpcore", "kafka", "clickhouse_connect"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        app()
+    except TollError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"toll: {error}", style="bold red", markup=False
+        )
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        sys.exit(130)

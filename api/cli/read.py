@@ -1,0 +1,172 @@
+"""Commands that ask: now, incidents, impact, explain, coverage, dead-letters, check."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from api import schemas
+from api.cli import show
+from api.cli.options import DataOption, JsonOption, MapOption, settings_from
+from api.client import connect
+from api.mapfiles import read_map
+from ingest.errors import InputError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("check")(check)
+    app.command("now")(now)
+    app.command("incidents")(incidents)
+    app.command("impact")(impact)
+    app.command("explain")(explain)
+    app.command("coverage")(coverage)
+    app.command("dead-letters")(dead_letters)
+
+
+def print_json(value: Any) -> None:
+    """The value as indented JSON on standard output."""
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def check(
+    map_path: Annotated[Path, typer.Argument(metavar="MAP", help="A YAML file or a folder.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Check a map: prints every mistake with its place, or what the map holds."""
+    found = read_map(map_path).map
+    measures = found.measures()
+    if as_json:
+        print_json(
+            {
+                "version": found.version,
+                "processes": list(found.processes),
+                "nodes": list(found.nodes),
+                "measures": [m.id for m in measures],
+            }
+        )
+        return
+    print(
+        f"{map_path} is good: {len(found.processes)} processes with {len(measures)} measures, "
+        f"{len(found.nodes)} nodes (version {found.version[:12]})"
+    )
+
+
+def now(as_json: JsonOption = False, data: DataOption = None, map_path: MapOption = None) -> None:
+    """What burns now, what it has cost, and what the company does."""
+    with connect(settings_from(map_path, data)) as client:
+        burning = client.get("/v1/incidents", state=["open", "recovering"])
+        processes = client.get("/v1/processes")
+    if as_json:
+        print_json({"incidents": burning, "processes": processes})
+        return
+    show.burning([schemas.Incident.model_validate(i) for i in burning])
+    show.processes(processes)
+
+
+def incidents(
+    process: Annotated[str | None, typer.Option(help="Only those that reach it.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50,
+    as_json: JsonOption = False,
+    data: DataOption = None,
+    map_path: MapOption = None,
+) -> None:
+    """Incidents, newest first, with what they cost."""
+    with connect(settings_from(map_path, data)) as client:
+        found = client.get("/v1/incidents", process=process, limit=limit)
+    if as_json:
+        print_json(found)
+        return
+    show.incidents([schemas.Incident.model_validate(i) for i in found])
+
+
+def impact(
+    incident: Annotated[str, typer.Argument(help="An incident's id (`toll incidents`).")],
+    as_json: JsonOption = False,
+    data: DataOption = None,
+    map_path: MapOption = None,
+) -> None:
+    """What one incident did to every measure it reaches."""
+    with connect(settings_from(map_path, data)) as client:
+        found = client.get(f"/v1/incidents/{incident}")
+    if as_json:
+        print_json(found["impacts"])
+        return
+    show.impact(schemas.Incident.model_validate(found))
+
+
+def explain(
+    node: Annotated[str, typer.Argument(help="A node of the map.")],
+    as_json: JsonOption = False,
+    data: DataOption = None,
+    map_path: MapOption = None,
+) -> None:
+    """Whom a node reaches, by which path, and what an hour without it would cost."""
+    with connect(settings_from(map_path, data)) as client:
+        found = client.get(f"/v1/map/nodes/{node}/reach")
+    if as_json:
+        print_json(found)
+        return
+    show.reach(found)
+
+
+def coverage(
+    as_json: JsonOption = False, data: DataOption = None, map_path: MapOption = None
+) -> None:
+    """What Toll cannot answer yet: processes without data, signals without a node, ..."""
+    with connect(settings_from(map_path, data)) as client:
+        found = client.get("/v1/coverage")
+    if as_json:
+        print_json(found)
+        return
+    show.coverage(found)
+
+
+def dead_letters(
+    reason: Annotated[str | None, typer.Option(help="Only those with this reason.")] = None,
+    place: Annotated[
+        str | None, typer.Option("--show", help="TOPIC/PARTITION/OFFSET/LINE: show its bytes.")
+    ] = None,
+    replay: Annotated[
+        str | None, typer.Option("--replay", help="TOPIC/PARTITION/OFFSET/LINE: send it again.")
+    ] = None,
+    mended: Annotated[
+        Path | None, typer.Option("--with", help="With --replay: a file with the mended line.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    as_json: JsonOption = False,
+    data: DataOption = None,
+    map_path: MapOption = None,
+) -> None:
+    """What could not be read: list it, show one, or send one again once mended."""
+    body = mended.read_bytes() if mended is not None and mended.exists() else b""
+    if mended is not None and not body:
+        raise InputError(f"--with {mended}: no such file, or an empty one")
+    background = replay is not None
+    with connect(settings_from(map_path, data), background=background) as client:
+        if replay is not None:
+            path = f"/v1/dead-letters/{_place(replay)}/replay"
+            found = client.post(path, body, {"Content-Type": "application/json"})
+        elif place is not None:
+            found = client.get(f"/v1/dead-letters/{_place(place)}")
+        else:
+            found = client.get("/v1/dead-letters", reason=reason, limit=limit)
+    if as_json:
+        print_json(found)
+    elif replay is not None:
+        print("sent again")
+    elif place is not None:
+        print(found["raw"] if found["raw"] is not None else found["raw_base64"])
+    else:
+        show.dead_letters(found)
+
+
+def _place(text: str) -> str:
+    parts = text.rsplit("/", 3)
+    if len(parts) != 4 or not all(p.isdecimal() for p in parts[1:]):
+        raise InputError(f"'{text}' is no place: write TOPIC/PARTITION/OFFSET/LINE")
+    return text

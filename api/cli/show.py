@@ -1,0 +1,204 @@
+"""What commands print for people: tables that fit 80 columns, plain where the output is piped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from api import schemas, words
+
+_WIDTH = 80
+
+
+def console() -> Console:
+    """Standard output; colours only on a terminal, and never narrower than a table needs."""
+    plain = Console(highlight=False, markup=False)
+    return plain if plain.is_terminal else Console(highlight=False, markup=False, width=_WIDTH)
+
+
+def burning(found: Sequence[schemas.Incident]) -> None:
+    """Open incidents, the dearest first."""
+    out = console()
+    if not found:
+        out.print("Nothing is burning.", style="green")
+    for one in sorted(found, key=lambda i: -(i.per_minute or 0)):
+        out.print()
+        out.print(Text(f"{one.title}  [{one.state}]", style="bold red"))
+        out.print(f"  {_cost_line(one)}")
+        out.print(f"  {one.explanation}", style="dim", soft_wrap=False)
+        age = words.age(one.started_at, datetime.now(UTC))
+        out.print(f"  since {_time(one.started_at)} ({age}), id {one.id}", style="dim")
+        for impact in one.impacts:
+            out.print(f"  - {impact.process_title}: {words.sentence(impact)}")
+            for warning in impact.warnings:
+                out.print(f"      {warning}", style="yellow")
+
+
+def processes(found: Sequence[dict[str, Any]]) -> None:
+    """Every measure: the last hour, the usual hour, what an hour of outage costs."""
+    table = _table("Process", "Measure", "Last hour", "Usual", "An outage costs")
+    for process in found:
+        hour = process["hour_now"]
+        cost = words.money(schemas.Sum.model_validate(hour)) + "/h" if hour else "–"
+        for number, measure in enumerate(process["measures"]):
+            usual = measure["expected"] and schemas.Units.model_validate(measure["expected"])
+            table.add_row(
+                process["title"] if number == 0 else "",
+                measure["title"],
+                words.units(measure["actual"]),
+                words.units_range(usual) if usual else measure["why"],
+                cost if number == 0 else "",
+            )
+    out = console()
+    out.print()
+    out.print(table)
+
+
+def incidents(found: Sequence[schemas.Incident]) -> None:
+    """One line an incident."""
+    out = console()
+    if not found:
+        out.print("No incident yet.")
+        return
+    table = _table("Incident", "Began (UTC)", "Lasted", "Cost", "Range")
+    for one in found:
+        table.add_row(
+            Text(f"{one.title}\n{one.id}"),
+            _time(one.started_at),
+            words.age(one.started_at, one.ended_at),
+            words.money(one.cost) if one.cost else "–",
+            words.money_range(one.cost) if one.cost else one.summary,
+        )
+    out.print(table)
+
+
+def impact(found: schemas.Incident) -> None:
+    """One incident with all its numbers."""
+    out = console()
+    out.print(Text(f"{found.title}  [{found.state}]", style="bold"))
+    out.print(f"{found.explanation}")
+    ended = _time(found.ended_at) if found.ended_at else "now"
+    out.print(f"{_time(found.started_at)} to {ended} UTC, {found.signals} signals", style="dim")
+    if found.trigger:
+        out.print(f"likely trigger: {found.trigger.summary} at {_time(found.trigger.at)}")
+    out.print(_cost_line(found), style="bold")
+    for one in found.impacts:
+        out.print()
+        out.print(f"{one.process_title}: {one.measure_title}", style="bold")
+        out.print(f"  {words.sentence(one)}")
+        table = _table("", "Low", "Middle", "High", numbers_from=1)
+        for name, units in one.units.items():
+            row = (words.units(v) for v in (units.low, units.mid, units.high))
+            table.add_row(words.words(name), *row)
+        for name, sum_ in one.money.items():
+            ends = (words.amount(v, sum_.currency) for v in (sum_.low, sum_.mid, sum_.high))
+            table.add_row(f"{words.words(name)}, money", *ends)
+        if table.row_count:
+            out.print(table)
+        out.print(f"  {_rests_on(one)}", style="dim")
+        for warning in one.warnings:
+            out.print(f"  {warning}", style="yellow")
+
+
+def reach(found: dict[str, Any]) -> None:
+    """Whom a node reaches, in sentences, and what that costs."""
+    out = console()
+    for line in found["words"]:
+        out.print(line)
+    cost = found["cost_of_an_hour"]
+    for name in ("now", "peak", "tonight"):
+        hour = cost[name]
+        sum_ = schemas.Sum.model_validate(hour["cost"])
+        out.print(
+            f"An hour without it {name if name != 'peak' else 'at the peak'} ({hour['hour']}): "
+            f"{words.money(sum_)} ({words.money_range(sum_)})"
+        )
+    for left_out in cost["not_counted"]:
+        out.print(f"not counted: {left_out}", style="dim")
+
+
+def coverage(found: dict[str, Any]) -> None:
+    """Every gap, in words."""
+    out = console()
+    if found["streams"]:
+        table = _table("Stream", "From", "To", "Events", "Statuses")
+        for stream in found["streams"]:
+            first, last = stream["first_minute"], stream["last_minute"]
+            events, statuses = words.units(stream["events"]), ", ".join(stream["statuses"])
+            table.add_row(stream["stream"], first[:16], last[:16], events, statuses)
+        out.print(table)
+    gaps = {
+        "processes without measures": found["processes_without_measures"],
+        "processes without data": found["processes_without_volume"],
+        "measures without data": found["measures_without_data"],
+        "measures without a value": found["measures_without_value"],
+        "services that no process needs": found["services_without_process"],
+        "other nodes that no process needs": found["orphans"],
+        "streams that no measure reads": found["streams_without_measure"],
+    }
+    for name, gap in gaps.items():
+        if gap:
+            out.print(f"{name}: {', '.join(gap)}")
+    for signals in found["unmatched_signals"]:
+        labels = ", ".join(f"{k}={v}" for k, v in signals["labels"].items())
+        like = f", perhaps on {signals['node']}" if signals["node"] else ""
+        out.print(f"{signals['count']} signals match no node: {labels}")
+        out.print(f"    {signals['match']}{like}", style="dim")
+    for reason, count in found["dead_letters"].items():
+        out.print(f"{count} dead letters: {reason}")
+    if not any(gaps.values()) and not found["unmatched_signals"] and not found["dead_letters"]:
+        out.print("No gaps: every process has data, every signal a node.", style="green")
+
+
+def dead_letters(found: Sequence[dict[str, Any]]) -> None:
+    """One line each."""
+    out = console()
+    if not found:
+        out.print("No dead letters.", style="green")
+        return
+    table = _table("Place", "Reason", "What was found")
+    for one in found:
+        place = f"{one['topic']}/{one['partition']}/{one['offset']}/{one['line']}"
+        table.add_row(place, one["reason"], one["detail"])
+    out.print(table)
+
+
+def _table(*columns: str, numbers_from: int | None = None) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for number, column in enumerate(columns):
+        right = numbers_from is not None and number >= numbers_from
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def _cost_line(one: schemas.Incident) -> str:
+    if one.cost is None:
+        return one.summary
+    parts = []
+    if one.cost_so_far and one.state != "settled":
+        parts.append(f"{words.money(one.cost_so_far)} so far")
+    if one.per_minute:
+        parts.append(f"{words.amount(one.per_minute, one.cost.currency)} a minute")
+    kind = "will come to about" if one.cost_is == "forecast" else "cost"
+    parts.append(f"{kind} {words.money(one.cost)} ({words.money_range(one.cost)})")
+    return ", ".join(parts)
+
+
+def _rests_on(one: schemas.Impact) -> str:
+    parts = [one.state, words.words(one.method), f"data until {_time(one.data_until)} UTC"]
+    if days := one.inputs.get("history_days"):
+        parts.append(f"{days:.0f} days of history")
+    if one.evidence.failed_keys is not None:
+        parts.append(f"{one.evidence.failed_keys} keys failed and never succeeded")
+    if one.evidence.customers is not None:
+        parts.append(f"{one.evidence.customers} customers hit")
+    return ", ".join(parts)
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,125 @@
+"""How commands reach Toll: the running one over HTTP, else the same app in this very process.
+
+Both ways go through the same routes, so that a command says the same with and without a server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import httpx
+
+from api.app import build_app
+from api.runtime import Runtime
+from api.settings import SETTINGS, Settings
+from api.state import State
+from api.wiring import open_parts
+from ingest.errors import InputError, NotFoundError, SettingsError, TollError, UnavailableError
+
+_DEFAULT_URL = next(s.default for s in SETTINGS if s.name == "url")
+_TIMEOUT = httpx.Timeout(60.0, connect=2.0)
+
+
+class Send(Protocol):
+    """Sends one request and gives the answer."""
+
+    def __call__(self, request: httpx.Request, /) -> httpx.Response:
+        """The answer, read to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Requests to Toll. Errors of the other side become errors of ours."""
+
+    base: str
+    send: Send
+    token: str = ""
+    state: State | None = None  # set when Toll runs in this process
+
+    def get(self, path: str, **params: Any) -> Any:
+        """The JSON that a path answers."""
+        given = {k: v for k, v in params.items() if v is not None}
+        return self._json("GET", path, params=given)
+
+    def post(
+        self,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str] | None = None,
+        **params: Any,
+    ) -> Any:
+        """The JSON that a path answers to a body."""
+        given = {k: v for k, v in params.items() if v is not None}
+        return self._json("POST", path, content=body, headers=dict(headers or {}), params=given)
+
+    def _json(self, method: str, path: str, **parts: Any) -> Any:
+        headers = parts.pop("headers", {})
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        request = httpx.Request(method, f"{self.base}{path}", headers=headers, **parts)
+        try:
+            answer = self.send(request)
+        except httpx.HTTPError as error:
+            raise UnavailableError(f"{self.base} does not answer: {error}") from error
+        if answer.is_success:
+            return answer.json()
+        raise _error_of(answer)
+
+
+def _error_of(answer: httpx.Response) -> TollError:
+    try:
+        detail = str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        detail = f"HTTP {answer.status_code}"
+    if answer.status_code == 404:
+        return NotFoundError(detail)
+    if answer.status_code in {401, 403}:
+        return SettingsError(f"{detail} (TOLL_TOKEN)")
+    if answer.status_code in {503, 504}:
+        return UnavailableError(detail)
+    return InputError(detail)
+
+
+@contextmanager
+def connect(settings: Settings, *, background: bool = False) -> Iterator[Client]:
+    """A client of the Toll at `TOLL_URL`, else of one opened here on the same settings.
+
+    `background` runs ingesting and assessing too where Toll is opened here; commands that only
+    read do without.
+    """
+    if _answers(settings.url):
+        with httpx.Client(timeout=_TIMEOUT) as http:
+            yield Client(settings.url, http.send, settings.token)
+        return
+    if settings.url != _DEFAULT_URL:
+        raise UnavailableError(f"no Toll answers at {settings.url} (TOLL_URL)")
+    with open_parts(settings) as parts:
+        state = State(parts)
+        if background:
+            with Runtime(parts, ingest=True, assess=True) as runtime:
+                state.runtime = runtime
+                yield _local(state)
+        else:
+            yield _local(state)
+        state.close()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/live", timeout=httpx.Timeout(5, connect=0.5)).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _local(state: State) -> Client:
+    app = build_app(state)
+
+    async def exchange(request: httpx.Request) -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as http:
+            return await http.send(request)
+
+    return Client("http://toll", lambda request: asyncio.run(exchange(request)), state=state)

@@ -1,0 +1,103 @@
+"""Toll's own metrics, read at the moment of the scrape. Every name stands in `METRICS` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from api.status import AssessStatus
+from ingest.consumer import Stats
+
+
+class Definition(NamedTuple):
+    """One metric as it is documented."""
+
+    kind: str  # counter | gauge
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+_MEASURE = ("process", "measure")
+_MONEY = (*_MEASURE, "currency")
+
+METRICS: dict[str, Definition] = {
+    "toll_ingest_records_total": Definition("counter", "Records read from the log."),
+    "toll_ingest_events_total": Definition("counter", "Business events stored."),
+    "toll_ingest_signals_total": Definition("counter", "Signals stored."),
+    "toll_ingest_dead_letters_total": Definition("counter", "Lines kept as dead letters."),
+    "toll_ingest_commits_total": Definition("counter", "Commits of offsets."),
+    "toll_ingest_failures_total": Definition("counter", "Failed tries to store or commit."),
+    "toll_ingest_lag_records": Definition("gauge", "Records behind the end of the log."),
+    "toll_assess_active": Definition("gauge", "1 where this process is the active assessor."),
+    "toll_assess_ticks_total": Definition("counter", "Assessments made."),
+    "toll_assess_tick_seconds": Definition("gauge", "Duration of the last assessment."),
+    "toll_incidents_open": Definition("gauge", "Incidents that are open or recovering."),
+    "toll_impact_units": Definition(
+        "gauge", "Lost, delayed or added units of open incidents, the middle.", _MEASURE
+    ),
+    "toll_impact_money": Definition("gauge", "What open incidents cost, the middle.", _MONEY),
+    "toll_impact_money_per_minute": Definition("gauge", "What one more minute costs.", _MONEY),
+}
+
+
+class TollCollector(Collector):
+    """Collects from what runs in this process; whatever does not run is absent, not zero."""
+
+    def __init__(self, ingest: Stats | None, assess: AssessStatus | None) -> None:
+        self._ingest, self._assess = ingest, assess
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics this process can speak of."""
+        if self._ingest is not None:
+            yield from _ingest_metrics(self._ingest)
+        if self._assess is not None:
+            yield from _assess_metrics(self._assess)
+
+
+def registry(ingest: Stats | None, assess: AssessStatus | None) -> CollectorRegistry:
+    """A registry for one scrape."""
+    fresh = CollectorRegistry(auto_describe=False)
+    fresh.register(TollCollector(ingest, assess))
+    return fresh
+
+
+def _family(name: str) -> CounterMetricFamily | GaugeMetricFamily:
+    known = METRICS[name]
+    kind = CounterMetricFamily if known.kind == "counter" else GaugeMetricFamily
+    return kind(name, known.help, labels=known.labels)
+
+
+def _single(name: str, value: float) -> Metric:
+    family = _family(name)
+    family.add_metric([], value)
+    return family
+
+
+def _ingest_metrics(stats: Stats) -> Iterator[Metric]:
+    yield _single("toll_ingest_records_total", stats.records)
+    yield _single("toll_ingest_events_total", stats.events)
+    yield _single("toll_ingest_signals_total", stats.signals)
+    yield _single("toll_ingest_dead_letters_total", stats.dead_letters)
+    yield _single("toll_ingest_commits_total", stats.commits)
+    yield _single("toll_ingest_failures_total", stats.failures)
+    yield _single("toll_ingest_lag_records", stats.lag)
+
+
+def _assess_metrics(status: AssessStatus) -> Iterator[Metric]:
+    yield _single("toll_assess_active", float(status.active))
+    yield _single("toll_assess_ticks_total", status.ticks)
+    yield _single("toll_assess_tick_seconds", status.last_tick_s)
+    yield _single("toll_incidents_open", len(status.burning))
+    units, money, burn = (
+        _family(f"toll_impact_{name}") for name in ("units", "money", "money_per_minute")
+    )
+    for (process, measure), cost in sorted(status.costs().items()):
+        units.add_metric([process, measure], cost.units)
+        if cost.money is not None:
+            money.add_metric([process, measure, cost.currency], float(cost.money))
+            burn.add_metric([process, measure, cost.currency], float(cost.per_minute))
+    yield from (units, money, burn)

@@ -1,0 +1,149 @@
+"""What is usual, beside what is: the baselines as the HTTP side and the page read them.
+
+Refreshed by one thread (or by the caller, where nothing runs in the background) and read by many:
+readers take the newest `View`, which never changes once it is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from threading import Event, Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.wiring import Parts
+from enrich.model import Measure
+from enrich.propagate import propagate
+from impact.assess import known_windows
+from impact.baselines import Baselines
+from impact.cost_now import CostOfAnHour, cost_of_an_hour
+from impact.effect import ERROR_CORRELATION, Watched
+from impact.model import FloatArray, Range
+from impact.watermark import Watermark, watermark
+
+FRESH = timedelta(seconds=30)
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class MeasureView:
+    """One measure now: the last whole hour of its data against what is usual."""
+
+    measure: Measure
+    data_until: datetime | None
+    alive: bool
+    why: str  # where there is no expectation, why not
+    actual: float | None  # units in the last hour of data
+    expected: Range | None
+    week: FloatArray | None  # (168,) usual units per local hour of the week
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything at one moment."""
+
+    made_at: datetime
+    measures: Mapping[str, MeasureView]
+    hours: Mapping[str, CostOfAnHour]  # by process
+
+
+class Outlook:
+    """Keeps baselines fresh and answers from them."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._baselines = Baselines(parts.map.map, parts.store)
+        self._marks: Mapping[str, Watermark] = {}
+        self._lock = Lock()  # the baselines' own state; views need none
+        self._view: View | None = None
+
+    def run(self, stop: Event) -> None:
+        """Keep the view fresh until told to stop."""
+        while not stop.is_set():
+            self.refresh(datetime.now(UTC))
+            stop.wait(FRESH.total_seconds() / 3)
+
+    def view(self) -> View:
+        """The newest view; makes one where there is none yet or nobody has kept it fresh."""
+        view, now = self._view, datetime.now(UTC)
+        if view is None or now - view.made_at > 4 * FRESH:
+            return self.refresh(now)
+        return view
+
+    def refresh(self, now: datetime) -> View:
+        """Read what is new and make a view of it."""
+        with self._lock:
+            store, business_map = self._parts.store, self._parts.map.map
+            self._marks = {k: watermark(s, now) for k, s in store.stream_states().items()}
+            self._baselines.refresh(now, self._marks, known_windows(store.estimates.latest()))
+            self._baselines.update(now)
+            measures = {m.id: self._measure(m) for m in business_map.measures()}
+            hours = {
+                name: cost_of_an_hour(name, {name: 1.0}, business_map, self._baselines, now)
+                for name in business_map.processes
+            }
+            self._view = View(now, measures, hours)
+            return self._view
+
+    def without(self, node: str, now: datetime) -> CostOfAnHour:
+        """What an hour without a node would cost."""
+        self.view()
+        available = propagate(self._parts.map.graph, {node: 0.0})
+        processes = self._parts.map.map.processes
+        hit = {p: 1.0 - available[p] for p in processes if available.get(p, 1.0) < 1.0}
+        with self._lock:
+            return cost_of_an_hour(node, hit, self._parts.map.map, self._baselines, now)
+
+    def watched(self, measure: Measure, start: datetime, end: datetime) -> Watched | None:
+        """Actual beside expected, per bin, in [start, end); None without a baseline."""
+        self.view()
+        with self._lock:
+            mark = self._marks.get(measure.stream)
+            return self._baselines.watched(measure, start, end, mark) if mark else None
+
+    def _measure(self, measure: Measure) -> MeasureView:
+        mark = self._marks.get(measure.stream)
+        if mark is None or mark.reason == "no data":
+            return MeasureView(measure, None, False, "no data yet", None, None, None)
+        learned = self._baselines.learned(measure) if measure.kind != "lead_time" else None
+        watched = (
+            self._baselines.watched(measure, mark.until - HOUR, mark.until, mark)
+            if learned is not None
+            else None
+        )
+        if learned is None or watched is None:
+            why = "a lead time is judged per order" if measure.kind == "lead_time" else "learning"
+            return MeasureView(measure, mark.until, mark.alive, why, None, None, None)
+        return MeasureView(
+            measure,
+            mark.until,
+            mark.alive,
+            "",
+            float(np.nansum(watched.actual[-_bins(watched) :])),
+            _usual(watched),
+            learned.week,
+        )
+
+
+def sd_of_sums(sigma: FloatArray, edges: NDArray[np.int64]) -> FloatArray:
+    """Standard deviations of sums of bins from each edge to the next.
+
+    Bins err together a little (`impact.effect`): var = sum s^2 + rho (sum s)^2 - rho sum s^2.
+    """
+    squares, sums = np.add.reduceat(sigma**2, edges), np.add.reduceat(sigma, edges)
+    return np.sqrt((1.0 - ERROR_CORRELATION) * squares + ERROR_CORRELATION * sums**2)
+
+
+def _bins(watched: Watched) -> int:
+    return max(1, int(HOUR / watched.step))
+
+
+def _usual(watched: Watched) -> Range:
+    """The hour's expected units."""
+    bins = _bins(watched)
+    mid = float(watched.expected[-bins:].sum())
+    sd = float(sd_of_sums(watched.sigma[-bins:], np.zeros(1, dtype=np.int64))[0])
+    return Range(max(0.0, mid - 1.645 * sd), mid, mid + 1.645 * sd)

@@ -1,0 +1,137 @@
+"""From what the rooms know to what HTTP says. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Literal
+
+from api import schemas
+from api.words import sentence
+from enrich.incident import Incident
+from enrich.model import BusinessMap
+from impact.model import MeasureImpact, MoneyRange, Range
+from impact.totals import MONEY, Total, cost_name, total_money
+
+
+def present_incident(
+    incident: Incident, impacts: Sequence[MeasureImpact], business_map: BusinessMap
+) -> schemas.Incident:
+    """An incident with what it costs. The impacts carry their draws, since sums need them."""
+    carriers = {m.id for m in business_map.measures() if m.priced}
+    whole = total_money(impacts, carriers, business_map.currency)
+    so_far = total_money(map(_gross, impacts), carriers, business_map.currency)
+    shown = [present_impact(impact, business_map) for impact in impacts]
+    root = business_map.nodes.get(incident.root)
+    return schemas.Incident(
+        id=incident.id,
+        kind=incident.kind,
+        state=incident.state,
+        title=incident.title,
+        started_at=incident.started_at,
+        ended_at=incident.ended_at,
+        root=incident.root,
+        root_title=root.title if root else incident.root,
+        explanation=incident.explanation,
+        signals=len(incident.episodes),
+        reached=[
+            schemas.ReachedProcess(
+                process=r.process,
+                title=business_map.processes[r.process].title
+                if r.process in business_map.processes
+                else r.process,
+                severity=round(r.severity, 4),
+                path=list(r.path),
+            )
+            for r in incident.reached
+        ],
+        trigger=schemas.ChangeNote(
+            at=incident.trigger.at,
+            node=incident.trigger.node,
+            summary=incident.trigger.summary,
+            url=incident.trigger.url,
+        )
+        if incident.trigger
+        else None,
+        cost=_total(whole),
+        cost_is=_cost_is(impacts) if whole.count else "",
+        cost_so_far=_total(so_far),
+        per_minute=_burn(impacts, carriers),
+        summary="; ".join(sentence(s) for s in shown) or "reaches no measured process",
+        impacts=shown,
+    )
+
+
+def present_impact(impact: MeasureImpact, business_map: BusinessMap) -> schemas.Impact:
+    """One impact."""
+    measure = business_map.measure(f"{impact.process}/{impact.measure}")
+    process = business_map.processes.get(impact.process)
+    return schemas.Impact(
+        incident=impact.incident,
+        process=impact.process,
+        process_title=process.title if process else impact.process,
+        measure=impact.measure,
+        measure_title=measure.title if measure and measure.title else impact.measure,
+        kind=impact.kind,
+        state=impact.state,
+        as_of=impact.as_of,
+        method=impact.method,
+        units={name: present_range(r) for name, r in impact.units.items()},
+        lost_is=impact.lost_is,
+        money={name: present_sum(m) for name, m in impact.money.items()},
+        cost=cost_name(impact) or "",
+        per_minute=schemas.Rate(
+            units=None if impact.per_minute_units is None else round(impact.per_minute_units, 2),
+            money=impact.per_minute_money,
+        ),
+        data_until=impact.data_until,
+        effect_from=impact.effect[0],
+        effect_until=impact.effect[1],
+        red=impact.red,
+        share=round(impact.share, 4),
+        evidence=schemas.Evidence(
+            failed_keys=impact.evidence.get("failed_keys"),
+            customers=impact.evidence.get("customers"),
+        ),
+        inputs={name: round(value, 4) for name, value in impact.inputs.items()},
+        warnings=list(impact.warnings),
+    )
+
+
+def present_range(range_: Range) -> schemas.Units:
+    """A range of units, to two digits: finer than any range."""
+    return schemas.Units(
+        low=round(range_.low, 2), mid=round(range_.mid, 2), high=round(range_.high, 2)
+    )
+
+
+def present_sum(money: MoneyRange) -> schemas.Sum:
+    """A range of money."""
+    return schemas.Sum(low=money.low, mid=money.mid, high=money.high, currency=money.currency)
+
+
+def _gross(impact: MeasureImpact) -> MeasureImpact:
+    """The impact with its cost before anything comes back."""
+    name = cost_name(impact)
+    if name != "lost" or "gross" not in impact.money:
+        return impact
+    draws = {MONEY + name: impact.draws[MONEY + "gross"]} if MONEY + "gross" in impact.draws else {}
+    return replace(impact, money={name: impact.money["gross"]}, draws=draws)
+
+
+def _total(total: Total) -> schemas.Sum | None:
+    return present_sum(total.money) if total.count else None
+
+
+def _cost_is(impacts: Sequence[MeasureImpact]) -> Literal["forecast", "final"]:
+    return "forecast" if any(i.state == "live" for i in impacts) else "final"
+
+
+def _burn(impacts: Sequence[MeasureImpact], carriers: set[str]) -> Decimal | None:
+    rates = [
+        i.per_minute_money
+        for i in impacts
+        if i.per_minute_money is not None and f"{i.process}/{i.measure}" in carriers
+    ]
+    return sum(rates, Decimal(0)) if rates else None

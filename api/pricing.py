@@ -1,0 +1,158 @@
+"""Which incidents to price, when, and from what was known: the assessor's second half.
+
+*Live* are incidents that are open or may still settle: priced together at every tick. *Past* are
+the others: priced once, in hindsight, from the history around them, and again when their facts or
+the data of their time change (late events, an import). What was issued as final and comes out
+different is issued again as *restated*; what comes out the same is not issued again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from api.mapfiles import LoadedMap
+from api.words import HEADLINE
+from enrich.incident import Incident
+from enrich.severity import Predictor
+from impact.assess import Tick, known_windows, predicted_by
+from impact.baselines import Baselines, Windows
+from impact.effect import SETTLING_MAX
+from impact.model import MeasureImpact
+from store.asof import AsOf
+from store.store import Store
+
+ERA = timedelta(days=28)  # past incidents this close together share one look at the history
+_MARGIN = timedelta(hours=1)  # for the watermark to pass the end of the settling
+_OVERLAP_NS = 5 * 10**9  # generations of two ingesters may become visible out of order
+_NOISE = 0.005  # of a middle: two estimates this close say the same
+
+
+class Pricer:
+    """Prices incidents and remembers what was issued for them."""
+
+    def __init__(self, store: Store, loaded: LoadedMap) -> None:
+        self._store, self._loaded = store, loaded
+        self._baselines = Baselines(loaded.map, store)
+        self._issued: dict[str, dict[str, MeasureImpact]] = {}  # by incident and measure, no draws
+        self._priced: dict[str, Incident] = {}  # past ones, as they were when priced
+        self._seen = 0  # generation of the newest minute that was looked at
+        promises = [m.promise for m in loaded.map.measures() if m.promise]
+        self._settling = SETTLING_MAX + max(promises, default=timedelta()) + _MARGIN
+
+    def restore(self) -> None:
+        """Read what was issued before this process started."""
+        for impact in self._store.estimates.latest():
+            self._remember(impact)
+        self._seen = max((c.generation for c in self._store.minutes.changed(0)), default=0)
+
+    def take_up(self, incidents: Mapping[str, Incident], stored: Mapping[str, Incident]) -> None:
+        """Count as done what has its final estimates and has not changed since it was stored."""
+        for name, impacts in self._issued.items():
+            unchanged = name in incidents and incidents[name] == stored.get(name)
+            if unchanged and all(impact.state != "live" for impact in impacts.values()):
+                self._priced[name] = incidents[name]
+
+    def issued(self, incident: str) -> list[MeasureImpact]:
+        """What was last issued for an incident."""
+        return list(self._issued.get(incident, {}).values())
+
+    def split(
+        self, incidents: Iterable[Incident], now: datetime
+    ) -> tuple[list[Incident], list[Incident]]:
+        """(live, past and not yet priced); a past one is forgotten when its data have changed."""
+        self._forget_changed(now)
+        live, past = [], []
+        for incident in incidents:
+            if self._hindsight(incident, now) is None:
+                live.append(incident)
+            elif self._priced.get(incident.id) != incident:
+                past.append(incident)
+        return live, sorted(past, key=lambda i: i.started_at)
+
+    def live(self, incidents: Sequence[Incident], now: datetime) -> list[MeasureImpact]:
+        """Price what is going on; also keeps the baselines fresh when nothing is."""
+        tick = Tick(
+            self._loaded.map,
+            self._store,
+            self._baselines,
+            incidents,
+            severities=predicted_by(Predictor(self._loaded.graph, incidents)),
+            now=now,
+            known=self._known(),
+        )
+        return self._issue(incidents, tick, now)
+
+    def past(self, incidents: Sequence[Incident], now: datetime) -> list[MeasureImpact]:
+        """Price the first era of these (ordered) incidents in hindsight; they count as done."""
+        first = incidents[0].started_at
+        era = [i for i in incidents if i.started_at < first + ERA]
+        moment = min(now, max(self._hindsight(i, now) or now for i in era))
+        reader = AsOf(self._store, moment)
+        tick = Tick(
+            self._loaded.map,
+            reader,
+            Baselines(self._loaded.map, reader),
+            era,
+            severities=predicted_by(Predictor(self._loaded.graph, era)),
+            now=moment,
+            known=self._known(),
+        )
+        found = self._issue(era, tick, now)
+        self._priced.update({incident.id: incident for incident in era})
+        return found
+
+    def _issue(
+        self, incidents: Sequence[Incident], tick: Tick, now: datetime
+    ) -> list[MeasureImpact]:
+        fresh = []
+        for incident in incidents:
+            for impact in tick.assess(incident).impacts:
+                issue = self._next(replace(impact, as_of=now))
+                if issue is not None:
+                    self._remember(replace(issue, draws={}))
+                    fresh.append(issue)
+        return fresh
+
+    def _next(self, impact: MeasureImpact) -> MeasureImpact | None:
+        """The impact as it is to be issued, or None where nothing new would be said."""
+        before = self._issued.get(impact.incident, {}).get(_measure(impact))
+        if before is None or before.state == "live":
+            return impact
+        if impact.state == "live" or _same(before, impact):
+            return None  # once final, only another final takes its place
+        return replace(impact, state="restated")
+
+    def _hindsight(self, incident: Incident, now: datetime) -> datetime | None:
+        """When everything about an incident can be known, None while that lies ahead."""
+        if incident.ended_at is None or incident.ended_at + self._settling > now:
+            return None
+        return incident.ended_at + self._settling
+
+    def _known(self) -> dict[str, Windows]:
+        return known_windows(i for issued in self._issued.values() for i in issued.values())
+
+    def _remember(self, impact: MeasureImpact) -> None:
+        self._issued.setdefault(impact.incident, {})[_measure(impact)] = impact
+
+    def _forget_changed(self, now: datetime) -> None:
+        for change in self._store.minutes.changed(max(0, self._seen - _OVERLAP_NS)):
+            self._seen = max(self._seen, change.generation)
+            for name, incident in list(self._priced.items()):
+                until = self._hindsight(incident, now)
+                if until and change.first <= until and change.last >= incident.started_at - _MARGIN:
+                    del self._priced[name]
+
+
+def _measure(impact: MeasureImpact) -> str:
+    return f"{impact.process}/{impact.measure}"
+
+
+def _same(one: MeasureImpact, other: MeasureImpact) -> bool:
+    name = HEADLINE[one.kind]
+    a, b = one.units.get(name), other.units.get(name)
+    if a is None or b is None:
+        return (a is None) == (b is None)
+    room = _NOISE * max(abs(a.mid), a.high - a.low, 1.0)
+    return abs(a.mid - b.mid) <= room

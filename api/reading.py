@@ -1,0 +1,64 @@
+"""Reads incidents with their numbers from the store: for the routes, the page and the commands."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from api import schemas
+from api.present import present_incident
+from api.wiring import Parts
+from enrich.incident import IncidentState
+from impact.model import MeasureImpact
+from ingest.errors import NotFoundError
+from store.incidents import IncidentVersion
+
+ALWAYS = datetime(2299, 1, 1, tzinfo=UTC)
+BURNING: tuple[IncidentState, ...] = ("open", "recovering")
+
+
+def incidents(
+    parts: Parts,
+    *,
+    states: Sequence[IncidentState] = (),
+    process: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    as_of: datetime | None = None,
+    limit: int = 100,
+    skip: int = 0,
+) -> list[schemas.Incident]:
+    """Incidents as known at `as_of`, newest first, each with its impacts."""
+    given = {"start": start, "end": end, "as_of": as_of}
+    found = parts.store.incidents.find(
+        states=states, **{name: moment for name, moment in given.items() if moment is not None}
+    )
+    if process is not None:
+        found = [v for v in found if any(r.process == process for r in v.incident.reached)]
+    return _with_impacts(parts, found[skip : skip + limit], as_of)
+
+
+def incident(parts: Parts, incident_id: str, as_of: datetime | None = None) -> schemas.Incident:
+    """One incident; `NotFoundError` where it was not known."""
+    version = parts.store.incidents.get(incident_id, as_of=as_of or ALWAYS)
+    if version is None or version.gone:
+        raise NotFoundError(f"no incident '{incident_id}'; `toll incidents` lists them")
+    return _with_impacts(parts, [version], as_of)[0]
+
+
+def _with_impacts(
+    parts: Parts, versions: Sequence[IncidentVersion], as_of: datetime | None
+) -> list[schemas.Incident]:
+    if not versions:
+        return []
+    by_incident: dict[str, list[MeasureImpact]] = defaultdict(list)
+    names = [v.incident.id for v in versions]
+    for impact in parts.store.estimates.latest(names, as_of=as_of or ALWAYS, draws=True):
+        by_incident[impact.incident].append(impact)
+    order = {m.id: number for number, m in enumerate(parts.map.map.measures())}
+    for impacts in by_incident.values():
+        impacts.sort(key=lambda i: order.get(f"{i.process}/{i.measure}", len(order)))
+    return [
+        present_incident(v.incident, by_incident[v.incident.id], parts.map.map) for v in versions
+    ]

@@ -1,0 +1,85 @@
+"""What Toll cannot answer yet, and why: the data points that a company still has to collect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from api import problems, schemas
+from api.auth import Reading
+from api.state import state_of
+from enrich.coverage import coverage
+
+router = APIRouter(tags=["data"])
+
+
+class StreamSeen(BaseModel):
+    """A stream and what is stored of it."""
+
+    stream: str = Field(examples=["payments"])
+    first_minute: schemas.Utc
+    last_minute: schemas.Utc
+    events: int
+    statuses: list[str] = Field(examples=[["failed", "ok"]])
+    events_in_other: int = Field(description="Past the 200th combination of segments.")
+
+
+class UnmatchedSignals(BaseModel):
+    """Signals about one thing that no node of the map claims."""
+
+    labels: Mapping[str, str]
+    count: int
+    match: str = Field(description="A rule for the map that would find them.")
+    node: str = Field(description="The node that is called most like it, or empty.")
+
+
+class CoverageAnswer(BaseModel):
+    """Every gap; empty lists mean none."""
+
+    streams: list[StreamSeen]
+    processes_without_measures: list[str]
+    processes_without_volume: list[str]
+    services_without_process: list[str]
+    orphans: list[str] = Field(description="Other nodes that no process needs.")
+    measures_without_data: list[str]
+    measures_without_value: list[str]
+    streams_without_measure: list[str]
+    unmatched_signals: list[UnmatchedSignals]
+    dead_letters: dict[str, int] = Field(description="Not replayed yet, by reason.")
+
+
+@router.get("/v1/coverage", summary="What is missing", responses=problems.responses(401, 403, 503))
+def get_coverage(request: Request, _: Reading) -> CoverageAnswer:
+    """Processes without data, signals without a node, streams without a measure."""
+    parts = state_of(request).parts
+    streams = parts.store.coverage()
+    signals = parts.store.signals.all()
+    unmatched = [s.labels for s in signals if not parts.map.resolver.nodes(s.labels)]
+    gaps = coverage(parts.map.graph, {s.stream: s.last_minute for s in streams}, unmatched)
+    return CoverageAnswer(
+        streams=[
+            StreamSeen(
+                stream=s.stream,
+                first_minute=s.first_minute,
+                last_minute=s.last_minute,
+                events=s.events,
+                statuses=list(s.statuses),
+                events_in_other=s.events_in_other,
+            )
+            for s in streams
+        ],
+        processes_without_measures=list(gaps.processes_without_measures),
+        processes_without_volume=list(gaps.processes_without_volume),
+        services_without_process=list(gaps.services_without_process),
+        orphans=list(gaps.orphans),
+        measures_without_data=list(gaps.measures_without_data),
+        measures_without_value=list(gaps.measures_without_value),
+        streams_without_measure=list(gaps.streams_without_measure),
+        unmatched_signals=[
+            UnmatchedSignals(labels=u.labels, count=u.count, match=u.match, node=u.node)
+            for u in gaps.unmatched
+        ],
+        dead_letters={r: c.open for r, c in parts.store.dead_letters.counts().items() if c.open},
+    )

@@ -1,0 +1,64 @@
+"""Whether Toll lives, whether it is ready, and its own metrics."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, Field
+
+from api.auth import Reading
+from api.metrics import registry
+from api.state import State, state_of
+from ingest.errors import TollError
+
+router = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    """How this process is."""
+
+    status: Literal["ok", "unwell"]
+    troubles: list[str] = Field(
+        description="Why not, in sentences.", examples=[["ingest waits: the disk is full"]]
+    )
+
+
+@router.get("/health/live", summary="Whether the process answers")
+async def live() -> Health:
+    """200 as long as the process serves at all."""
+    return Health(status="ok", troubles=[])
+
+
+@router.get(
+    "/health/ready",
+    summary="Whether the log, the store and the threads are well",
+    responses={503: {"model": Health, "description": "Not ready; `troubles` says why."}},
+)
+async def ready(request: Request, response: Response) -> Health:
+    """200 when everything works, 503 with the reasons when something does not."""
+    troubles = await run_in_threadpool(_troubles, state_of(request))
+    if troubles:
+        response.status_code = 503
+    return Health(status="unwell" if troubles else "ok", troubles=troubles)
+
+
+def _troubles(state: State) -> list[str]:
+    found = state.runtime.troubles() if state.runtime else []
+    try:
+        state.parts.store.ping()
+    except TollError as error:
+        found.append(f"store: {error}")
+    return found
+
+
+@router.get("/metrics", summary="Toll's own metrics", response_class=Response)
+async def metrics(request: Request, _: Reading) -> Response:
+    """Prometheus text format."""
+    runtime = state_of(request).runtime
+    stats = runtime.ingest.stats if runtime and runtime.ingest else None
+    status = runtime.assessor.status if runtime and runtime.assessor else None
+    text = await run_in_threadpool(generate_latest, registry(stats, status))
+    return Response(text, media_type=CONTENT_TYPE_LATEST)

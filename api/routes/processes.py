@@ -1,0 +1,269 @@
+"""Processes: what they usually do, what they do now, and what an hour without them would cost."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, HTTPException, Path, Query, Request
+from pydantic import AwareDatetime, BaseModel, Field
+
+from api import problems, schemas
+from api.auth import Reading
+from api.outlook import MeasureView, View, sd_of_sums
+from api.present import present_range, present_sum
+from api.state import State, state_of
+from enrich.model import Measure, Process
+from impact.cost_now import CostOfAnHour, HourCost
+from ingest.errors import InputError, NotFoundError
+
+router = APIRouter(tags=["numbers"])
+
+ProcessName = Annotated[str, Path(description="A process of the map.", examples=["checkout"])]
+
+
+class MeasureNow(BaseModel):
+    """One measure: the last hour of its data against what is usual."""
+
+    measure: str = Field(examples=["payments"])
+    title: str = Field(examples=["Payments"])
+    kind: str = Field(examples=["flow"])
+    stream: str = Field(examples=["payments"])
+    data_until: schemas.Utc | None = Field(description="Null where there are no data yet.")
+    alive: bool = Field(description="Whether its source has shown itself lately.")
+    actual: float | None = Field(description="Units in the last hour of data.", examples=[712])
+    expected: schemas.Units | None = Field(description="What that hour usually has.")
+    why: str = Field(description="Where nothing is expected, why.", examples=["learning"])
+
+
+class ProcessNow(BaseModel):
+    """One process now."""
+
+    process: str = Field(examples=["checkout"])
+    title: str = Field(examples=["Web checkout"])
+    owner: str
+    measures: list[MeasureNow]
+    hour_now: schemas.Sum | None = Field(description="What an hour without it would cost now.")
+
+
+class Hour(BaseModel):
+    """One hour of the week and what it would cost."""
+
+    hour: str = Field(description="Local weekday and hour.", examples=["Tue 20:00"])
+    cost: schemas.Sum
+
+
+class HourCosts(BaseModel):
+    """What one hour of an outage would cost."""
+
+    name: str = Field(description="A process or a node.", examples=["checkout"])
+    now: Hour
+    peak: Hour = Field(description="The dearest hour of the week.")
+    tonight: Hour = Field(description="The cheapest hour of the coming night.")
+    not_counted: list[str] = Field(description="Measures left out, and why.")
+
+
+class WeekHour(BaseModel):
+    """What one hour of the week usually has."""
+
+    hour: str = Field(examples=["Mon 09:00"])
+    units: float
+
+
+class ProcessDetail(ProcessNow):
+    """One process with its usual week."""
+
+    week: dict[str, list[WeekHour]] = Field(description="By measure, 168 hours from Monday on.")
+    peak: dict[str, WeekHour]
+    hours: HourCosts
+
+
+class Bins(BaseModel):
+    """A measure over time, bin by bin; null is not measured, which is not zero."""
+
+    step_s: int = Field(examples=[60])
+    times: list[schemas.Utc]
+    actual: list[float | None]
+    expected: list[float]
+    expected_low: list[float]
+    expected_high: list[float]
+
+
+@router.get(
+    "/v1/processes",
+    summary="All processes, now",
+    responses=problems.responses(401, 403, 503),
+)
+def list_processes(request: Request, _: Reading) -> list[ProcessNow]:
+    """The last hour of every measure against its usual hour."""
+    state = state_of(request)
+    view = state.outlook().view()
+    return [_now(p, view) for p in state.parts.map.map.processes.values()]
+
+
+@router.get(
+    "/v1/processes/{process}",
+    summary="One process with its usual week",
+    responses=problems.responses(401, 403, 404, 503),
+)
+def get_process(request: Request, _: Reading, process: ProcessName) -> ProcessDetail:
+    """What it usually does hour by hour, its peak, and what an hour without it costs."""
+    state = state_of(request)
+    found = _process(state, process)
+    view = state.outlook().view()
+    weeks = {
+        m.name: [WeekHour(hour=slot(i), units=round(float(u), 2)) for i, u in enumerate(week)]
+        for m in found.measures
+        if (week := view.measures[m.id].week) is not None
+    }
+    return ProcessDetail(
+        **_now(found, view).model_dump(),
+        week=weeks,
+        peak={name: max(week, key=lambda h: h.units) for name, week in weeks.items()},
+        hours=hour_costs(view.hours[process]),
+    )
+
+
+@router.get(
+    "/v1/processes/{process}/measures/{measure}/minutes",
+    summary="A measure over time, beside what was to be expected",
+    responses=problems.responses(401, 403, 404, 422, 503),
+)
+def get_minutes(
+    request: Request,
+    _: Reading,
+    process: ProcessName,
+    measure: Annotated[str, Path(examples=["payments"])],
+    start: Annotated[AwareDatetime | None, Query(alias="from")] = None,
+    to: AwareDatetime | None = None,
+    step: Annotated[int, Query(ge=60, le=86400, description="Seconds, whole minutes.")] = 60,
+) -> Bins:
+    """By default the last six hours. Expectations are at the level of the hours before `from`."""
+    state = state_of(request)
+    found = _measure(state, process, measure)
+    until = to or datetime.now(UTC)
+    begin = start or until - timedelta(hours=6)
+    if begin >= until or until - begin > timedelta(days=92):
+        raise InputError("`from` must lie before `to`, at most 92 days")
+    watched = state.outlook().watched(found, begin, until)
+    if watched is None:
+        raise NotFoundError(f"{found.id} has no baseline: {_why(state, found)}")
+    return _bins(watched.times, (watched.actual, watched.expected, watched.sigma), begin, step)
+
+
+@router.get(
+    "/v1/cost-of-an-hour",
+    summary="What an hour of an outage would cost",
+    responses=problems.responses(401, 403, 404, 503),
+)
+def get_cost_of_an_hour(
+    request: Request,
+    _: Reading,
+    node: Annotated[str | None, Query(description="A node; else every process.")] = None,
+) -> list[HourCosts]:
+    """Now, at the week's peak, and tonight, for each process or for one node."""
+    state = state_of(request)
+    if node is None:
+        return [hour_costs(c) for c in state.outlook().view().hours.values()]
+    if node not in state.parts.map.map.nodes:
+        raise NotFoundError(f"no node '{node}' on the map")
+    return [hour_costs(state.outlook().without(node, datetime.now(UTC)))]
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def slot(hour: int) -> str:
+    """An hour of the week in words: 0 is `Mon 00:00`."""
+    return f"{_DAYS[hour // 24]} {hour % 24:02}:00"
+
+
+def hour_costs(cost: CostOfAnHour) -> HourCosts:
+    """As HTTP says it."""
+    return HourCosts(
+        name=cost.name,
+        now=_hour(cost.now),
+        peak=_hour(cost.peak),
+        tonight=_hour(cost.tonight),
+        not_counted=list(cost.not_counted),
+    )
+
+
+def _hour(hour: HourCost) -> Hour:
+    return Hour(hour=slot(hour.hour), cost=present_sum(hour.money))
+
+
+def _now(process: Process, view: View) -> ProcessNow:
+    cost = view.hours[process.name]
+    counted = any(m.added for m in cost.now.measures)
+    return ProcessNow(
+        process=process.name,
+        title=process.title,
+        owner=process.owner,
+        measures=[_measure_now(view.measures[m.id]) for m in process.measures],
+        hour_now=present_sum(cost.now.money) if counted else None,
+    )
+
+
+def _measure_now(view: MeasureView) -> MeasureNow:
+    return MeasureNow(
+        measure=view.measure.name,
+        title=view.measure.title or view.measure.name,
+        kind=view.measure.kind,
+        stream=view.measure.stream,
+        data_until=view.data_until,
+        alive=view.alive,
+        actual=view.actual,
+        expected=None if view.expected is None else present_range(view.expected),
+        why=view.why,
+    )
+
+
+def _process(state: State, name: str) -> Process:
+    found = state.parts.map.map.processes.get(name)
+    if found is None:
+        known = ", ".join(state.parts.map.map.processes)
+        raise NotFoundError(f"no process '{name}' on the map; it has {known}")
+    return found
+
+
+def _measure(state: State, process: str, name: str) -> Measure:
+    found = next((m for m in _process(state, process).measures if m.name == name), None)
+    if found is None:
+        raise NotFoundError(f"process '{process}' has no measure '{name}'")
+    return found
+
+
+def _why(state: State, measure: Measure) -> str:
+    return state.outlook().view().measures[measure.id].why
+
+
+def _bins(
+    times: np.ndarray,
+    columns: tuple[np.ndarray, np.ndarray, np.ndarray],
+    begin: datetime,
+    step: int,
+) -> Bins:
+    """Sums over bins of `step`, with the spread of each sum."""
+    width = 60 if len(times) < 2 else int((times[1] - times[0]) / np.timedelta64(1, "s"))
+    if step % width:
+        raise InputError(f"`step` must be a multiple of {width} seconds")
+    starts = times.astype("datetime64[s]").astype(np.int64)
+    inside = starts >= int(begin.timestamp()) // step * step
+    group = starts[inside] // step
+    actual, expected, sigma = (column[inside] for column in columns)
+    edges = np.flatnonzero(np.diff(group, prepend=group[0] - 1)) if len(group) else group
+    if not len(edges):
+        raise HTTPException(404, "no bins in that time")
+    seen, usual = np.add.reduceat(actual, edges), np.add.reduceat(expected, edges)
+    spread = 1.645 * sd_of_sums(sigma, edges)
+    moments = group[edges] * step
+    return Bins(
+        step_s=step,
+        times=[datetime.fromtimestamp(int(t), UTC) for t in moments],
+        actual=[None if np.isnan(v) else float(v) for v in seen],
+        expected=[round(float(v), 3) for v in usual],
+        expected_low=[round(float(v), 3) for v in np.maximum(usual - spread, 0.0)],
+        expected_high=[round(float(v), 3) for v in usual + spread],
+    )

@@ -1,0 +1,127 @@
+"""The threads of a Toll process. No other file starts any (but for pools that are handed in)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
+
+from api.assessor import Assessor
+from api.outlook import Outlook
+from api.wiring import Parts
+from ingest.consumer import ConsumerConfig, Ingester, Stats, topics_of
+from ingest.errors import TollError
+
+logger = logging.getLogger(__name__)
+
+INGEST_GROUP = "toll-ingest"
+
+
+class Supervised:
+    """Runs a task on a thread of its own, and again after a pause when it fails."""
+
+    def __init__(self, name: str, task: Callable[[Event], None]) -> None:
+        self.name = name
+        self.error = ""  # of the last failure; "" while it runs well
+        self._task = task
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 20) -> None:
+        """Ask the task to end and wait for it."""
+        self._stop.set()
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            logger.warning("%s did not end within %.0f s", self.name, timeout_s)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs and its last try has not failed."""
+        return self._thread.is_alive() and not self.error
+
+    def _run(self) -> None:
+        wait = 0.5
+        while not self._stop.is_set():
+            try:
+                self._task(self._stop)
+                return
+            except TollError as error:
+                self.error = str(error)
+                logger.warning("%s stopped, trying again in %.1f s: %s", self.name, wait, error)
+            except Exception as error:  # the top of a thread: nobody else is told
+                self.error = f"{type(error).__name__}: {error}"
+                logger.exception("%s failed, trying again in %.1f s", self.name, wait)
+            self._stop.wait(wait)
+            wait = min(30.0, wait * 2)
+            if not self._stop.is_set():
+                self.error = ""
+
+
+class IngestTask:
+    """Makes an ingester and runs it; a new one after each failure."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._ingester: Ingester | None = None
+
+    @property
+    def stats(self) -> Stats:
+        """What the running ingester has done."""
+        return self._ingester.stats if self._ingester else Stats()
+
+    def idle_since(self) -> float | None:
+        """Since when (monotonic seconds) all that is in the log is counted; None while not."""
+        return self._ingester.idle_since if self._ingester else None
+
+    def __call__(self, stop: Event) -> None:
+        """Ingest until told to stop."""
+        settings, parts = self._parts.settings, self._parts
+        topics = topics_of(parts.config, settings.business_topic, settings.signals_topic)
+        with ThreadPoolExecutor(1, "toll-store") as worker:
+            self._ingester = Ingester(
+                parts.log.consumer(INGEST_GROUP, topics),
+                parts.store,
+                worker,
+                parts.config,
+                ConsumerConfig(signals_topic=settings.signals_topic),
+            )
+            self._ingester.run(stop)
+
+
+class Runtime:
+    """The background of one process: what it ingests, assesses, and keeps fresh for its pages."""
+
+    def __init__(self, parts: Parts, *, ingest: bool, assess: bool, serve: bool = False) -> None:
+        self.ingest = IngestTask(parts) if ingest else None
+        self.assessor = Assessor(parts) if assess else None
+        self.outlook = Outlook(parts) if serve else None
+        tasks: dict[str, Callable[[Event], None] | None] = {
+            "ingest": self.ingest,
+            "assess": self.assessor.run if self.assessor else None,
+            "outlook": self.outlook.run if self.outlook else None,
+        }
+        self.threads = [Supervised(name, task) for name, task in tasks.items() if task]
+
+    def __enter__(self) -> Runtime:
+        """Start the threads."""
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop them, last started first."""
+        for thread in reversed(self.threads):
+            thread.stop()
+
+    def troubles(self) -> list[str]:
+        """Why this process is not well, in sentences; empty when it is."""
+        found = [f"{t.name}: {t.error or 'not running'}" for t in self.threads if not t.alive]
+        if self.ingest and self.ingest.stats.failing_since:
+            since = self.ingest.stats.failing_since.isoformat(timespec="seconds")
+            found.append(f"ingest waits since {since}: {self.ingest.stats.last_error}")
+        return found

@@ -1,0 +1,130 @@
+"""What HTTP answers look like: times in RFC 3339 UTC, money as decimal string with currency."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, PlainSerializer
+
+Utc = Annotated[
+    datetime,
+    PlainSerializer(lambda t: t.isoformat().replace("+00:00", "Z"), return_type=str),
+]
+Amount = Annotated[Decimal, PlainSerializer(lambda d: format(d, "f"), return_type=str)]
+
+
+class Units(BaseModel):
+    """A number of units with its 90 % range, signed."""
+
+    low: float = Field(examples=[190])
+    mid: float = Field(examples=[270])
+    high: float = Field(examples=[380])
+
+
+class Sum(BaseModel):
+    """A sum of money with its 90 % range, signed."""
+
+    low: Amount = Field(examples=["7600.00"])
+    mid: Amount = Field(examples=["10900.00"])
+    high: Amount = Field(examples=["15400.00"])
+    currency: str = Field(examples=["EUR"])
+
+
+class Evidence(BaseModel):
+    """What was counted, not modelled; null where the events do not tell."""
+
+    failed_keys: int | None = Field(
+        None, description="Keys that failed and never succeeded.", examples=[371]
+    )
+    customers: int | None = Field(None, description="Distinct customers hit.")
+
+
+class Rate(BaseModel):
+    """What one more minute costs."""
+
+    units: float | None = Field(examples=[12.4])
+    money: Amount | None = Field(examples=["498.00"])
+
+
+class Impact(BaseModel):
+    """What one incident did to one measure, as known at `as_of`."""
+
+    incident: str
+    process: str = Field(examples=["checkout"])
+    process_title: str = Field(examples=["Web checkout"])
+    measure: str = Field(examples=["payments"])
+    measure_title: str = Field(examples=["Payments"])
+    kind: Literal["flow", "lead_time", "load"]
+    state: Literal["live", "final", "restated"]
+    as_of: Utc
+    method: Literal["measured", "modelled", "evidence_only"]
+    units: dict[str, Units] = Field(
+        description="flow: gross, recovered, lost. load: excess. lead_time: delayed, delay_hours, "
+        "waiting."
+    )
+    lost_is: Literal["forecast", "measured", ""] = Field(
+        description="Whether `lost` is what will have been lost, or what was."
+    )
+    money: dict[str, Sum]
+    cost: str = Field(
+        description="Which entry of `money` is the cost; empty without a value.", examples=["lost"]
+    )
+    per_minute: Rate
+    data_until: Utc = Field(description="Estimates stop at the watermark of the stream's data.")
+    effect_from: Utc
+    effect_until: Utc | None = Field(description="Null while the measure is still off.")
+    red: bool | None = Field(description="Whether the measure is off now; null: cannot tell.")
+    share: float = Field(
+        description="This incident's share, where several overlap.", examples=[1.0]
+    )
+    evidence: Evidence
+    inputs: dict[str, float]
+    warnings: list[str]
+
+
+class ReachedProcess(BaseModel):
+    """A process that an incident reaches."""
+
+    process: str
+    title: str
+    severity: float = Field(description="Predicted by the map, 0 to 1.", examples=[1.0])
+    path: list[str] = Field(description="From the cause up.", examples=[["stripe", "payment"]])
+
+
+class ChangeNote(BaseModel):
+    """A change shortly before the start, at the cause or beneath it."""
+
+    at: Utc
+    node: str
+    summary: str
+    url: str
+
+
+class Incident(BaseModel):
+    """Signals that belong together, and what they have cost so far."""
+
+    id: str
+    kind: Literal["outage", "maintenance", "business"]
+    state: Literal["open", "recovering", "settled"]
+    title: str
+    started_at: Utc
+    ended_at: Utc | None
+    root: str = Field(description="The node that explains most; empty for a business incident.")
+    root_title: str
+    explanation: str = Field(description="The path in words, from cause to process.")
+    signals: int
+    reached: list[ReachedProcess]
+    trigger: ChangeNote | None
+    cost: Sum | None = Field(
+        description="Sum of its priced measures, added draw by draw; null: nothing priced."
+    )
+    cost_is: Literal["forecast", "final", ""]
+    cost_so_far: Sum | None = Field(description="Before anything comes back.")
+    per_minute: Amount | None = Field(description="What one more minute costs, while it burns.")
+    summary: str = Field(
+        description="One sentence for people.",
+        examples=["270 payments lost (190 to 380), EUR 10,900"],
+    )
+    impacts: list[Impact]

@@ -1,0 +1,60 @@
+"""What the HTTP side holds: handed in when the app is built, never global."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import cast
+
+from fastapi import Request
+
+from api.outlook import Outlook
+from api.runtime import Runtime
+from api.tokens import Tokens
+from api.wiring import Parts
+from ingest.log import Producer
+
+
+@dataclass(slots=True)
+class State:
+    """The parts, and what of them runs in this process."""
+
+    parts: Parts
+    runtime: Runtime | None = None
+    tokens: Tokens | None = None
+    simulated: bool = False  # the data is the demo's: every page says so
+    _producer: Producer | None = None
+    _outlook: Outlook | None = None
+    _lock: Lock = field(default_factory=Lock)
+
+    @property
+    def body_limit(self) -> int:
+        """Largest body in bytes."""
+        return int(self.parts.settings.body_limit_mib * 2**20)
+
+    def producer(self) -> Producer:
+        """The producer that all requests share, made at the first use."""
+        with self._lock:
+            if self._producer is None:
+                self._producer = self.parts.log.producer()
+            return self._producer
+
+    def outlook(self) -> Outlook:
+        """What is usual: kept fresh by the runtime, or made here at the first use."""
+        if self.runtime is not None and self.runtime.outlook is not None:
+            return self.runtime.outlook
+        with self._lock:
+            if self._outlook is None:
+                self._outlook = Outlook(self.parts)
+            return self._outlook
+
+    def close(self) -> None:
+        """Give back the producer."""
+        with self._lock:
+            if self._producer is not None:
+                self._producer.close()
+
+
+def state_of(request: Request) -> State:
+    """The state of the app that serves this request."""
+    return cast(State, request.app.state.toll)

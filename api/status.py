@@ -1,0 +1,50 @@
+"""What the assessor of this process knows now: for metrics and readiness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from api.words import HEADLINE
+from enrich.incident import Incident
+from impact.model import MeasureImpact
+from impact.totals import cost_name
+
+
+@dataclass(slots=True)
+class MeasureCost:
+    """What open incidents cost one measure together, the middle."""
+
+    units: float = 0.0
+    money: Decimal | None = None
+    currency: str = ""
+    per_minute: Decimal = Decimal(0)
+
+
+@dataclass(slots=True)
+class AssessStatus:
+    """Written by the assessor's thread as a whole new list each tick, read by any."""
+
+    active: bool = False
+    ticks: int = 0
+    last_tick_s: float = 0.0
+    last_tick: datetime | None = None
+    backlog: int = 0  # incidents still to be priced
+    burning: list[Incident] = field(default_factory=list)  # open or recovering
+    impacts: list[MeasureImpact] = field(default_factory=list)  # of those
+
+    def costs(self) -> dict[tuple[str, str], MeasureCost]:
+        """Per (process, measure), the sum over what burns."""
+        found: dict[tuple[str, str], MeasureCost] = {}
+        for impact in self.impacts:
+            cost = found.setdefault((impact.process, impact.measure), MeasureCost())
+            name = HEADLINE[impact.kind]
+            if name in impact.units:
+                cost.units += impact.units[name].mid
+            priced = cost_name(impact)
+            if priced is not None:
+                cost.money = (cost.money or Decimal(0)) + impact.money[priced].mid
+                cost.currency = impact.money[priced].currency
+            cost.per_minute += impact.per_minute_money or Decimal(0)
+        return found

@@ -1,0 +1,99 @@
+"""Numbers as people read them, the same on the page, in the terminal and in reports. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from api.schemas import Impact, Sum, Units
+
+
+def units(number: float | None) -> str:
+    """A count with as many digits as it can bear: 3.4, 34, 3,400."""
+    if number is None:
+        return "–"
+    size = abs(number)
+    if size >= 10 or size < 0.05:
+        return f"{number:,.0f}".replace("-0", "0") if round(number) == 0 else f"{number:,.0f}"
+    return f"{number:,.1f}"
+
+
+def units_range(range_: Units | None) -> str:
+    """The two ends of a range of units."""
+    return "–" if range_ is None else f"{units(range_.low)} to {units(range_.high)}"
+
+
+def amount(value: Decimal, currency: str) -> str:
+    """A sum: EUR 10,900; below 100 with its cents."""
+    digits = 2 if abs(value) < 100 and value != value.to_integral_value() else 0
+    return f"{currency} {value:,.{digits}f}"
+
+
+def money(sum_: Sum) -> str:
+    """The middle of a sum."""
+    return amount(sum_.mid, sum_.currency)
+
+
+def money_range(sum_: Sum) -> str:
+    """The ends of a sum; says so where it may as well be nothing."""
+    ends = f"{amount(sum_.low, sum_.currency)} to {amount(sum_.high, sum_.currency)}"
+    return f"{ends}, includes zero" if sum_.low <= 0 <= sum_.high else ends
+
+
+def age(since: datetime, until: datetime | None) -> str:
+    """How long something lasted: 45 s, 12 min, 3 h 20 min, 2 d 4 h."""
+    if until is None:
+        return "still going on"
+    left = max(timedelta(), until - since)
+    seconds = int(left.total_seconds())
+    if seconds < 90:
+        return f"{seconds} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    hours, rest = divmod(seconds, 3600)
+    if hours < 48:
+        return f"{hours} h {rest // 60} min"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def words(name: str) -> str:
+    """A name of the wire as words: `delay_hours` is "delay hours"."""
+    return name.replace("_", " ")
+
+
+def sentence(impact: Impact) -> str:
+    """What one incident did to one measure, in one sentence."""
+    parts = _said(impact.kind, impact.measure_title.lower(), impact.units)
+    if not parts:
+        return f"{impact.measure_title}: no number ({'; '.join(impact.warnings) or 'no data'})"
+    if impact.cost:
+        cost = impact.money[impact.cost]
+        parts.append(f"{money(cost)} ({money_range(cost)})")
+    if impact.lost_is == "forecast":
+        parts.append("as forecast")
+    if impact.share < 0.995:
+        parts.append(f"{impact.share:.0%} of a shared shortfall")
+    return ", ".join(parts)
+
+
+# The part of each kind's units and money that says what an incident came to.
+HEADLINE: Mapping[str, str] = {"flow": "lost", "load": "excess", "lead_time": "delayed"}
+
+
+def _said(kind: str, what: str, found: Mapping[str, Units]) -> list[str]:
+    headline = found.get(HEADLINE[kind])
+    if headline is None:
+        return []
+    ends = units_range(headline) + (", includes zero" if headline.low <= 0 <= headline.high else "")
+    count = f"{units(headline.mid)} {what}"
+    if kind == "load":
+        return [f"{units(headline.mid)} extra {what} ({ends})"]
+    if kind == "flow":
+        return [f"{count} lost ({ends})"]
+    said = [f"{count} delayed ({ends})"]
+    if "delay_hours" in found:
+        said.append(f"{units(found['delay_hours'].mid)} hours late")
+    if "waiting" in found:
+        said.append(f"{units(found['waiting'].mid)} still waiting")
+    return said
