@@ -98,7 +98,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 @pytest.fixture
 def own_engine(engine: Engine) -> Iterator[None]:
-    """No engine is open in this process: the test may open a folder of its own, and must close it."""
+    """No engine is open in this process: the test may open a folder of its own, and closes it."""
     engine.release()
     yield
 

@@ -42,6 +42,7 @@ COMMENT 'Every business event, until it expires; read with FINAL, since repeats 
 -- read later (after its own insert, before its own read) has seen the inserts of both and wins.
 -- ORDER BY: reads are for one stream and a range of minutes. PARTITION BY year: the newest part of
 -- the table is merged often, the older ones no more. No TTL: this is the history of record.
+-- INDEX: what was counted since a generation is asked for every few seconds, and lies close together.
 CREATE TABLE IF NOT EXISTS minutes
 (
     stream LowCardinality(String) COMMENT 'Which stream',
@@ -55,7 +56,8 @@ CREATE TABLE IF NOT EXISTS minutes
     `cells.count` Array(UInt64) COMMENT 'Units in each cell: the sum of the events'' counts' CODEC(T64, ZSTD(1)),
     `cells.amount` Array(Decimal(38, 9)) COMMENT 'Exact sum of money in each cell' CODEC(ZSTD(1)),
     `cells.value_sum` Array(Float64) COMMENT 'Sum of sampled values' CODEC(ZSTD(1)),
-    `cells.value_count` Array(UInt64) COMMENT 'How many values were sampled' CODEC(T64, ZSTD(1))
+    `cells.value_count` Array(UInt64) COMMENT 'How many values were sampled' CODEC(T64, ZSTD(1)),
+    INDEX by_generation generation TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(generation)
 PARTITION BY toYear(minute)
