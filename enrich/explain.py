@@ -103,8 +103,8 @@ def _redundancy(graph: Graph, node: str, effective: Mapping[str, float]) -> tupl
 def _left_in_words(graph: Graph, need: AtLeast, left: tuple[str, ...]) -> str:
     layers = {graph.map.nodes[n].layer for n in need.of}
     noun = _PLURALS[layers.pop()] if len(layers) == 1 else "nodes"
-    verb = "is" if len(left) == 1 else "are"
-    said = f"{_number(len(left))} of {_number(len(need.of))} {noun} {verb} left"
+    verb = {0: "works fully", 1: "is left"}.get(len(left), "are left")
+    said = f"{_number(len(left))} of {_number(len(need.of))} {noun} {verb}"
     if len(left) < need.count:
         return f"{said}, {_number(need.count)} must work"
     return said
@@ -130,10 +130,10 @@ def _standing(graph: Graph, node: str, called: str) -> str:
     below = dict.fromkeys(n for need in graph.needs(node) for n in needed(need))
     further = len(graph.above(node)) - len(direct)
     by = ", ".join(graph.thing(n).title for n in direct[:_PATHS]) or "nothing"
-    more = f" and {len(direct) - _PATHS} more" if len(direct) > _PATHS else ""
-    through = f", and through these by {further} more" if further else ""
+    more = f" and {_number(len(direct) - _PATHS)} more" if len(direct) > _PATHS else ""
+    through = f", and through these by {_number(further)} more" if further else ""
     needs = ", ".join(graph.thing(n).title for n in list(below)[:_PATHS]) or "nothing"
-    others = f" and {len(below) - _PATHS} more" if len(below) > _PATHS else ""
+    others = f" and {_number(len(below) - _PATHS)} more" if len(below) > _PATHS else ""
     return f"{called} is needed by {by}{more}{through}; it needs {needs}{others}."
 
 

@@ -31,7 +31,7 @@ def check(draft: Draft, mistakes: list[Mistake], file: str) -> None:
 
 def _check_settings(draft: Draft, mistakes: list[Mistake], file: str) -> None:
     for key, why in REQUIRED.items():
-        present = bool(draft.processes) if key == "processes" else key in draft.settings.places
+        present = draft.has_processes if key == "processes" else key in draft.settings.places
         if not present:
             mistakes.append(Mistake(file, 1, 1, f"{key} is missing; {why}"))
     for rate, source, at in draft.settings.rates:

@@ -135,8 +135,9 @@ def _check_fields(entry: Entry, node: Node, kind: MeasureKind) -> None:
             entry.source.note(node, f"{entry.owner}: {key} is missing; a {kind} measure needs it")
     for key, at in entry.fields.items():
         if key not in (*_COMMON, *known.required, *known.optional):
-            owners = " and ".join(k for k, v in KINDS.items() if key in v.required + v.optional)
-            entry.source.note(at, f"{entry.owner}: a {kind} measure has no {key}; {owners} has")
+            kinds = ", ".join(k for k, v in KINDS.items() if key in v.required + v.optional)
+            text = f"{entry.owner}: a {kind} measure has no {key}; it belongs to {kinds}"
+            entry.source.note(at, text)
 
 
 def _value(entry: Entry, kind: MeasureKind) -> Value | None:

@@ -10,13 +10,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from yaml import MappingNode, Node
+from yaml import Node
 
 from enrich import amounts
 from enrich.mapmeasures import References, read_measure, title_of
 from enrich.mapneeds import Reference, read_match, read_needs
 from enrich.mapsettings import SETTINGS, Settings
-from enrich.mapyaml import Entry, Source, found
+from enrich.mapyaml import Entry, Source
 from enrich.model import Layer, Process
 from enrich.model import Node as MapNode
 
@@ -39,6 +39,7 @@ class Draft:
     """The map as read so far, over all its files."""
 
     settings: Settings = field(default_factory=Settings)
+    has_processes: bool = False  # or would have, were they right
     processes: dict[str, Process] = field(default_factory=dict)
     nodes: dict[str, MapNode] = field(default_factory=dict)
     places: dict[str, tuple[Source, Node]] = field(default_factory=dict)  # of names, measure ids
@@ -48,12 +49,11 @@ class Draft:
 
 def read_file(source: Source, root: Node, draft: Draft) -> None:
     """Read one file into the draft."""
-    if not isinstance(root, MappingNode):
-        source.note(root, f"expected company, processes, services, ... but found {found(root)}")
-        return
     for key, node in source.fields(root, "the map", (*SETTINGS, *SECTIONS)).items():
         if key in SECTIONS:
-            for name, (at, body) in source.items(node, key).items():
+            items = source.items(node, key)
+            draft.has_processes |= key == "processes" and bool(items)
+            for name, (at, body) in items.items():
                 if _is_free(source, name, at, draft):
                     _read_thing(source, key, (name, body), draft)
         else:

@@ -204,6 +204,10 @@ def _compose(text: str) -> Node:
         raise _RefusalError(f"not readable as YAML: {error}") from error
     if root is None or is_null(root):
         raise _RefusalError("the file is empty; a map has at least company and processes")
+    if not isinstance(root, MappingNode):
+        mark = root.start_mark
+        why = f"expected company, processes, services, ... but found {found(root)}"
+        raise _RefusalError(why, mark.line + 1, mark.column + 1)
     if _ALIAS.search(text):
         _check_aliases(root)
     return root
