@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -12,17 +13,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 import api.demo
 from api.demo import Incident, Pace, Shop
 from api.demo.demand import home_shape, is_holiday
-from api.demo.moments import local_parts, ms_of
+from api.demo.moments import SHOP_ZONE, local_parts, ms_of
+from api.demo.world import PROMISE_MS, STREAMS
 from ingest.decode import decode
 from ingest.log import Record
 from ingest.streams import IngestConfig
 
 START = datetime(2026, 11, 17, 17, 3, tzinfo=UTC)  # a Tuesday evening
 HOUR = timedelta(hours=1)
+EXAMPLE_MAP = Path(__file__).parents[2] / "deploy/examples/shop/map.yaml"
 MINUTE = timedelta(minutes=1)
 
 
@@ -170,12 +174,29 @@ def test_signals_of_small_steps_are_those_of_the_whole():
     assert len({s["id"] for s in whole}) == len(whole)
 
 
+def test_every_signal_means_a_node_of_the_example_map_and_every_stream_a_measure():
+    shop_map = yaml.safe_load(EXAMPLE_MAP.read_text())
+    layers = ("services", "applications", "infrastructure", "providers")
+    matches = [m for layer in layers for n in shop_map[layer].values() for m in n.get("match", [])]
+    shop = Shop(7, START)
+    for signal in shop.signals(shop.first, START + 4 * HOUR):
+        labels: Any = signal["labels"]
+        assert any(
+            all(re.fullmatch(pattern, labels.get(name, "")) for name, pattern in match.items())
+            for match in matches
+        ), labels
+    measures = [m for p in shop_map["processes"].values() for m in p["measures"].values()]
+    assert {m["stream"] for m in measures} == set(STREAMS)
+    assert shop_map["processes"]["fulfilment"]["measures"]["orders"]["promise"] == "4h"
+    assert PROMISE_MS == 4 * 3_600_000
+    assert shop_map["timezone"] == SHOP_ZONE
+
+
 def test_a_change_is_told_before_the_incident_it_triggers():
     signals = Shop(7, START, weeks=1).signals(START, START + HOUR)
     change = next(s for s in signals if s["kind"] == "change")
     alert = next(s for s in signals if "Dispatch" in str(s["summary"]))
-    labels: list[Any] = [s["labels"] for s in (change, alert)]
-    assert labels[0]["service"] == labels[1]["service"] == "warehouse"
+    assert change["labels"] == {"job": "warehouse-app"}
     assert str(change["started_at"]) < str(alert["started_at"])
 
 

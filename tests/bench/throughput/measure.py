@@ -62,6 +62,7 @@ class Measured:
     seconds: float
     with_start: float
     resident_mib: float
+    round: int
 
     @property
     def rate(self) -> float:
@@ -72,7 +73,7 @@ class Measured:
 Candidate = Callable[[Target], Handled]
 
 
-def measure(name: str, candidate: Candidate, target: Target) -> Measured:
+def measure(name: str, candidate: Candidate, target: Target, number: int = 1) -> Measured:
     """Run a candidate in a fresh process; fails when it did not handle every event."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -88,7 +89,13 @@ def measure(name: str, candidate: Candidate, target: Target) -> Measured:
     if handled.events != target.events:
         raise SystemExit(f"{name} handled {handled.events} of {target.events} events")
     return Measured(
-        name, target.topic, handled.events, handled.seconds, handled.with_start, resident_mib
+        name,
+        target.topic,
+        handled.events,
+        handled.seconds,
+        handled.with_start,
+        resident_mib,
+        number,
     )
 
 
@@ -102,7 +109,15 @@ def _run(candidate: Candidate, target: Target, answer: Connection) -> None:
 
 def peer(script: str, target: Target) -> Handled:
     """Run a peer's script in the peers' environment."""
-    command = [_peers_python(), str(HERE / script), target.broker, target.topic, str(target.events)]
+    command = [
+        _peers_python(),
+        "-W",
+        "ignore",
+        str(HERE / script),
+        target.broker,
+        target.topic,
+        str(target.events),
+    ]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=600)
     return Handled(**json.loads(done.stdout.strip().splitlines()[-1]))
 
@@ -132,35 +147,41 @@ def compare(broker: str, rounds: int, names: Sequence[str]) -> list[Measured]:
     for number in range(rounds):
         for topic in (workload.SINGLE, workload.PACKED):
             for name in names:
-                result = measure(name, CANDIDATES[name], Target(broker, topic))
+                result = measure(name, CANDIDATES[name], Target(broker, topic), number + 1)
                 print(f"round {number + 1}: {name:14} {topic:26} {result.rate:10,.0f} events/s")
                 results.append(result)
     return results
 
 
 def table(results: Sequence[Measured]) -> str:
-    """Medians per candidate and topic, with the ratio to the fastest peer on the same topic."""
-    lines = [
-        f"{'':14} {'events per record':>18} {'events/s':>10} {'spread':>17} {'ratio':>6} "
-        f"{'with start':>10} {'MiB':>6}"
-    ]
+    """Medians per candidate and topic, and the median over rounds of the ratio to the fastest peer.
+
+    A ratio compares runs of one round, which shared whatever else the machine was doing.
+    """
+    head = f"{'':14} {'events per record':>18} {'events/s':>10} {'spread':>17} {'ratio':>6}"
+    lines = [f"{head} {'with start':>10} {'MiB':>6}"]
     for topic, per_record in ((workload.SINGLE, 1), (workload.PACKED, workload.PER_RECORD)):
-        of = {
-            name: [r for r in results if (r.name, r.topic) == (name, topic)]
-            for name in dict.fromkeys(r.name for r in results)
-        }
-        rates = {name: statistics.median(r.rate for r in runs) for name, runs in of.items()}
-        peers = [rate for name, rate in rates.items() if _is_peer(name)]
-        for name, runs in of.items():
-            spread = f"{min(r.rate for r in runs):,.0f}-{max(r.rate for r in runs):,.0f}"
-            ratio = f"{rates[name] / max(peers):.2f}" if peers else "-"
+        on_topic = [r for r in results if r.topic == topic]
+        for name in dict.fromkeys(r.name for r in on_topic):
+            runs = [r for r in on_topic if r.name == name]
+            rates = [r.rate for r in runs]
+            spread = f"{min(rates):,.0f}-{max(rates):,.0f}"
             started = statistics.median(r.events / r.with_start for r in runs)
-            resident = max(r.resident_mib for r in runs)
             lines.append(
-                f"{name:14} {per_record:18} {rates[name]:10,.0f} {spread:>17} {ratio:>6} "
-                f"{started:10,.0f} {resident:6.0f}"
+                f"{name:14} {per_record:18} {statistics.median(rates):10,.0f} {spread:>17} "
+                f"{_ratio(runs, on_topic):>6} {started:10,.0f} "
+                f"{max(r.resident_mib for r in runs):6.0f}"
             )
     return "\n".join(lines)
+
+
+def _ratio(runs: Sequence[Measured], on_topic: Sequence[Measured]) -> str:
+    ratios = []
+    for run in runs:
+        peers = [r.rate for r in on_topic if r.round == run.round and _is_peer(r.name)]
+        if peers:
+            ratios.append(run.rate / max(peers))
+    return f"{statistics.median(ratios):.2f}" if ratios else "-"
 
 
 def write(results: Sequence[Measured], path: Path) -> None:

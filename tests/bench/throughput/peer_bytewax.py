@@ -11,11 +11,11 @@ import sys
 import time
 from collections import Counter
 
-import bytewax.operators as op
+import bytewax.operators as op  # type: ignore[import-not-found]
 import orjson
-from bytewax.connectors.kafka import KafkaSource
-from bytewax.dataflow import Dataflow
-from bytewax.testing import TestingSink, cluster_main
+from bytewax.connectors.kafka import KafkaSource  # type: ignore[import-not-found]
+from bytewax.dataflow import Dataflow  # type: ignore[import-not-found]
+from bytewax.testing import TestingSink, cluster_main  # type: ignore[import-not-found]
 from confluent_kafka import OFFSET_BEGINNING
 
 

@@ -13,7 +13,7 @@ import uuid
 from collections import Counter
 
 import orjson
-from quixstreams import Application
+from quixstreams import Application  # type: ignore[import-not-found]
 
 
 def main() -> None:

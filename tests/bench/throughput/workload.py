@@ -104,7 +104,8 @@ def _ready(broker: str, topic: str, wanted: int) -> bool:
             return True
         admin.delete_topics([topic])[topic].result(30)
     settings = {"retention.ms": "-1", "max.message.bytes": "10485760"}
-    _create(admin, kafka_admin.NewTopic(topic, PARTITIONS, 1, config=settings))
+    new = kafka_admin.NewTopic(topic, PARTITIONS, 1, config=settings)  # type: ignore[attr-defined]
+    _create(admin, new)
     return False
 
 
