@@ -35,7 +35,7 @@ from impact.watermark import USUAL_GAP, Watermark, watermark
 # incidents, all of them in effect at that moment; without a moment each at its worst
 Severities: TypeAlias = Callable[[str, Sequence[Incident], datetime | None], FloatArray]
 
-LONG_AFTER = datetime(9999, 1, 1, tzinfo=UTC)
+BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
 CONCURRENT_MAX = 12  # incidents told apart on one measure; the least severe beyond wait their turn
 GAP_UNITS = 20.0  # a stream is silent when so many units should have come and none did
 GAP_MAX = timedelta(hours=24)
@@ -83,7 +83,7 @@ def predicted_by(predictor: Predictor) -> Severities:
         ids = tuple(i.id for i in incidents)
         if (ids, when) not in known:
             # at a moment when nothing fires, every incident keeps its worst
-            moment = when or LONG_AFTER
+            moment = when or BEFORE_ALL
             known[ids, when] = [predictor.at(chosen, moment) for chosen in subsets(ids)]
         return np.array([hit.get(process, 0.0) for hit in known[ids, when]])
 
@@ -212,6 +212,9 @@ class Tick:
         window = self.window(incident, measure)
         if facts.learned is None:
             said = ("less than a week of history: no baseline yet",)
+            return Draft(window, "evidence_only", warnings=said)
+        if window.start < self._baselines.first(measure):
+            said = ("the data begin after the incident: nothing to compare with",)
             return Draft(window, "evidence_only", warnings=said)
         if mark.until - window.start < max(SEEN_ENOUGH, self._baselines.step):
             return modelled(facts, window, float(self._v(measure, [incident], None)[-1]))

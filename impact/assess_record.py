@@ -181,8 +181,7 @@ def _silence(facts: Facts) -> tuple[str, ...]:
     since = mark.until.isoformat(timespec="minutes").replace("+00:00", "Z")
     if facts.learned is None:
         return (f"{mark.reason}: no data after {since}",)
-    hour = int(
-        hours_of_week(np.array([mark.until.timestamp()], "datetime64[s]"), facts.map.timezone)[0]
-    )
+    moment = np.array([int(mark.until.timestamp())], "datetime64[s]")
+    hour = int(hours_of_week(moment, facts.map.timezone)[0])
     rate = float(facts.learned.week[hour]) / (HOUR / 60)
     return (f"{mark.reason}: no data after {since}; up to {rate:.3g} a minute if it stopped",)

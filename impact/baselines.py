@@ -115,6 +115,10 @@ class Baselines:
         seen = int((mark.until.timestamp() - history.first) // history.width)
         return times[: max(seen, 0)], values[: max(seen, 0)]
 
+    def first(self, measure: Measure) -> datetime:
+        """Where the measure's history begins."""
+        return datetime.fromtimestamp(self._histories[_key(measure)].first, UTC)
+
     def watched(
         self, measure: Measure, start: datetime, end: datetime, mark: Watermark
     ) -> Watched | None:

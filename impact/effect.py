@@ -94,6 +94,8 @@ class _Bins:
     drift: FloatArray  # (B,) z - k
     z: FloatArray  # (B,)
     slack: FloatArray  # (B,) k
+    missing: FloatArray  # (T,) of the fine bins: what is missing (a load: on top), 0 where unseen
+    expected: FloatArray  # (T,) of the fine bins, 0 where unseen
 
 
 def sigma_from_range(low: FloatArray, high: FloatArray, level: float = 0.90) -> FloatArray:
@@ -200,16 +202,16 @@ def _bins(series: Watched, anchor: datetime | None, sign: float) -> _Bins:
     after = split + _cuts(expected[split:])
     before = (split - _cuts(expected[:split][::-1]))[::-1]
     first = np.unique(np.concatenate([before, after])).astype(np.int64)
+    missing = sign * (expected - np.where(seen, series.actual, 0.0))
     if len(first) < 2:
-        return _Bins(first, np.zeros(0), np.zeros(0), np.zeros(0))
-    mean = _sums(expected, first)
-    deviation = sign * (mean - _sums(np.where(seen, series.actual, 0.0), first))
+        return _Bins(first, np.zeros(0), np.zeros(0), np.zeros(0), missing, expected)
+    mean, deviation = _sums(expected, first), _sums(missing, first)
     sigma = np.where(seen & np.isfinite(series.sigma), series.sigma, 0.0)
     alone, together = _sums(sigma**2, first), _sums(sigma, first) ** 2
     variance = (1.0 - ERROR_CORRELATION) * alone + ERROR_CORRELATION * together
     sd = np.sqrt(np.maximum(variance, mean))
     z, slack = deviation / sd, SLACK_SD + SLACK_SHARE * mean / sd
-    return _Bins(first, z - slack, z, slack)
+    return _Bins(first, z - slack, z, slack, missing, expected)
 
 
 def _cuts(expected: FloatArray) -> NDArray[np.int64]:
@@ -243,11 +245,13 @@ def _intervals(series: Watched, bins: _Bins, threshold: float) -> tuple[Interval
         if hit is None:
             break
         begin, cross = at + hit[0], at + hit[1]
-        back = _first_back(bins, begin, cross, threshold)
-        end = None if back is None else _at(series, bins.first[back])
-        stretch = bins.drift[begin : back if back is not None else None]
-        interval = Interval(_at(series, bins.first[begin]), end, float(np.max(np.cumsum(stretch))))
-        found = _joined(found, interval)
+        back = _first_back(bins, begin, cross)
+        stretch = slice(begin, back if back is not None else len(bins.drift))
+        depth = _depth(bins, stretch)
+        start = _at(series, _change(bins, begin, -depth))
+        end = None if back is None else _at(series, _change(bins, back, depth))
+        peak = float(np.max(np.cumsum(bins.drift[stretch])))
+        found = _joined(found, Interval(start, end, peak))
         if back is None:
             break
         at = back
@@ -266,16 +270,36 @@ def _first_red(drift: FloatArray, threshold: float) -> tuple[int, int] | None:
     return begin, cross - 1
 
 
-def _first_back(bins: _Bins, begin: int, cross: int, threshold: float) -> int | None:
+def _first_back(bins: _Bins, begin: int, cross: int) -> int | None:
     """The first bin of normal again after a red stretch, once that is certain."""
     depth = float(np.mean(bins.z[begin : cross + 1]))
     middle = max(depth / 2.0, float(np.mean(bins.slack[begin : cross + 1])))
     level = np.concatenate([[0.0], np.cumsum(middle - bins.z[cross + 1 :])])
-    over = level - np.minimum.accumulate(level) > threshold
+    over = level - np.minimum.accumulate(level) > THRESHOLD
     if not over.any():
         return None
     sure = int(np.argmax(over))
     return cross + 1 + sure - int(np.argmin(level[: sure + 1][::-1]))
+
+
+def _depth(bins: _Bins, stretch: slice) -> float:
+    """The share of the expected that was missing over a stretch of bins."""
+    fine = slice(int(bins.first[stretch.start]), int(bins.first[stretch.stop]))
+    expected = float(bins.expected[fine].sum())
+    return float(bins.missing[fine].sum()) / expected if expected > 0.0 else 0.0
+
+
+def _change(bins: _Bins, at: int, depth: float) -> np.int64:
+    """The fine bin at which the level changed, near the bin `at` of the test.
+
+    depth: the share missing until then, or, negated, from then on. The likeliest change point is
+    where the sum of what lies beyond half the depth is at its extreme.
+    """
+    low = int(bins.first[max(at - 1, 0)])
+    high = int(bins.first[min(at + 1, len(bins.first) - 1)])
+    beyond = bins.missing[low:high] - abs(depth) / 2.0 * bins.expected[low:high]
+    level = np.concatenate([[0.0], np.cumsum(beyond)]) * (1.0 if depth > 0.0 else -1.0)
+    return np.int64(low + int(np.argmax(level)))
 
 
 def _joined(found: list[Interval], new: Interval) -> list[Interval]:
