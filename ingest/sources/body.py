@@ -1,0 +1,172 @@
+"""What all signal formats share: reading JSON bodies, texts, times and severities; hiding secrets.
+
+Formats are met tolerantly (unknown members are ignored, members of an odd type count as missing);
+only what leaves nothing to say raises `InputError`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+import orjson
+
+from ingest.errors import InputError
+from ingest.events import Severity
+from ingest.exact import FIRST_EPOCH_MS, LAST_MS, MAX_DEPTH, nested_deeper
+from ingest.times import from_ms, lacks_zone, rfc3339_ms
+
+Object: TypeAlias = dict[str, Any]
+
+_SEVERITIES: Mapping[Severity, str] = {
+    "critical": "critical crit page emergency emerg fatal disaster p1 sev1 high",
+    "major": "major error err p2 sev2 average",
+    "minor": "minor warning warn medium p3 sev3",
+    "info": "info information informational notice none low debug ok p4 p5 sev4 sev5",
+}
+_SEVERITY_OF: Mapping[str, Severity] = {
+    word: severity for severity, words in _SEVERITIES.items() for word in words.split()
+}
+_REMOVED = "[removed]"
+_SECRET_NAME = re.compile(
+    r"token|secret|passw|authori[sz]ation|cookie|credential"
+    r"|(?:api|routing|integration|service|private|access)[_-]?key$",
+    re.IGNORECASE,
+)
+_USERINFO = re.compile(r"(?<=://)[^/?#\s@]*@")
+_SECRET_QUERY = re.compile(
+    r"([?&][^=&#\s]*(?:token|secret|passw|key|signature|sig|auth)[^=&#\s]*=)[^&#\s]+", re.IGNORECASE
+)
+
+
+def parse(body: bytes) -> Object | list[Any]:
+    """The JSON object or array of a body."""
+    if nested_deeper(body, MAX_DEPTH):
+        raise InputError(f"the body nests deeper than {MAX_DEPTH} levels")
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"the body is not JSON: {error}") from error
+    if not isinstance(found, (dict, list)):
+        raise InputError("the body must be a JSON object or array")
+    return found
+
+
+def objects(found: object, what: str) -> list[Object]:
+    """A list of objects; `InputError` where something else stands."""
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise InputError(f"{what} must be an array of objects")
+    return found
+
+
+def member(found: Mapping[str, Any], name: str) -> Object:
+    """A member that is an object; empty where there is none."""
+    inner = found.get(name)
+    return inner if isinstance(inner, dict) else {}
+
+
+def text(found: Mapping[str, Any], *names: str) -> str:
+    """The first of these members that says something, as text; "" where none does."""
+    for name in names:
+        if said := _as_text(found.get(name)):
+            return said
+    return ""
+
+
+def _as_text(value: object) -> str | None:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, (int, float)) else None
+
+
+def labels(found: object) -> dict[str, str]:
+    """Labels as texts; values that are neither text nor number nor boolean are left to `raw`."""
+    if not isinstance(found, dict):
+        return {}
+    return {
+        name: said
+        for name, value in redacted(found).items()
+        if (said := _as_text(value)) is not None
+    }
+
+
+def moment(value: object, what: str) -> datetime | None:
+    """A time in RFC 3339 or epoch milliseconds; None where there is none (Go writes year 1)."""
+    if value is None or value == "" or (isinstance(value, str) and value.startswith("0001-01-01")):
+        return None
+    if isinstance(value, str):
+        if lacks_zone(value):
+            raise InputError(f"{what} {value!r} has no zone: end it with Z or an offset")
+        try:
+            milliseconds = rfc3339_ms(value)
+        except ValueError as error:
+            raise InputError(f"{what} {value[:60]!r}: {error}") from error
+    elif isinstance(value, int) and value >= FIRST_EPOCH_MS:
+        milliseconds = value
+    else:
+        raise InputError(f"{what} must be RFC 3339 or epoch milliseconds")
+    if not 0 <= milliseconds < LAST_MS:
+        raise InputError(f"{what} {value!r} is not between 1970 and 2100")
+    return from_ms(milliseconds)
+
+
+def to_the_ms(when: datetime) -> datetime:
+    """The same moment in UTC, cut to milliseconds, as everything is stored."""
+    when = when.astimezone(UTC)
+    return when.replace(microsecond=when.microsecond // 1000 * 1000)
+
+
+def severity_of(word: str, otherwise: Severity) -> Severity:
+    """What the many words for severity mean."""
+    return _SEVERITY_OF.get(word.strip().lower(), otherwise)
+
+
+def share(value: object) -> float | None:
+    """A number from 0 to 1, also in quotes; None for anything else."""
+    try:
+        number = float(value) if isinstance(value, (str, int, float)) else -1.0
+    except (ValueError, OverflowError):
+        return None
+    return number if 0 <= number <= 1 else None
+
+
+def first_time(*times: datetime | None) -> datetime | None:
+    """The first of these that is known."""
+    return next((when for when in times if when is not None), None)
+
+
+def raw_of(native: Object) -> str:
+    """The native body of one signal as JSON, secrets removed."""
+    return orjson.dumps(redacted(native)).decode()
+
+
+def redacted(found: Object) -> Object:
+    """A copy without what looks like a secret: by the name of the member, and in URLs."""
+    return {
+        name: _REMOVED if _SECRET_NAME.search(name) and value else _clean(value)
+        for name, value in found.items()
+    }
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, dict):
+        return redacted(value)
+    if isinstance(value, list):
+        return [_clean(one) for one in value]
+    return without_secrets(value) if isinstance(value, str) else value
+
+
+def without_secrets(url: str) -> str:
+    """A text whose URLs carry no passwords and no tokens."""
+    if "://" not in url and "=" not in url:
+        return url
+    return _SECRET_QUERY.sub(rf"\1{_REMOVED}", _USERINFO.sub("", url))
+
+
+def named(items: Sequence[Object], number: int, what: str) -> str:
+    """How messages call one of several: `alert 3`, or just `the alert`."""
+    return f"{what} {number + 1}" if len(items) > 1 else f"the {what}"
