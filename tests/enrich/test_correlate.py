@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -80,6 +81,26 @@ def test_nodes_above_one_firing_node_are_one():
     assert groups(said) == [["dc"], ["payment", "storefront"]]
 
 
+def test_a_node_below_that_has_recovered_joins_nothing():
+    said = [signal("dc", -60, -30), signal("payment", 0, 20), signal("storefront", 3, 20)]
+    assert groups(said) == [["dc"], ["payment"], ["storefront"]]
+
+
+def test_a_root_found_late_is_joined_for_ten_minutes_from_its_own_start():
+    late = [signal("payment", 0, 60), signal("dc", 8, 60), signal("web", 15, 60)]
+    assert groups(late) == [["payment", "dc", "web"]]
+    assert groups([*late, signal("storefront", 19, 60)]) == [
+        ["payment", "dc", "web"],
+        ["storefront"],
+    ]
+
+
+def test_what_was_merged_is_joined_as_one():
+    merged = [signal("payment", 0, 5), signal("storefront", 1, 60), signal("dc", 3, 5)]
+    again = [signal("storefront", 70, 75), signal("payment", 85, 90)]
+    assert groups(merged + again) == [["payment", "storefront", "dc", "storefront", "payment"]]
+
+
 def test_nothing_chains_from_signal_to_signal():
     # payments-app needs db, and both web and db need dc, but dc does not fire.
     said = [signal("db", 0, 20), signal("payments-app", 1, 20), signal("web", 2, 20)]
@@ -94,6 +115,8 @@ def test_a_root_cannot_walk_away_from_its_first_signals():
 def test_a_symptom_joins_for_ten_minutes_after_the_root():
     assert groups([signal("db", 0, 60), signal("payment", 10, 60)]) == [["db", "payment"]]
     assert groups([signal("db", 0, 60), signal("payment", 11, 60)]) == [["db"], ["payment"]]
+    said = [signal("db", 0, 60), signal("payment", 10, 60), signal("payments-app", 12, 60)]
+    assert groups(said) == [["db", "payment"], ["payments-app"]]
 
 
 def test_a_symptom_of_two_roots_joins_the_one_fewest_steps_away():
@@ -108,11 +131,12 @@ def test_a_symptom_of_two_equal_roots_joins_the_later_one():
     assert groups(said, business_map) == [["a"], ["b", "s"]]
 
 
-def test_causes_come_before_symptoms_that_start_in_the_same_moment():
-    business_map = shop({"checkout": ["s", "t"], "s": ["a"], "t": ["a"]})
-    said = [signal(node, 0, 30) for node in ("s", "t", "a")]
-    [incident] = incidents(said, business_map)
-    assert incident.root == "a"
+@pytest.mark.parametrize("alert", ["Down", "Errors", "Slow", "Full", "Lost", "Late"])
+def test_causes_come_before_symptoms_that_start_in_the_same_moment(alert):
+    business_map = shop({"checkout": ["s"], "s": ["near", "mid"], "mid": ["far"]})
+    said = [signal(node, 0, 30, alert=alert) for node in ("s", "far", "near")]
+    found = sorted(sorted(group) for group in groups(said, business_map))
+    assert found == [["far"], ["near", "s"]]
 
 
 def test_a_flapping_alert_is_one_incident():
@@ -230,6 +254,8 @@ def test_quiet_point_is_before_whatever_is_open_or_in_its_tail():
     assert quiet_point(known, at(40)) == at(40)
     assert quiet_point(known, at(200)) == at(100)
     assert quiet_point([], at(5)) == at(5)
+    back_to_back = put_together([signal("db", 0, 10), signal("web", 40)], MAP)
+    assert quiet_point(back_to_back, at(50)) == at(40)
 
 
 nodes = st.sampled_from(["db", "dc", "web", "payment", "storefront", "crm", "nowhere"])

@@ -48,8 +48,8 @@ def test_the_worst_holds_for_each_process_apart():
 
 def test_thousands_of_moments_are_pooled():
     said = [
-        signal("crm", minute, minute + 0.5, availability=0.5 + minute / 10_000)
-        for minute in range(MOMENTS * 5)
+        signal("crm", minute, minute + 0.5, availability=0.9 - minute / 3_200)
+        for minute in range(MOMENTS * 5 + 1)
     ]
     assert worst(*said) == {"support": 0.5}
 
@@ -80,6 +80,7 @@ def test_an_incident_keeps_its_worst_when_none_of_its_signals_fires():
     said = [
         signal("crm", 0, 10, severity="major"),
         signal("crm", 8, 12, alert="Slow", severity="minor"),
+        signal("crm", 20, 25, severity="minor"),
     ]
     [incident] = incidents(said, MAP)
     found = {m: predicted(GRAPH, [incident], at(m))["support"] for m in (-15, 5, 11, 40)}
