@@ -25,6 +25,7 @@ from impact.assess_measured import measured, modelled
 from impact.assess_record import Draft, Facts, record
 from impact.attribute import subsets
 from impact.baselines import Baselines, Windows
+from impact.calendar import IntArray
 from impact.effect import LEAD, SETTLING_MAX, EffectWindow, effect_window
 from impact.estimate import estimate
 from impact.model import FloatArray, MeasureImpact
@@ -36,7 +37,7 @@ from impact.watermark import USUAL_GAP, Watermark, watermark
 Severities: TypeAlias = Callable[[str, Sequence[Incident], datetime | None], FloatArray]
 
 BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
-CONCURRENT_MAX = 12  # incidents told apart on one measure; the least severe beyond wait their turn
+CONCURRENT_MAX = 12  # incidents told apart on one measure; of a crowd the least get nothing
 GAP_UNITS = 20.0  # a stream is silent when so many units should have come and none did
 GAP_MAX = timedelta(hours=24)
 SEEN_ENOUGH = timedelta(minutes=1)  # of data in the effect window, for a measurement
@@ -226,23 +227,18 @@ class Tick:
             incident.id,
             mark.until,
         )
-        members = self._bounded(members, incident, measure)
         key = (measure.id, tuple(m.incident.id for m in members))
         if key not in self._groups:
             self._groups[key] = self._measure(measure, members, mark)
         return self._groups[key]
 
-    def _bounded(
-        self, members: tuple[Member, ...], incident: Incident, measure: Measure
-    ) -> tuple[Member, ...]:
+    def _players(self, measure: Measure, members: Sequence[Member]) -> IntArray:
+        """Which members are told apart: all, or the CONCURRENT_MAX most severe of a crowd."""
         if len(members) <= CONCURRENT_MAX:
-            return members
-        worst = sorted(
-            members,
-            key=lambda m: (m.incident.id == incident.id, self._v(measure, [m.incident], None)[-1]),
-        )
-        kept = {m.incident.id for m in worst[-CONCURRENT_MAX:]}
-        return tuple(m for m in members if m.incident.id in kept)
+            return np.arange(len(members), dtype=np.int64)
+        severity = [float(self._v(measure, [m.incident], None)[-1]) for m in members]
+        worst = np.argsort(-np.array(severity), kind="stable")[:CONCURRENT_MAX]
+        return np.sort(worst).astype(np.int64)
 
     def _measure(self, measure: Measure, members: tuple[Member, ...], mark: Watermark) -> Group:
         learned = self._baselines.learned(measure)
@@ -266,8 +262,10 @@ class Tick:
         )
         watched = self._baselines.watched(measure, start, min(mark.until, cut or mark.until), mark)
         assert watched is not None
-        together = [m.incident for m in members]
-        return divide(members, answer, watched, partial(self._v, measure, together))
+        players = self._players(measure, members)
+        together = [members[i].incident for i in players]
+        v = partial(self._v, measure, together)
+        return divide(members, answer, watched, v, players)
 
     def _v(
         self, measure: Measure, incidents: Sequence[Incident], when: datetime | None

@@ -68,6 +68,7 @@ class Group:
     unexplained: Mapping[str, float]
     predicted: float  # severity with all of them, 0 to 1
     measured: float  # share of the expected volume that was missing (load: on top)
+    crowd: int  # members too many to be told apart: the least severe, without a part
 
     def member(self, incident: str) -> Member:
         """One incident with its window."""
@@ -97,8 +98,12 @@ def divide(
     estimate: Estimate,
     watched: Watched,
     severities: SeveritiesAt,
+    players: IntArray,
 ) -> Group:
-    """Everybody's part of an estimate over the union of the members' windows."""
+    """Everybody's part of an estimate over the union of the members' windows.
+
+    players: the members that `severities` speaks of; the others (of a crowd) get nothing.
+    """
     until = estimate.data_until
     sign = 1.0 if estimate.kind == "flow" else -1.0
     active = np.array([m.inside(watched, until) for m in members])
@@ -107,7 +112,9 @@ def divide(
     missing = np.where(
         at_stake > 0.0, sign * (watched.expected - np.nan_to_num(watched.actual)), 0.0
     )
-    fractions = _fractions(members, active, watched, severities)
+    fractions = np.zeros(active.shape)
+    chosen = [members[i] for i in players]
+    fractions[players] = _fractions(chosen, active[players], watched, severities)
     weights = _weights(fractions, at_stake)
     minutes = np.vstack([fractions, 1.0 - fractions.sum(axis=0)]) * missing
     if estimate.kind == "load":
@@ -129,6 +136,7 @@ def divide(
         {n: float(m[-1]) for n, m in mids.items()},
         float(severities(None)[-1]),
         float(missing.sum()) / total if total > 0.0 else 0.0,
+        len(members) - len(players),
     )
 
 

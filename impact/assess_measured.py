@@ -115,6 +115,8 @@ def _warnings(group: Group, member: Member) -> tuple[str, ...]:
     said = []
     if group.estimate.history_days < SHORT_HISTORY_DAYS:
         said.append(f"only {group.estimate.history_days:.0f} days of history")
+    if group.crowd:
+        said.append(f"{len(group.members)} incidents at once: the {group.crowd} least got no part")
     if member.window.red is None:
         said.append("too few units to tell whether the measure is red")
     far = abs(group.measured - group.predicted) > FAR
