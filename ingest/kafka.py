@@ -168,8 +168,9 @@ class KafkaLogProducer:
         with self._connecting:
             client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(kafka_errors.KafkaTimeoutError):  # nobody waits for the rest
-                client.close(timeout=CLOSE_S)
+            # As long as what nobody waits for any more may take to run out of time: the library
+            # would leave its thread behind when told to hurry.
+            client.close(timeout=self._log.options.send_timeout_s + CLOSE_S)
 
     def _hand_over(self, message: Message) -> Any:
         count = self.partitions(message.topic)
@@ -260,6 +261,7 @@ class KafkaLogConsumer:
         before = self.count
         try:
             client = self._connected(timeout_s)
+            self._finish_joining()
             found = client.poll(timeout_ms=_ms(timeout_s), max_records=max_records)
         except kafka_errors.KafkaError as error:
             mapped = self._log.mapped(error)
@@ -346,6 +348,16 @@ class KafkaLogConsumer:
         if client is not None:
             with self._log.errors():
                 client.close(autocommit=False, timeout_ms=_ms(CLOSE_S))
+
+    def _finish_joining(self) -> None:
+        """Ask once more to join, where the library has forgotten that it was about to.
+
+        When the answer to a join arrives just after a poll has run out of time, kafka-python
+        (3.0.12) takes the join for done, but never applies the assignment nor sends a heartbeat.
+        """
+        coordinator = self.client._coordinator
+        if coordinator.rebalance_in_progress() and not coordinator.need_rejoin():
+            coordinator.request_rejoin()
 
     def _start_again(self) -> None:
         """Go back to the committed offsets: the library keeps positions of kept partitions."""

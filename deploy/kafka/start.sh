@@ -22,12 +22,13 @@ need() {
 }
 
 fetch() {
-    [ -e "$here/libs/.complete" ] && return
+    [ -d "$here/libs" ] && return
     need mvn "Maven (package maven)"
-    rm -rf "$here/libs"
+    # Beside, then into place: half of the jars must not look like all of them.
+    fresh=$here/target/libs.$$
     mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies \
-        -DincludeScope=runtime -DoutputDirectory="$here/libs"
-    touch "$here/libs/.complete"
+        -DincludeScope=runtime -DoutputDirectory="$fresh"
+    if [ -d "$here/libs" ]; then rm -rf "$fresh"; else mv "$fresh" "$here/libs"; fi
 }
 
 kafka() {
