@@ -81,7 +81,6 @@ def _refuse_other_history(
 def _keep_raw_events(database: Database, retention: timedelta) -> None:
     for table, (change, longer) in _EXPIRING.items():
         seconds = int((retention + longer).total_seconds())
-        found = database.rows("table_engine", name=table)
-        engine = found[0]["engine_full"] if found else ""
-        if not re.search(rf"toIntervalSecond\((_CAST\()?{seconds}\b", engine):
-            database.run(change, seconds=seconds)
+        for row in database.rows("table_engine", name=table):
+            if not re.search(rf"toIntervalSecond\((_CAST\()?{seconds}\b", row["engine_full"]):
+                database.run(change, seconds=seconds)

@@ -120,7 +120,7 @@ def _handler(folder: str) -> type[BaseHTTPRequestHandler]:
 def _form(kind: str, body: bytes) -> dict[str, str]:
     message = BytesParser().parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
     fields = {}
-    for part in message.get_payload():  # type: ignore[union-attr]
+    for part in message.get_payload():
         name = part.get_param("name", header="content-disposition")  # type: ignore[union-attr]
         fields[str(name)] = part.get_payload(decode=True).decode()  # type: ignore[union-attr]
     return fields

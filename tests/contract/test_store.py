@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count, pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def store(make_store: MakeStore, interface: str) -> Store:
     return make_store(interface)
 
 
-def ingest(store: Store, *rows: dict) -> None:
+def ingest(store: Store, *rows: dict[str, Any]) -> None:
     """What the consumer does: insert, then recompute the touched minutes."""
     store.insert_events(table(rows))
     store.recompute(touched(rows))
@@ -264,11 +265,11 @@ def test_many_ids_at_once(store):
     assert store.first_times("taxis", ids[::-1], [7] * 2000) == list(range(2000))[::-1]
 
 
-def order(key: str, status: str, minutes: float, **more) -> dict:
+def order(key: str, status: str, minutes: float, **more: Any) -> dict[str, Any]:
     return event(f"{key}-{status}", later(minutes), status, key=key, stream="orders", **more)
 
 
-def cohort(store: Store, start: float, end: float) -> list[tuple]:
+def cohort(store: Store, start: float, end: float) -> list[tuple[Any, ...]]:
     found = store.cohort("orders", "placed", "shipped", ["cancelled"], later(start), later(end))
     columns = (found.started, found.finished, found.closed, found.amount)
     return list(zip(*(column.tolist() for column in columns), strict=True))
@@ -326,7 +327,7 @@ def test_late_history_judges_by_what_was_known(store):
         order("next hour", "placed", 61), order("next hour", "shipped", 62),
     )  # fmt: skip
 
-    def history(as_of: float) -> list[tuple]:
+    def history(as_of: float) -> list[tuple[Any, ...]]:
         found = store.late_history(
             "orders", "placed", "shipped", ["cancelled"],
             timedelta(hours=1), NOON, later(120), later(as_of),
@@ -344,7 +345,7 @@ def failed_keys(store: Store) -> tuple[int | None, int | None]:
 
 
 def test_keys_that_failed_and_never_succeeded(store):
-    def attempt(key: str, status: str, minutes: float, customer: str = "") -> dict:
+    def attempt(key: str, status: str, minutes: float, customer: str = "") -> dict[str, Any]:
         return event(f"{key}{minutes}", later(minutes), status, key=key, customer=customer)
 
     ingest(

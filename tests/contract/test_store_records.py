@@ -1,0 +1,307 @@
+"""The same suite for records: signals, letters, maps, incidents, estimates, edits, notes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from enrich.incident import Change, Episode, Incident, Reached
+from impact.model import DRAWS, MeasureImpact, MoneyRange, Range
+from ingest.dead_letters import DeadLetter
+from ingest.events import Signal
+from store.dead_letters import LetterCount
+from store.incidents import IncidentVersion
+from store.maps import MapVersion
+from store.records import Edit, Note, Report
+from store.store import Store
+from tests.clickhouse_engine import MakeStore
+from tests.store.rows import NOON, later
+
+pytestmark = [pytest.mark.engine, pytest.mark.network]
+
+AWKWARD = 'it\'s "quoted" \\ back\nline\ttab {braces:String} – ünï 🦉'
+
+
+@pytest.fixture(params=["chdb", "http"])
+def store(request: pytest.FixtureRequest, make_store: MakeStore) -> Store:
+    return make_store(str(request.param))
+
+
+# signals
+
+
+def signal(id: str, received: datetime | None = NOON, **more) -> Signal:
+    values = {
+        "id": id, "source": "alertmanager", "kind": "alert", "status": "firing",
+        "severity": "critical", "labels": {"service": "payment"}, "summary": AWKWARD,
+        "fingerprint": "f1", "started_at": later(-1), "received_at": received, "raw": "{}",
+    }  # fmt: skip
+    return Signal(**(values | more))  # type: ignore[arg-type]
+
+
+def test_a_signal_comes_back_as_it_was(store):
+    kept = [
+        signal("a", labels={}, url="https://example.com/?a=b&c", availability=0.5),
+        signal("b", later(1), status="resolved", ended_at=later(1, milliseconds=7)),
+    ]
+    store.insert_signals(kept)
+    assert store.signals.all() == kept
+
+
+def test_of_repeats_the_first_received_stays(store):
+    store.insert_signals([signal("a", later(5)), signal("a", later(3))])
+    store.insert_signals([signal("a", later(4))])
+    assert [s.received_at for s in store.signals.all()] == [later(3)]
+
+
+def test_the_store_says_when_a_signal_was_received_if_nobody_did(store, store_clock):
+    store.insert_signals([signal("a", None)])
+    assert store.signals.all()[0].received_at == store_clock.now
+
+
+def test_signals_are_read_by_receipt_and_by_what_they_speak_of(store):
+    rows = [
+        signal("old", started_at=later(-90), ended_at=later(-60)),
+        signal("now", started_at=later(-5)),
+        signal("next", started_at=later(30)),
+    ]
+    store.insert_signals(rows)
+    assert [s.id for s in store.signals.between(later(-10), later(10))] == ["now"]
+    assert {s.id for s in store.signals.since(later(-1))} == {"old", "now", "next"}
+    assert store.signals.since(later(10**6)) == []
+
+
+# dead letters
+
+
+def test_a_dead_letter_keeps_its_bytes_and_is_replayed_once(store, store_clock):
+    now = store_clock.now
+    letters = [
+        DeadLetter("business", 1, 7, 0, "not_utf8", AWKWARD, b"\xff\x00\xfe", now),
+        DeadLetter("business", 1, 7, 1, "bad_id", "empty id", b"{}", now - timedelta(minutes=1)),
+    ]
+    for _ in range(2):
+        store.insert_dead_letters(letters)
+    assert [kept.letter for kept in store.dead_letters.find()] == letters
+    assert [k.letter for k in store.dead_letters.find(reason="bad_id")] == letters[1:]
+    assert [k.letter for k in store.dead_letters.find(limit=1, skip=1)] == letters[1:]
+
+    store.dead_letters.mark_replayed("business", 1, 7, 0, at=now)
+    store.insert_dead_letters(letters)  # a repeat does not bring it back
+    kept = store.dead_letters.get("business", 1, 7, 0)
+    assert kept is not None and (kept.letter, kept.replayed_at) == (letters[0], now)
+    assert [k.letter.line for k in store.dead_letters.find()] == [1]
+    assert [k.letter.line for k in store.dead_letters.find(replayed=True)] == [0, 1]
+    assert store.dead_letters.counts() == {
+        "bad_id": LetterCount(1, 1), "not_utf8": LetterCount(1, 0),
+    }  # fmt: skip
+    assert store.dead_letters.get("business", 1, 8, 0) is None
+
+
+# maps
+
+
+def test_the_map_of_a_moment(store):
+    first = MapVersion("v1", NOON, NOON, AWKWARD)
+    second = MapVersion("v2", later(60), later(61), "two")
+    back = MapVersion("v1", later(120), later(120), AWKWARD)
+    assert store.maps.latest() is None
+    for version in (first, second, back, first):
+        store.maps.insert(version)
+    assert store.maps.at(later(-1)) is None
+    assert store.maps.at(later(59)) == first
+    assert store.maps.at(later(60)) == second
+    assert store.maps.latest() == back
+    assert store.maps.get("v2") == second
+    assert store.maps.get("v3") is None
+    assert store.maps.all() == [first, second, back]
+
+
+# incidents
+
+
+def incident(id: str = "i1", **more) -> Incident:
+    episode = Episode(
+        "e1", "alertmanager", "f1", "alert", "critical", {"job": "x"}, "down", NOON, None,
+        nodes=("db",),
+    )  # fmt: skip
+    values = {
+        "id": id, "kind": "outage", "state": "open", "title": AWKWARD, "started_at": NOON,
+        "ended_at": None, "root": "db", "explanation": "db -> checkout", "episodes": (episode,),
+        "reached": (Reached("checkout", 0.75, ("db", "checkout")),),
+        "trigger": Change(later(-3), "db", "deploy 1.2"), "map_version": "v1",
+    }  # fmt: skip
+    return Incident(**(values | more))  # type: ignore[arg-type]
+
+
+def test_an_incident_is_what_it_was_known_as(store):
+    opened = IncidentVersion(incident(), later(1), 1)
+    settled = IncidentVersion(incident(state="settled", ended_at=later(30)), later(31), 1)
+    for _ in range(2):
+        store.incidents.insert([opened, settled])
+    assert store.incidents.find() == [settled]
+    assert store.incidents.find(as_of=later(2)) == [opened]
+    assert store.incidents.find(as_of=NOON) == []
+    assert store.incidents.find(states=["open"]) == []
+    assert store.incidents.get("i1") == settled
+    assert store.incidents.get("i1", as_of=later(30)) == opened
+    assert store.incidents.get("i2") is None
+    assert store.incidents.history("i1") == [opened, settled]
+
+
+def test_incidents_of_a_period_newest_first(store):
+    spans = {"early": (-90, -60), "long": (-90, None), "now": (1, 5), "next": (60, 61)}
+    store.incidents.insert(
+        IncidentVersion(
+            incident(id, started_at=later(a), ended_at=None if b is None else later(b)), NOON, 1
+        )
+        for id, (a, b) in spans.items()
+    )
+    found = store.incidents.find(start=NOON, end=later(10))
+    assert [v.incident.id for v in found] == ["now", "long"]
+
+
+def test_an_incident_that_is_gone_is_not_listed(store):
+    store.incidents.insert([IncidentVersion(incident(), later(1), 1)])
+    store.incidents.insert([IncidentVersion(incident(), later(2), 1, gone=True)])
+    assert store.incidents.find() == []
+    kept = store.incidents.get("i1")
+    assert kept is not None and kept.gone
+    assert len(store.incidents.find(as_of=later(1))) == 1
+
+
+def test_what_a_replaced_assessor_writes_is_not_read(store):
+    first = store.incidents.take_generation("a")
+    second = store.incidents.take_generation("b")
+    assert 0 < first < second == store.incidents.generation()
+    by_second = IncidentVersion(incident(title="right"), later(2), second)
+    store.incidents.insert([by_second])
+    store.incidents.insert([IncidentVersion(incident(title="stale"), later(3), first)])
+    assert store.incidents.get("i1") == by_second
+    assert store.incidents.find() == [by_second]
+    assert store.incidents.history("i1") == [by_second]
+
+    store.estimates.insert([impact()], second)
+    store.estimates.insert([impact(as_of=later(20), share=0.1)], first)
+    assert [i.share for i in store.estimates.latest()] == [1.0]
+    assert [i.generation for i in store.estimates.history("i1")] == [second]
+
+
+def test_nobody_assesses_at_first(store):
+    assert store.incidents.generation() == 0
+
+
+# estimates
+
+
+def impact(**more) -> MeasureImpact:
+    long = Decimal("18100.123456789012345")
+    values = {
+        "incident": "i1", "process": "checkout", "measure": "payments", "kind": "flow",
+        "state": "live", "as_of": later(15), "method": "measured",
+        "units": {"gross": Range(410.1, 450.2, 490.3), "lost": Range(-0.1, 270, 380)},
+        "money": {"gross": MoneyRange(Decimal("-1.50"), long, Decimal("19900.00"), "EUR")},
+        "lost_is": "forecast", "per_minute_units": 12.4, "per_minute_money": Decimal("498.00"),
+        "data_until": later(14), "effect": (NOON, None), "settling_until": None, "red": None,
+        "share": 1.0, "evidence": {"failed_keys": 371, "customers": None},
+        "inputs": {"history_days": 56.0}, "warnings": (AWKWARD,),
+        "draws": {"gross": tuple(float(i) - 7.5 for i in range(DRAWS))},
+    }  # fmt: skip
+    return MeasureImpact(**(values | more))  # type: ignore[arg-type]
+
+
+def test_an_estimate_loses_nothing(store):
+    kept = impact()
+    store.estimates.insert([kept], 1)
+    assert store.estimates.latest(draws=True) == [kept]
+    (back,) = store.estimates.latest(["i1"])
+    assert back == replace(kept, draws={})
+    assert str(back.money["gross"].high) == "19900.00"  # the digits that were given
+    assert store.estimates.latest(["i2"]) == []
+
+
+def test_what_was_said_before_can_still_be_read(store):
+    said = [
+        impact(),
+        impact(as_of=later(16)),
+        impact(as_of=later(17), measure="carts", units={}, money={}, draws={}),
+        impact(as_of=later(90), state="final"),
+    ]
+    for _ in range(2):
+        store.estimates.insert(said, 1)
+    latest = {i.measure: i.as_of for i in store.estimates.latest()}
+    assert latest == {"payments": later(90), "carts": later(17)}
+    assert [i.as_of for i in store.estimates.latest(as_of=later(16))] == [later(16)]
+    history = [i.impact for i in store.estimates.history("i1", draws=True)]
+    assert history == said
+    issued = [i.impact.as_of for i in store.estimates.issued(later(16), later(90))]
+    assert issued == [later(16), later(17)]
+
+
+def test_people_can_read_estimates_with_their_own_sql(store):
+    store.incidents.insert([IncidentVersion(incident(), later(1), 1)])
+    store.estimates.insert([impact(), impact(as_of=later(20))], 1)
+    with store.database._client() as client:
+        rows = client.query(
+            "SELECT part, units_mid, money_mid, currency FROM v_impact ORDER BY part"
+        ).result_rows
+    assert rows == [
+        ("gross", 450.2, Decimal("18100.123456789"), "EUR"),
+        ("lost", 270.0, None, ""),
+    ]
+
+
+# edits, notes, reports
+
+
+def test_edits_are_kept_in_order(store):
+    edits = [
+        Edit("i1", later(1), "1", "root", '"db"', "ana@example.com", AWKWARD),
+        Edit("i2", later(2), "2", "dismiss", "null", "ana@example.com", "a drill"),
+        Edit("i1", later(3), "3", "end", f'"{later(9).isoformat()}"', "bo@example.com", "logs"),
+    ]
+    for edit in [*edits, edits[0]]:
+        store.edits.insert(edit)
+    assert store.edits.find() == edits
+    assert store.edits.find("i1") == [edits[0], edits[2]]
+
+
+def test_a_note_is_sent_once_whoever_queues_it_again(store):
+    note = Note("i1", "costly", "ana@example.com", '{"text": "x"}', NOON, 1)
+    store.outbox.queue([note, replace(note, subscriber="bo@example.com")])
+    store.outbox.queue([note])
+    assert len(store.outbox.find()) == 2
+    store.outbox.sent(note, later(1))
+    store.outbox.queue([replace(note, generation=2)])
+    assert [n.subscriber for n in store.outbox.find()] == ["bo@example.com"]
+    assert [n.changed_at for n in store.outbox.find("sent")] == [later(1)]
+
+
+def test_failed_attempts_are_counted_until_given_up(store):
+    store.outbox.queue([Note("i1", "costly", "ana@example.com", "{}", NOON, 1)])
+    store.outbox.failed(store.outbox.find()[0], later(1), "refused")
+    (note,) = store.outbox.find()
+    assert (note.attempts, note.error, note.changed_at) == (1, "refused", later(1))
+    store.outbox.failed(note, later(2), "refused again", give_up=True)
+    assert store.outbox.find() == []
+    assert [n.error for n in store.outbox.find("given_up", "sent")] == ["refused again"]
+
+
+def test_a_report_is_handed_out_as_it_was_first_issued(store):
+    first = Report("weekly/2026-W46.pdf", NOON, "application/pdf", bytes(range(256)))
+    store.reports.insert(replace(first, made_at=later(5), content=b"other"))
+    store.reports.insert(first)
+    assert store.reports.get(first.name) == first
+    assert [r.name for r in store.reports.names()] == [first.name]
+    assert store.reports.get("weekly/1999-W01.pdf") is None
+
+
+def test_facts_about_the_store(store):
+    assert store.meta("salt") is None
+    store.set_meta("salt", "one")
+    store.set_meta("salt", AWKWARD)
+    assert store.meta("salt") == AWKWARD
+    store.ping()

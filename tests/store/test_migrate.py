@@ -1,0 +1,85 @@
+"""Schema files: numbered, forward only, frozen once shipped."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from ingest.errors import SettingsError
+from store.migrate import checksum, migrate
+from store.sql import schema_files
+from store.store import RETENTION
+
+pytestmark = pytest.mark.engine
+
+ONE = "CREATE TABLE IF NOT EXISTS one (a UInt8) ENGINE = MergeTree ORDER BY a;\n"
+TWO = """-- two statements
+CREATE TABLE IF NOT EXISTS two (a UInt8) ENGINE = MergeTree ORDER BY a;
+
+ALTER TABLE one ADD COLUMN IF NOT EXISTS b UInt8;
+"""
+# What has been released. A change to one of these files breaks every store that exists.
+SHIPPED: dict[str, str] = {}
+
+
+@pytest.fixture
+def database(engine):
+    database = engine.fresh()
+    yield database
+    database.close()
+
+
+def test_files_apply_in_order_and_once(database):
+    assert migrate(database, RETENTION, {"0001_a.sql": ONE}) == ("0001_a.sql",)
+    assert migrate(database, RETENTION, {"0001_a.sql": ONE, "0002_b.sql": TWO}) == ("0002_b.sql",)
+    assert migrate(database, RETENTION, {"0001_a.sql": ONE, "0002_b.sql": TWO}) == ()
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"0001_a.sql": ONE + "\n", "0002_b.sql": TWO}, "0001_a.sql differs"),
+        ({"0001_a.sql": ONE}, "0002_b.sql, which this version does not know"),
+        ({"0001_a.sql": ONE, "0001_c.sql": ONE, "0002_b.sql": TWO}, "but not 0001_c.sql"),
+    ],
+)
+def test_other_files_are_refused(database, files, reason):
+    migrate(database, RETENTION, {"0001_a.sql": ONE, "0002_b.sql": TWO})
+    with pytest.raises(SettingsError, match=reason):
+        migrate(database, RETENTION, files)
+
+
+def test_a_migration_that_was_cut_off_is_finished_by_the_next(database):
+    migrate(database, RETENTION, {"0001_a.sql": ONE})
+    database.execute(TWO.split(";")[0])  # and then the power went
+    assert migrate(database, RETENTION, {"0001_a.sql": ONE, "0002_b.sql": TWO}) == ("0002_b.sql",)
+
+
+def test_two_processes_may_migrate_at_once(engine, database):
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(migrate, database, RETENTION) for _ in range(2)]:
+            done.result()
+    assert migrate(database, RETENTION) == ()
+
+
+def test_the_retention_sets_how_long_raw_events_live(database):
+    def ttl(table: str) -> str:
+        return str(database.rows("table_engine", name=table)[0]["engine_full"])
+
+    migrate(database, RETENTION)
+    assert "toIntervalSecond(7776000)" in ttl("business_events")
+    migrate(database, timedelta(days=30))
+    assert "2592000" in ttl("business_events")
+    assert str(31 * 86400) in ttl("event_ids")
+    migrate(database, RETENTION)
+    assert "7776000" in ttl("business_events")
+
+
+def test_shipped_files_are_frozen():
+    names = list(schema_files())
+    assert names == sorted(names)
+    assert [name[:4] for name in names] == [f"{n:04}" for n in range(1, len(names) + 1)]
+    found = {name: checksum(text) for name, text in schema_files().items()}
+    assert {name: found.get(name) for name in SHIPPED} == SHIPPED
