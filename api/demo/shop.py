@@ -23,7 +23,7 @@ from api.demo.incidents import (
     signals_of,
 )
 from api.demo.live import Line, live_lines
-from api.demo.moments import DAY_MINUTES, DAY_MS, MINUTE_MS, day_of, ms_of
+from api.demo.moments import DAY_MINUTES, DAY_MS, MINUTE_MS, day_of, moment_of, ms_of
 from api.demo.render import lines
 from api.demo.truth import Truth
 from api.demo.world import World
@@ -48,7 +48,7 @@ class Shop:
         if weeks < 1:
             raise ValueError("weeks must be at least 1")
         self.seed = seed
-        self.start = start
+        self.start = start = moment_of(ms_of(start))  # UTC, so that weeks are weeks
         self.first = start - timedelta(weeks=weeks)
         first_day = day_of(ms_of(self.first))
         self._scheduled = incidents is None

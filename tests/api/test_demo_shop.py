@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -47,6 +48,11 @@ def told(week) -> list[dict[str, str]]:
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(week):
     assert list(Shop(7, START, weeks=1).history()) == week
     assert next(Shop(8, START, weeks=1).history()) != week[0]
+
+
+def test_the_zone_in_which_the_start_is_written_does_not_matter(week):
+    berlin = START.astimezone(ZoneInfo("Europe/Berlin"))
+    assert next(Shop(7, berlin, weeks=1).history()) == week[0]
 
 
 def test_history_comes_in_days_that_ascend_in_time(week, told):
