@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order
 
-from enrich.model import BusinessMap, Need, Node, Process, needed
+from enrich.model import AtLeast, BusinessMap, Hard, Need, Node, Process, Soft, needed
 from enrich.suggest import did_you_mean
 from ingest.errors import NotFoundError
 
@@ -29,16 +29,16 @@ class Graph:
     def __init__(self, business_map: BusinessMap) -> None:
         self.map = business_map
         self._things: dict[str, Process | Node] = {**business_map.processes, **business_map.nodes}
-        self._names = list(self._things)
-        self._index = {name: i for i, name in enumerate(self._names)}
+        self.names = list(self._things)
+        self._index = {name: i for i, name in enumerate(self.names)}
         upper: list[int] = []
         lower: list[int] = []
         for i, thing in enumerate(self._things.values()):
             below = [self._index[name] for need in thing.needs for name in needed(need)]
             upper += [i] * len(below)
             lower += below
-        self._down = _Edges(upper, lower, len(self._names))
-        self._up = _Edges(lower, upper, len(self._names))
+        self._down = _Edges(upper, lower, len(self.names))
+        self._up = _Edges(lower, upper, len(self.names))
         self._above = _Cache()
         self._below = _Cache()
 
@@ -63,7 +63,7 @@ class Graph:
 
     def needed_by(self, name: str) -> tuple[str, ...]:
         """Who needs `name` directly, in the order of the map."""
-        return tuple(self._names[i] for i in self._up.of(self._at(name)))
+        return tuple(self.names[i] for i in self._up.of(self.number(name)))
 
     def below(self, name: str) -> frozenset[str]:
         """Everything `name` needs, directly or not, without itself."""
@@ -92,30 +92,52 @@ class Graph:
 
     def paths_up(self, cause: str, hurt: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """The shortest path to each of those that `cause` reaches, found in one walk."""
-        start = self._at(cause)
+        start = self.number(cause)
         _, came_from = self._up.walk(start)
         paths = {}
         for name in hurt:
-            at = self._at(name)
+            at = self.number(name)
             path = [at]
             while at != start and (at := int(came_from[at])) >= 0:
                 path.append(at)
             if path[-1] == start:
-                paths[name] = tuple(self._names[i] for i in reversed(path))
+                paths[name] = tuple(self.names[i] for i in reversed(path))
         return paths
 
-    def rising(self, names: Iterable[str]) -> list[str]:
-        """The names and everything above them, each after all that it needs."""
-        walks = [self._up.walk(self._at(name))[0] for name in names]
+    def number(self, name: str) -> int:
+        """The place of a name in the order of the map, processes first; an index into `names`."""
+        self.thing(name)
+        return self._index[name]
+
+    def rising(self, numbers: Iterable[int]) -> list[int]:
+        """These things and everything above them, each after all that it needs."""
+        walks = [self._up.walk(number)[0] for number in numbers]
         if not walks:
             return []
         reached = np.unique(np.concatenate(walks))
-        return [self._names[i] for i in reached[np.argsort(self._rank[reached])].tolist()]
+        order: list[int] = reached[np.argsort(self._rank[reached])].tolist()
+        return order
+
+    @cached_property
+    def hard_needs(self) -> list[tuple[int, ...]]:
+        """By number, the numbers of what each thing needs without alternative."""
+        return [
+            tuple([self._index[need.node] for need in thing.needs if isinstance(need, Hard)])
+            for thing in self._things.values()
+        ]
+
+    @cached_property
+    def other_needs(self) -> list[tuple[AtLeast | Soft, ...]]:
+        """By number, the other needs of each thing."""
+        return [
+            tuple([need for need in thing.needs if not isinstance(need, Hard)])
+            for thing in self._things.values()
+        ]
 
     @cached_property
     def _rank(self) -> NDArray[np.int32]:
         """A number for everything, larger than those of all that it needs (Kahn 1962)."""
-        missing = [len(self._down.of(i)) for i in range(len(self._names))]
+        missing = [len(self._down.of(i)) for i in range(len(self.names))]
         ready = [i for i, count in enumerate(missing) if count == 0]
         for at in ready:
             for upper in self._up.of(at):
@@ -128,17 +150,12 @@ class Graph:
         rank[ready] = np.arange(len(ready), dtype=np.int32)
         return rank
 
-    def _at(self, name: str) -> int:
-        self.thing(name)
-        return self._index[name]
-
     def _walk(self, start: str, edges: _Edges, cache: _Cache) -> frozenset[str]:
         known = cache.get(start)
         if known is not None:
             return known
-        order, _ = edges.walk(self._at(start))
-        names = self._names
-        return cache.put(start, frozenset([names[i] for i in order[1:].tolist()]))
+        order, _ = edges.walk(self.number(start))
+        return cache.put(start, frozenset([self.names[i] for i in order[1:].tolist()]))
 
 
 class _Edges:

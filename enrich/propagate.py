@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from enrich.graph import Graph
-from enrich.model import AtLeast, Hard, Need
+from enrich.model import AtLeast, Soft, needed
 
 
 def propagate(graph: Graph, own: Mapping[str, float]) -> dict[str, float]:
@@ -33,26 +33,24 @@ def propagate(graph: Graph, own: Mapping[str, float]) -> dict[str, float]:
     for name, availability in own.items():
         if not 0 <= availability <= 1:
             raise ValueError(f"own: the availability of '{name}' is {availability}, not in 0 to 1")
-    effective: dict[str, float] = {}
-    for name in graph.rising(own):
-        availability = own.get(name, 1.0)
-        for need in graph.needs(name):
-            if isinstance(need, Hard):  # by far the most: no call for these
-                availability *= effective.get(need.node, 1.0)
-            else:
-                availability *= carried(need, effective)
-        effective[name] = availability
-    return effective
+    troubled = {graph.number(name): availability for name, availability in own.items()}
+    effective = [1.0] * len(graph.names)
+    order = graph.rising(troubled)
+    for number in order:
+        availability = troubled.get(number, 1.0)
+        for below in graph.hard_needs[number]:
+            availability *= effective[below]
+        for need in graph.other_needs[number]:
+            availability *= _carried(need, [effective[graph.number(n)] for n in needed(need)])
+        effective[number] = availability
+    return {graph.names[number]: effective[number] for number in order}
 
 
-def carried(need: Need, effective: Mapping[str, float]) -> float:
-    """How much of a need is met, 0 to 1, given the availabilities below 1."""
-    if isinstance(need, Hard):
-        return effective.get(need.node, 1.0)
-    if isinstance(need, AtLeast):
-        available = [effective.get(node, 1.0) for node in need.of]
-        return max(available) if need.count == 1 else min(1.0, sum(available) / need.count)
-    return 1.0 - need.weight * (1.0 - effective.get(need.node, 1.0))
+def _carried(need: AtLeast | Soft, available: list[float]) -> float:
+    """How much of a need is met, 0 to 1, by nodes that are so available."""
+    if isinstance(need, Soft):
+        return 1.0 - need.weight * (1.0 - available[0])
+    return max(available) if need.count == 1 else min(1.0, sum(available) / need.count)
 
 
 def severities(graph: Graph, own: Mapping[str, float]) -> dict[str, float]:
