@@ -18,6 +18,7 @@ from ingest.events import EVENT_SCHEMA, position
 from ingest.exact import Event, Rules, read_line
 from ingest.lines import plain, split
 from ingest.log import Headers, Record
+from ingest.mapping import shape_of
 from ingest.personal import hash_value
 from ingest.streams import IngestConfig, StreamConfig, TopicMapping
 from ingest.times import to_ms
@@ -435,12 +436,34 @@ def as_event(found: dict[str, Any]) -> Event:
 @example([b'{"id":5.0,"stream":"a","at":1795342500000.0,"segment":{"value":5.00000000000000001}}'])
 @example([b'{"id":"a","id":"b","stream":"a","at":1795342500000,"amount":1e-400,"currency":"EUR"}'])
 @example([line(value=0.30000000000000004), line(value=4.366666666666666)])
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=120)
 def test_the_fast_reader_never_says_otherwise_than_the_exact_one(values: list[bytes]) -> None:
     lines = split(values)
     frame = columns.read(lines, plain(lines, floats="value"), RULES)
     for found in frame.to_dicts():
         assert as_event(found) == read_line(lines.line(found["row"]), RULES)
+
+
+MAPPED = Rules(
+    to_ms(RECEIVED),
+    shape_of(
+        TopicMapping(
+            "t",
+            "orders",
+            {"id": ["$.id", "$.key"], "amount": "$.value", "value": "$.count", "segment": []},
+            {"ok": "settled"},
+        )
+    ),
+)
+
+
+@given(st.lists(written(), min_size=1, max_size=6))
+@example([line(key=1, value=0.1000000000000000055, currency="EUR")])
+@settings(deadline=None, max_examples=60)
+def test_mapped_or_not_the_fast_reader_says_the_same(values: list[bytes]) -> None:
+    lines = split(values)
+    for found in columns.read(lines, plain(lines, floats=None), MAPPED).to_dicts():
+        assert as_event(found) == read_line(lines.line(found["row"]), MAPPED)
 
 
 def test_the_fast_reader_reads_what_is_common() -> None:
@@ -461,7 +484,7 @@ def test_the_fast_reader_reads_what_is_common() -> None:
         max_size=6,
     )
 )
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=80)
 def test_every_line_is_one_event_or_one_dead_letter(values: list[bytes | None]) -> None:
     decoded = read(*values)
     expected = 0

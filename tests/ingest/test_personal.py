@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import pytest
+
+from ingest.personal import hash_value, hash_values
+
+
+def test_hashes_are_keyed_blake2b_of_sixteen_bytes() -> None:
+    expected = blake2b("Zoë".encode(), key=b"pepper", digest_size=16).hexdigest()
+    assert hash_value("Zoë", b"pepper") == expected
+    assert hash_value("Zoë", b"salt") != expected
+
+
+def test_values_keep_their_order_and_nothing_stays_nothing() -> None:
+    one, two = hash_value("1", b"s"), hash_value("2", b"s")
+    assert hash_values(["2", "", "1", "2"], b"s") == [two, "", one, two]
+
+
+def test_a_salt_may_be_longer_than_a_key() -> None:
+    assert hash_value("1", b"s" * 65) != hash_value("1", b"s" * 64)
+
+
+def test_without_a_salt_only_nothing_can_be_hashed() -> None:
+    assert hash_values([""], b"") == [""]
+    with pytest.raises(ValueError, match="salt"):
+        hash_values(["1"], b"")
