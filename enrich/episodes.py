@@ -9,13 +9,13 @@ A pure function of all statements, in whatever order they came and however often
 - A `resolved` that does not know the start (its start is its end) ends what is firing by then.
 - Severity, labels and texts come from the latest `firing`; a `resolved` speaks only where there is
   none, since many senders leave everything out of it but the identity.
-- What is never resolved ends when the same fingerprint starts anew, at the end it announced, or,
-  *stale*, when its source's expiry has passed since the last word about it. A `resolved` without
-  a start that comes later than that is too late.
+- What is never resolved ends when the same fingerprint starts anew, at the end that maintenance
+  announced, or, *stale*, when its source's expiry has passed since the last word about it. A
+  `resolved` without a start that comes later than that is too late.
 - A change happens at a moment: it ends when it begins.
 
 The time of a statement is when Toll received it, else (not stored yet) the end or start it names.
-So a repeat counts as a word only if it is kept with its own `received_at`.
+A repeat is a word of its own only if it is kept with its own `received_at`.
 Episodes of unmapped signals are kept, with no nodes: coverage lists them, incidents ignore them.
 """
 
@@ -131,7 +131,9 @@ def _deadline(
 ) -> tuple[datetime, bool]:
     """Until when it fires if nothing more is heard, and whether the sender said so itself."""
     last_word = max(_stated(s) for s in said)
-    announced = describes.ended_at
+    # An alert's future end is only how long its sender lets it live without a repeat, and repeats
+    # may be stored once an hour: it does not count.
+    announced = describes.ended_at if describes.kind == "maintenance" else None
     if announced is not None and announced > last_word:
         return announced, True
     return last_word + expiry, False

@@ -71,7 +71,13 @@ def test_an_alert_that_never_resolves_goes_stale():
     assert spans([signal("db", 0)], now=360) == [(0, 360, True)]
 
 
-def test_a_firing_that_announces_its_end_ends_then_and_is_not_stale():
+def test_an_alert_lives_longer_than_its_sender_promises():
+    posted = replace(signal("db", 0, heard=0), ended_at=at(4))
+    assert spans([posted], now=60) == [(0, None, False)]
+    assert spans([posted], now=400) == [(0, 360, True)]
+
+
+def test_maintenance_ends_as_announced_and_is_not_stale():
     planned = replace(signal("db", 0, kind="maintenance"), ended_at=at(90))
     assert spans([planned], now=60) == [(0, None, False)]
     assert spans([planned], now=120) == [(0, 90, False)]
