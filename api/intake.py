@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
+from ingest.batch import HISTORY_HEADER
 from ingest.events import Signal
 from ingest.log import Message, partition_for
 from ingest.sources.wire import encode_signal
@@ -17,14 +18,18 @@ RECORD_BYTES = 256 * 1024
 
 
 def business_messages(
-    lines: Iterable[tuple[str, bytes]], topic: str, partitions: int
+    lines: Iterable[tuple[str, bytes]], topic: str, partitions: int, *, history: bool = False
 ) -> list[Message]:
-    """Messages for (key or id, event line) pairs: lines of one partition joined, in order."""
+    """Messages for (key or id, event line) pairs: lines of one partition joined, in order.
+
+    `history` says that the events are loaded late on purpose, so that no delay is learned of them.
+    """
+    headers = (HISTORY_HEADER,) if history else ()
     buckets: dict[int, list[bytes]] = defaultdict(list)
     for key, line in lines:
         buckets[partition_for(key.encode(), partitions)].append(line)
     return [
-        Message(topic, value, partition=partition)
+        Message(topic, value, headers=headers, partition=partition)
         for partition, bucket in sorted(buckets.items())
         for value in _joined(bucket)
     ]

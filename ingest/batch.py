@@ -16,6 +16,7 @@ from ingest.sink import NO_DELAY, Arrival, Minutes
 
 Channel: TypeAlias = tuple[str, str, int]  # stream, topic, partition
 
+HISTORY_HEADER = ("toll-history", b"1")  # of records that load history, as `toll import` does
 _LIVE_MS = 26 * 3600 * 1000  # older than a daily export: history that is being loaded
 
 
@@ -70,12 +71,19 @@ def merge_minutes(one: Mapping[str, Minutes], other: Mapping[str, Minutes]) -> d
     return merged
 
 
-def arrivals(events: pa.Table, received_at: datetime, newest: dict[Channel, int]) -> list[Arrival]:
+def is_history(records: Sequence[Record]) -> bool:
+    """Whether any of the records says that it loads history, so that its age is no delay."""
+    return any(name == HISTORY_HEADER[0] for r in records for name, _ in r.headers)
+
+
+def arrivals(
+    events: pa.Table, received_at: datetime, newest: dict[Channel, int], *, history: bool = False
+) -> list[Arrival]:
     """How each stream's events of this batch arrived; `newest` is brought up to date.
 
     The delay is how old the newest event was, plus how far (99th percentile) events lagged behind
-    newer ones of their partition: so a history that is loaded in order teaches nothing wrong. A
-    batch of old events only says nothing about delays (`NO_DELAY`).
+    newer ones of their partition. History that is loaded, declared or by its age, says nothing
+    about delays (`NO_DELAY`).
     """
     if not events.num_rows:
         return []
@@ -102,7 +110,7 @@ def arrivals(events: pa.Table, received_at: datetime, newest: dict[Channel, int]
     found = []
     for stream, topic, late, last_at in by_stream.iter_rows():
         age = max(0, now - last_at)
-        delay = age + int(late) if age <= _LIVE_MS else NO_DELAY
+        delay = NO_DELAY if history or age > _LIVE_MS else age + int(late)
         at = datetime.fromtimestamp(last_at / 1000, UTC)
         found.append(Arrival(stream, topic, minute, delay, at, received_at))
     return found

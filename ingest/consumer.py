@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from threading import Event
 
 from ingest.admit import settle_times, unsealed
-from ingest.batch import Batch, Channel, arrivals, merge_minutes, touched_minutes
+from ingest.batch import Batch, Channel, arrivals, is_history, merge_minutes, touched_minutes
 from ingest.dead_letters import DeadLetter
 from ingest.decode import decode
 from ingest.errors import TollError, UnavailableError
@@ -294,7 +294,9 @@ class Ingester:
         self.stats.events += events.num_rows
         self.stats.signals += len(signals)
         self.stats.dead_letters += len(letters)
-        return touched_minutes(events), arrivals(events, now, self._newest)
+        return touched_minutes(events), arrivals(
+            events, now, self._newest, history=is_history(event_records)
+        )
 
     def _count_job(self) -> Callable[[], Callable[[], None]]:
         written, self._written = self._written, _Written()

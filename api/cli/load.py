@@ -23,6 +23,7 @@ from api.runtime import Runtime
 from api.settings import Settings
 from ingest.errors import InputError
 
+_LOADING = {"history": "true", "keep_bad": "true"}
 _NDJSON = {"Content-Type": "application/x-ndjson"}
 _JSON = {"Content-Type": "application/json"}
 
@@ -60,7 +61,7 @@ def import_file(
         else:
             result = _import_events(client, settings, file, kind, stream, renames, again)
         if client.state is not None and client.state.runtime is not None:
-            _wait_until_counted(client.state.runtime)
+            wait_until_counted(client.state.runtime)
         result["seconds"] = round(time.monotonic() - begun, 1)
     if as_json:
         print_json(result)
@@ -92,9 +93,9 @@ def _import_events(
 ) -> dict[str, object]:
     marks = _Bookmark(settings.data / "imports", file, (stream or "", *sorted(renames.items())))
     accepted, dead, skip = (0, 0, 0) if again else marks.read()
-    with _progress(file.name) as advance:
+    with progress_bar(file.name) as advance:
         for chunk in chunks(file, kind, renames, skip):
-            taken = client.post("/v1/business", chunk.body, _NDJSON, stream=stream, keep_bad=True)
+            taken = client.post("/v1/business", chunk.body, _NDJSON, stream=stream, **_LOADING)
             accepted += taken["accepted"]
             dead += taken["dead_letters"]
             marks.write(accepted, dead, chunk.lines_done)
@@ -133,7 +134,8 @@ class _Bookmark:
 
 
 @contextmanager
-def _progress(name: str) -> Iterator[Callable[[float], None]]:
+def progress_bar(name: str) -> Iterator[Callable[[float], None]]:
+    """A bar on standard error; gives a function that takes the share done, 0 to 1."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     console = Console(stderr=True)
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
@@ -142,7 +144,7 @@ def _progress(name: str) -> Iterator[Callable[[float], None]]:
         progress.update(task, completed=1.0)
 
 
-def _wait_until_counted(runtime: Runtime) -> None:
+def wait_until_counted(runtime: Runtime) -> None:
     """Wait until everything sent is stored, counted, and priced."""
     sent, moment = time.monotonic(), datetime.now(UTC)
     with Console(stderr=True).status("counting and pricing ..."):

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from api.cli import load, read, run
+from api.cli import demo, load, read, run
 from api.settings import SETTINGS
 from ingest.errors import BusyError, NotFoundError, TollError, UnavailableError
 
@@ -25,6 +25,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 run.register(app)
+demo.register(app)
 read.register(app)
 load.register(app)
 

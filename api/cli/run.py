@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
 from contextlib import ExitStack
 from threading import Event
 from typing import Annotated
@@ -13,11 +12,11 @@ import uvicorn
 
 from api.app import build_app
 from api.cli.options import DataOption, ListenOption, MapOption, settings_from
-from api.runtime import Runtime
+from api.runtime import Runtime, Supervised
 from api.settings import Settings
 from api.state import State
 from api.tokens import Tokens, new_token, read_tokens
-from api.wiring import open_parts, require_servers
+from api.wiring import Parts, open_parts, require_servers
 from ingest.errors import InputError, SettingsError
 
 
@@ -69,24 +68,31 @@ def token(
     print(f"token (shown once): {fresh}\nline for the file:   {line}")
 
 
-def serve_until_stopped(
-    settings: Settings,
+def serve_until_stopped(settings: Settings, *, ingest: bool, assess: bool) -> None:
+    """Open the parts and serve HTTP, with background threads, until a signal says stop."""
+    tokens = tokens_of(settings)
+    with open_parts(settings) as parts:
+        serve_parts(parts, tokens, ingest=ingest, assess=assess)
+
+
+def serve_parts(
+    parts: Parts,
+    tokens: Tokens | None,
     *,
     ingest: bool,
     assess: bool,
     simulated: bool = False,
-    beside: Callable[[State, Event], None] | None = None,
+    beside: tuple[Supervised, ...] = (),
 ) -> None:
-    """Serve HTTP, with background threads, until a signal says stop.
-
-    `beside` is started once the server has everything it needs, and must return at once.
-    """
-    tokens = tokens_of(settings)
+    """Serve HTTP over open parts; `beside` are more threads to run meanwhile."""
+    settings = parts.settings
     with ExitStack() as stack:
-        parts = stack.enter_context(open_parts(settings))
         runtime = stack.enter_context(Runtime(parts, ingest=ingest, assess=assess, serve=True))
         state = State(parts, runtime, tokens, simulated=simulated)
         stack.callback(state.close)
+        for thread in beside:
+            thread.start()
+            stack.callback(thread.stop)
         server = uvicorn.Server(
             uvicorn.Config(
                 build_app(state),
@@ -97,10 +103,6 @@ def serve_until_stopped(
                 timeout_graceful_shutdown=5,
             )
         )
-        stop = Event()
-        stack.callback(stop.set)
-        if beside is not None:
-            beside(state, stop)
         typer.echo(f"Toll listens on {settings.listen.url}", err=True)
         server.run()
 

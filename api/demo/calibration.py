@@ -3,7 +3,7 @@ range of 90 % holds it.
 
 Each run has its own size, mixture of shapes, drift and noise, three past outages from which
 recovery could be learned, and at its end a window that is an outage or a placebo, in which nothing
-happened. Only carts near a window are followed one by one; all others are counted per minute.
+happened. Only carts within hours of a window are followed one by one; all others are counted per minute.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from api.demo.moments import DAY_MINUTES, DAY_MS, MINUTE_MS, Floats, Ints
 from api.demo.shoppers import OK, TillDraws, attempts
 
 PLACEBO_SHARE = 0.3
+AROUND_MINUTES = 240  # so much before and after a window, carts are followed as well
 AFTER_DAYS = 3  # of data after the window, so that settling can be seen to its end
 WINDOW_MINUTES = (15.0, 180.0)
 FIRST_EPOCH_DAY = 20_000  # runs start on one of two years of days from October 2024 on
@@ -143,7 +144,8 @@ class _Minutes:
         self.minutes = len(reached)
         followed = np.zeros(self.minutes, bool)
         for window in windows:
-            followed[self._minute(window.start_ms) : self._minute(window.end_ms)] = True
+            first = self._minute(window.start_ms) - AROUND_MINUTES
+            followed[max(first, 0) : self._minute(window.end_ms) + AROUND_MINUTES] = True
         paid_at_once = np.where(followed, 0, rng.binomial(reached, _paid_share()))
         self.count = paid_at_once.astype(np.float64)
         self.amount = _sums(rng, paid_at_once)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
@@ -43,6 +43,14 @@ class Taken(BaseModel):
     rejected: list[RejectedLine] = Field(description=f"The first {_LISTED} of those.")
 
 
+class _How(NamedTuple):
+    """The options of a request."""
+
+    stream: str | None
+    history: bool
+    keep_bad: bool
+
+
 @router.post(
     "/v1/business",
     status_code=202,
@@ -62,11 +70,13 @@ class Taken(BaseModel):
 )
 async def post_business(
     request: Request,
-    response: Response,
     _: Writing,
     stream: Annotated[
         str | None, Query(description="Stream of events that name none.", pattern="^[a-z0-9_.-]+$")
     ] = None,
+    history: Annotated[
+        bool, Query(description="Loaded late on purpose: no delay is learned of these events.")
+    ] = False,
     keep_bad: Annotated[
         bool, Query(description="Keep a body without any readable line, as dead letters.")
     ] = False,
@@ -78,27 +88,27 @@ async def post_business(
     """
     state = state_of(request)
     body = await read_body(request, state.body_limit)
-    return await run_in_threadpool(_take, state, body, dict(request.headers), stream, keep_bad)
+    if is_cloudevent(request.headers):
+        body = b"\n".join(lines_from_http(body, request.headers))
+    how = _How(stream, history, keep_bad)
+    return await run_in_threadpool(_take, state, body, how)
 
 
-def _take(
-    state: State, body: bytes, headers: dict[str, str], stream: str | None, keep_bad: bool
-) -> Taken:
+def _take(state: State, body: bytes, how: _How) -> Taken:
     """Check, write to the log, answer; runs on a thread, since the log waits for the disk."""
-    if is_cloudevent(headers):
-        body = b"\n".join(lines_from_http(body, headers))
-    checked = check_lines(body, state.parts.config, datetime.now(UTC), stream)
+    checked = check_lines(body, state.parts.config, datetime.now(UTC), how.stream)
     rejected = [
         RejectedLine(line=r.line + 1, reason=r.reason, detail=r.detail) for r in checked.rejected
     ]
-    if not checked.accepted and not (keep_bad and rejected):
+    if not checked.accepted and not (how.keep_bad and rejected):
         first = rejected[0].detail if rejected else "the body is empty"
         listed = [r.model_dump() for r in rejected[:_LISTED]]
         raise problems.ListedError(f"no line is a business event: {first}", listed)
     topic = state.parts.settings.business_topic
     producer = state.producer()
     lines = [*checked.accepted, *(("", r.raw) for r in checked.rejected)]
-    producer.send(business_messages(lines, topic, producer.partitions(topic)))
+    partitions = producer.partitions(topic)
+    producer.send(business_messages(lines, topic, partitions, history=how.history))
     return Taken(
         accepted=len(checked.accepted), dead_letters=len(rejected), rejected=rejected[:_LISTED]
     )

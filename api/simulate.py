@@ -1,0 +1,198 @@
+"""Drives the simulated shop: loads its history, then lets it live, as any producer would.
+
+Everything goes through the log, by the same path as what real senders send.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.resources import as_file, files
+from pathlib import Path
+from threading import Event
+
+import orjson
+
+from api.demo import Shop
+from api.demo.truth import IncidentTruth
+from api.intake import business_messages, signal_messages
+from api.settings import Settings
+from api.wiring import Parts
+from ingest.decode import check_lines
+from ingest.errors import SettingsError
+from ingest.log import Producer
+from ingest.sources import SOURCES
+
+logger = logging.getLogger(__name__)
+
+WEEKS = 8
+STALE = timedelta(days=3)  # an old demo begins anew: nobody was there to see the days between
+TELL_EVERY_S = 30.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What makes the same shop again: its seed, when its live demo began, how far it has got."""
+
+    seed: int
+    start: datetime
+    told_until: datetime | None  # None: the history is not loaded yet
+
+
+def demo_map() -> Path:
+    """The example map of the simulated shop."""
+    packaged = files("api.demo") / "map.yaml"
+    if packaged.is_file():
+        with as_file(packaged) as path:
+            return path
+    found = Path(__file__).parents[1] / "deploy" / "examples" / "shop" / "map.yaml"
+    if not found.exists():
+        raise SettingsError("this installation has no example map; use `toll run --map my.yaml`")
+    return found
+
+
+def take_up(folder: Path, now: datetime, *, fresh: bool) -> Kept:
+    """The shop of an earlier start, or a new one in an empty folder."""
+    kept = None if fresh else _read(folder)
+    if kept is not None and kept.told_until is not None and now - kept.told_until < STALE:
+        return kept
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    return Kept(secrets.randbelow(2**31), now.replace(second=0, microsecond=0), None)
+
+
+def _read(folder: Path) -> Kept | None:
+    file = folder / "demo.json"
+    if not file.exists():
+        return None
+    saved = json.loads(file.read_text("utf-8"))
+    return Kept(
+        saved["seed"],
+        datetime.fromisoformat(saved["start"]),
+        datetime.fromisoformat(saved["told_until"]),
+    )
+
+
+def keep(folder: Path, kept: Kept) -> None:
+    """Remember how far the shop has got; the file is whole at any moment."""
+    assert kept.told_until is not None  # only a loaded shop is kept
+    text = json.dumps(
+        {
+            "seed": kept.seed,
+            "start": kept.start.isoformat(),
+            "told_until": kept.told_until.isoformat(),
+        }
+    )
+    fresh = folder / "demo.json.new"
+    fresh.write_text(text, "utf-8")
+    fresh.replace(folder / "demo.json")
+
+
+class Simulation:
+    """One simulated shop that talks to one log."""
+
+    def __init__(self, parts: Parts, kept: Kept, say: Say) -> None:
+        self._parts, self._kept, self._say = parts, kept, say
+        self._shop = Shop(kept.seed, kept.start, weeks=WEEKS)
+        self._producer: Producer = parts.log.producer()
+        self._folder = parts.settings.data
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the history is in the log."""
+        return self._kept.told_until is not None
+
+    def load(self, advance: Callable[[float], None]) -> int:
+        """Send eight weeks of history; returns the number of events."""
+        sent = 0
+        for day, chunk in enumerate(self._shop.history(), 1):
+            sent += self._send(chunk, history=True)
+            advance(min(1.0, day / (7 * WEEKS)))
+        self._send_signals(self._shop.first, self._kept.start)
+        self._told(self._kept.start)
+        return sent
+
+    def run(self, stop: Event) -> None:
+        """Live: everything that happens, as it happens, and now and then the truth about it."""
+        spoken = 0.0
+        while not stop.is_set():
+            told, now = self._kept.told_until, datetime.now(UTC)
+            if told is not None and now > told:
+                lines = self._shop.live(told, now)
+                self._send(b"\n".join(line.body for line in lines))
+                self._send_signals(told, now)
+                self._told(now)
+            if time.monotonic() - spoken >= TELL_EVERY_S:
+                spoken = time.monotonic()
+                self._tell(now)
+            stop.wait(1.0)
+
+    def close(self) -> None:
+        """Give back the producer."""
+        self._producer.close()
+
+    def _told(self, until: datetime) -> None:
+        self._kept = Kept(self._kept.seed, self._kept.start, until)
+        keep(self._folder, self._kept)
+
+    def _send(self, ndjson: bytes, *, history: bool = False) -> int:
+        if not ndjson.strip():
+            return 0
+        checked = check_lines(ndjson, self._parts.config, datetime.now(UTC), None)
+        if checked.rejected:
+            raise ValueError(f"the simulator wrote a bad event: {checked.rejected[0].detail}")
+        topic = self._parts.settings.business_topic
+        partitions = self._producer.partitions(topic)
+        messages = business_messages(checked.accepted, topic, partitions, history=history)
+        self._producer.send(messages)
+        return len(checked.accepted)
+
+    def _send_signals(self, frm: datetime, to: datetime) -> None:
+        found = self._shop.signals(frm, to)
+        if found:
+            signals = SOURCES["generic"](orjson.dumps(found))
+            topic = self._parts.settings.signals_topic
+            self._producer.send(signal_messages(signals, topic))
+
+    def _tell(self, now: datetime) -> None:
+        live = [i for i in self._shop.incidents if self._kept.start <= _moment(i.start_ms) <= now]
+        for incident in live[-3:]:
+            self._say(_sentence(self._shop.truth.of(incident, now)))
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def _sentence(truth: IncidentTruth) -> str:
+    """The simulator's truth about one incident, to hold Toll's numbers against."""
+    kind = truth.incident.kind.replace("_", " ")
+    began = _moment(truth.incident.start_ms).strftime("%H:%M UTC")
+    if truth.incident.kind == "payment_outage":
+        money = truth.gross_money.get("EUR", 0)
+        said = (
+            f"{truth.gross} payments missing so far (EUR {money:,.2f}), "
+            f"{truth.recovered} came back, {truth.lost_for_good} lost for good in the end"
+        )
+    elif truth.incident.kind == "warehouse_delay":
+        said = f"{truth.cohort_late_orders} orders late so far by {truth.cohort_delay_hours:.0f} h"
+    else:
+        said = f"{truth.excess_calls} calls more than without it"
+    return f"simulated truth, {kind} since {began}: {said}"
+
+
+def demo_settings(settings: Settings) -> dict[str, str]:
+    """What the demo sets where the user has not: its map, and a folder of its own."""
+    given: dict[str, str] = {"data": str(settings.data / "demo")}
+    if settings.map is None:
+        given["map"] = str(demo_map())
+    return given
