@@ -108,14 +108,15 @@ class Source:
         """A single value; the default when it is, after noting it, wrong."""
         if not isinstance(node, ScalarNode):
             self.note(node, f"{what}: expected a single value, found {found(node)}")
-        elif is_null(node) or not node.value.strip():
+            return default
+        if not node.value or node.value.isspace() or is_null(node):
             self.note(node, f"{what}: has no value; write one or leave it out")
-        else:
-            try:
-                return parse(node.value)
-            except ValueError as error:
-                self.note(node, f"{what}: {error}")
-        return default
+            return default
+        try:
+            return parse(node.value)
+        except ValueError as error:
+            self.note(node, f"{what}: {error}")
+            return default
 
     def texts(
         self, node: Node, what: str, parse: Callable[[str], str], example: str
@@ -156,7 +157,7 @@ class Entry:
 
 def is_null(node: Node) -> bool:
     """Whether nothing is written there (`name:` and no more)."""
-    return isinstance(node, ScalarNode) and not node.style and node.value in _NULL
+    return node.value in _NULL and isinstance(node, ScalarNode) and not node.style
 
 
 def found(node: Node) -> str:
