@@ -3,7 +3,8 @@ range of 90 % holds it.
 
 Each run has its own size, mixture of shapes, drift and noise, three past outages from which
 recovery could be learned, and at its end a window that is an outage or a placebo, in which nothing
-happened. Only carts within hours of a window are followed one by one; all others are counted per minute.
+happened. Only carts within hours of a window are followed one by one; all others are counted per
+minute.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ def _window(start_ms: int, end_ms: int) -> tuple[np.datetime64, np.datetime64]:
 
 
 class _Minutes:
-    """Payments per minute of one world; carts of the windows are followed one by one.
+    """Payments per minute of one world; carts around the windows are followed one by one.
 
     Of all other carts the share that ends paid is counted at once; that some of them take a minute
     longer is left out, here alone.
