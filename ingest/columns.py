@@ -31,20 +31,20 @@ from ingest.mapping import JOINABLE, Shape
 
 # What `read` returns: one row per event; `row` is the line's place in `Lines`.
 SCHEMA = pl.Schema(
-    {
-        "row": pl.Int64,
-        "stream": pl.String,
-        "id": pl.String,
-        "at_ms": pl.Int64,
-        "status": pl.String,
-        "key": pl.String,
-        "customer": pl.String,
-        "amount": pl.Decimal(AMOUNT_DIGITS, AMOUNT_SCALE),
-        "currency": pl.String,
-        "count": pl.UInt64,
-        "value": pl.Float64,
-        "segment": pl.String,
-    }
+    [
+        ("row", pl.Int64()),
+        ("stream", pl.String()),
+        ("id", pl.String()),
+        ("at_ms", pl.Int64()),
+        ("status", pl.String()),
+        ("key", pl.String()),
+        ("customer", pl.String()),
+        ("amount", pl.Decimal(AMOUNT_DIGITS, AMOUNT_SCALE)),
+        ("currency", pl.String()),
+        ("count", pl.UInt64()),
+        ("value", pl.Float64()),
+        ("segment", pl.String()),
+    ]
 )
 
 _SMALLEST_PIECE = 64  # lines; below that, the exact reader is as quick as looking further

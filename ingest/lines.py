@@ -99,7 +99,8 @@ def _deep(data: Bytes) -> Ints:
     newlines = np.flatnonzero(data == ord("\n"))
     line = np.searchsorted(newlines, openers)
     many = line[MAX_DEPTH:] == line[:-MAX_DEPTH]
-    return openers[MAX_DEPTH:][many]
+    found: Ints = openers[MAX_DEPTH:][many]
+    return found
 
 
 def _long_numbers(data: Bytes, floats: str | None) -> Ints:
@@ -143,7 +144,8 @@ def _escaped(data: Bytes) -> Ints:
     surrogate = (following[:, 1] | 0x20) == ord("d")
     brace = (following[:, 1:4] == np.frombuffer(b"007", np.uint8)).all(axis=1)
     brace &= (following[:, 4] | 0x20) == ord("b")
-    return at[unicode & (surrogate | brace)]
+    found: Ints = at[unicode & (surrogate | brace)]
+    return found
 
 
 def _quoted_objects(data: Bytes) -> Ints:
