@@ -22,7 +22,7 @@ from ingest.log import (
     Polled,
     Record,
     TopicPartition,
-    partition_for,
+    choose_partition,
     refuse_oversized,
 )
 
@@ -95,10 +95,13 @@ class ConfluentLog:
                 operation_timeout=timeout_s,
                 request_timeout=timeout_s,
             )
-            for future in made.values():
-                _unless_exists(future.result)
+            failures = [future.exception() for future in made.values()]
         except confluent_kafka.KafkaException as error:
             raise self.mapped(error.args[0]) from error
+        for failure in failures:
+            # A topic that somebody else has just created is as good as one of our own.
+            if failure is not None and failure.args[0].name() != "TOPIC_ALREADY_EXISTS":
+                raise self.mapped(failure.args[0]) from failure
 
     def close(self) -> None:
         """Nothing to give back: connections belong to producers and consumers."""
@@ -168,7 +171,10 @@ class ConfluentProducer:
     def send(self, messages: Sequence[Message], /) -> None:
         """Return once every message is acknowledged by all replicas in sync."""
         refuse_oversized(messages)
-        placed = [(self._place(message), message) for message in messages]
+        placed = [
+            (choose_partition(message, self.partitions(message.topic), self._spread), message)
+            for message in messages
+        ]
         receipt = _Receipt(len(placed))
         deadline = time.monotonic() + self._log.options.send_timeout_s
         for partition, message in placed:
@@ -202,16 +208,6 @@ class ConfluentProducer:
         """Give the connections back; what nobody waits for any more is given up."""
         self._client.purge()
         self._client.flush(SERVE_S)
-
-    def _place(self, message: Message) -> int:
-        count = self.partitions(message.topic)
-        if message.partition is not None:
-            if not 0 <= message.partition < count:
-                raise InputError(f"{message.topic} has no partition {message.partition}")
-            return message.partition
-        if message.key is not None:
-            return partition_for(message.key, count)
-        return next(self._spread) % count
 
     def _hand_over(
         self, partition: int, message: Message, receipt: _Receipt, deadline: float
@@ -396,15 +392,6 @@ def _record(message: confluent_kafka.Message) -> Record:
         message.value(),
         headers,
     )
-
-
-def _unless_exists(create: Callable[[], object]) -> None:
-    """Run a creation; that somebody else has just created the topic is as good."""
-    try:
-        create()
-    except confluent_kafka.KafkaException as error:
-        if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
-            raise
 
 
 def _ms(seconds: float) -> int:

@@ -27,7 +27,7 @@ from ingest.log import (
     Polled,
     Record,
     TopicPartition,
-    partition_for,
+    choose_partition,
     refuse_oversized,
 )
 
@@ -151,13 +151,7 @@ class EmbeddedProducer:
 
     def _place(self, message: Message) -> TopicPartition:
         count = self._log.partitions(message.topic)
-        if message.partition is not None:
-            if not 0 <= message.partition < count:
-                raise InputError(f"{message.topic} has no partition {message.partition}")
-            return TopicPartition(message.topic, message.partition)
-        if message.key is not None:
-            return TopicPartition(message.topic, partition_for(message.key, count))
-        return TopicPartition(message.topic, next(self._spread) % count)
+        return TopicPartition(message.topic, choose_partition(message, count, self._spread))
 
 
 class EmbeddedConsumer:

@@ -240,8 +240,8 @@ class LogFile:
             trimmed = [self._trim(at, part.end, before_ms) for at, part in self._parts.items()]
             if not any(trimmed):
                 self._aged_at = now  # otherwise the next call goes on
-        while self._used() > self._limits.max_bytes:
-            if not self._trim_oldest_read():
+        while (excess := self._used() - self._limits.max_bytes) > 0:
+            if not self._trim_oldest_read(excess):
                 return self._full()
         return None
 
@@ -275,7 +275,7 @@ class LogFile:
             f" still to be read ({', '.join(behind)}): let them be read, or raise the limit"
         )
 
-    def _trim_oldest_read(self) -> int:
+    def _trim_oldest_read(self, excess: int) -> int:
         heads = []
         for at, part in self._parts.items():
             read = self._read_by_all(at)
@@ -288,20 +288,26 @@ class LogFile:
         if not heads:
             return 0
         _, oldest, read = min(heads)
-        return self._trim(oldest, read)
+        return self._trim(oldest, read, size=min(excess, STEP_BYTES))
 
-    def _trim(self, at: TopicPartition, end: int, before_ms: int | None = None) -> int:
-        """Delete one step from the start of a partition, up to an offset and perhaps a time."""
-        part, size, count, last = self._parts[at], 0, 0, 0
+    def _trim(
+        self,
+        at: TopicPartition,
+        end: int,
+        before_ms: int | None = None,
+        size: int = STEP_BYTES,
+    ) -> int:
+        """Delete one step from the start of a partition, up to an offset, a time and a size."""
+        part, count, last = self._parts[at], 0, 0
         rows = self._connection.execute(
             "SELECT id, timestamp_ms, length(value) FROM records"
             " WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
             (part.row(0), part.row(end), STEP_ROWS),
         )
         for row, timestamp_ms, length in rows:
-            if size >= STEP_BYTES or (before_ms is not None and timestamp_ms >= before_ms):
+            if size <= 0 or (before_ms is not None and timestamp_ms >= before_ms):
                 break
-            last, size, count = row, size + (length or 0), count + 1
+            last, size, count = row, size - (length or 0), count + 1
         rows.close()
         if count:
             span = (part.row(0), last)

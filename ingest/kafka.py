@@ -27,13 +27,14 @@ from kafka import errors as kafka_errors
 from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
 
 from ingest.errors import InputError, SettingsError, TollError, UnavailableError
+from ingest.kafka_connect import connect, connected
 from ingest.kafka_options import MAX_BATCH_BYTES, TOPIC_CONFIG, KafkaOptions
 from ingest.log import (
     Message,
     Polled,
     Record,
     TopicPartition,
-    partition_for,
+    choose_partition,
     refuse_oversized,
 )
 
@@ -173,13 +174,7 @@ class KafkaLogProducer:
             client.close(timeout=self._log.options.send_timeout_s + CLOSE_S)
 
     def _hand_over(self, message: Message) -> Any:
-        count = self.partitions(message.topic)
-        partition = message.partition
-        if partition is None:
-            number = next(self._spread) if message.key is None else 0
-            partition = partition_for(message.key, count) if message.key else number % count
-        if not 0 <= partition < count:
-            raise InputError(f"{message.topic} has no partition {partition}")
+        partition = choose_partition(message, self.partitions(message.topic), self._spread)
         return self._connected().send(
             message.topic,
             value=message.value,
@@ -399,32 +394,6 @@ def _record(found: Any) -> Record:
         found.value,
         headers,
     )
-
-
-@contextlib.contextmanager
-def connected(kind: Any, **config: Any) -> Iterator[Any]:
-    """A client of the library for the length of a block."""
-    client = connect(kind, **config)
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-def connect(kind: Any, **config: Any) -> Any:
-    """Make a client; where that fails, stop the network thread it had already started."""
-    nets: list[KafkaNetClient] = []
-
-    def remember(**net_config: Any) -> KafkaNetClient:
-        nets.append(KafkaNetClient(**net_config))
-        return nets[-1]
-
-    try:
-        return kind(kafka_client=remember, **config)
-    except BaseException:
-        for net in nets:
-            net.close()
-        raise
 
 
 def _ms(seconds: float) -> int:

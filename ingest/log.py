@@ -8,7 +8,7 @@ An offset is always *the next one to read*: after handling record 7, commit 8.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 from zlib import crc32
@@ -162,3 +162,14 @@ def refuse_oversized(messages: Iterable[Message]) -> None:
                 f"a message of {size:,} bytes for {message.topic} is larger than the log takes "
                 f"({MAX_MESSAGE_BYTES:,}): send fewer events at a time"
             )
+
+
+def choose_partition(message: Message, partitions: int, spread: Iterator[int]) -> int:
+    """Where a message goes: as it says, by its key, or round the partitions with `spread`."""
+    if message.partition is not None:
+        if not 0 <= message.partition < partitions:
+            raise InputError(f"{message.topic} has no partition {message.partition}")
+        return message.partition
+    if message.key is not None:
+        return partition_for(message.key, partitions)
+    return next(spread) % partitions

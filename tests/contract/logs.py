@@ -33,6 +33,7 @@ class Place(Protocol):
     """Where a log under test lives."""
 
     patience_s: float  # how soon it notices that it is away
+    consumers_outlive_it: bool  # the embedded log ends with its process, and they with it
 
     def open(self) -> Log:
         """The log, as a process that starts sees it."""
@@ -53,7 +54,7 @@ class Place(Protocol):
 class EmbeddedPlace:
     """A file in a folder of its own."""
 
-    patience_s = 1.0
+    patience_s, consumers_outlive_it = 1.0, False
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "log" / "toll.log"
@@ -85,7 +86,7 @@ class EmbeddedPlace:
 class KafkaPlace:
     """A broker, and one of the two clients."""
 
-    patience_s = 30.0
+    patience_s, consumers_outlive_it = 30.0, True
 
     def __init__(self, broker: KafkaBroker, client: Callable[..., Log]) -> None:
         self._broker, self._client = broker, client
@@ -94,8 +95,8 @@ class KafkaPlace:
         return self._client(self._broker.bootstrap, options=OPTIONS)
 
     def impatient(self) -> tuple[Log, float]:
-        options = replace(OPTIONS, max_poll_interval_s=3)
-        return self._client(self._broker.bootstrap, options=options), 3
+        options = replace(OPTIONS, session_timeout_s=2, max_poll_interval_s=2)
+        return self._client(self._broker.bootstrap, options=options), 2
 
     def restart(self, log: Log) -> Log:
         self._broker.stop()
