@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from enrich.mapfile import MapError, load
 from enrich.model import AtLeast, BusinessMap, Cost, Hard, Money, Rate, Soft, Value
+from enrich.resolve import Resolver
 from ingest.errors import SettingsError
 
 MAPS = Path(__file__).parent.parent / "mapfiles"
@@ -56,6 +57,16 @@ def test_good_files_load(path):
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.parent.name)
 def test_the_examples_load(path):
     assert load({str(path): path.read_text("utf-8")}).measures()
+
+
+def test_the_examples_know_the_signals_they_were_written_for():
+    maps = {p.parent.name: load({p.name: p.read_text("utf-8")}) for p in EXAMPLES}
+    github, shop = Resolver(maps["github"]), Resolver(maps["shop"])
+    page = {"provider": "GitHub", "page": "GitHub", "impact": "major", "status": "investigating"}
+    assert github.nodes({**page, "component": "Pull Requests"}) == ("pull-requests",)
+    assert github.nodes(page) == ()
+    assert shop.nodes({"provider": "stripe"}) == ("stripe",)
+    assert shop.nodes({"service": "payment", "job": "payments-app"}) == ("payment", "payments-app")
 
 
 def test_every_field_means_what_it_says():
