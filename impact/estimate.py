@@ -17,10 +17,17 @@ from impact.baseline import Baseline, learn, prepare
 from impact.calendar import DAY, HOUR, Holidays, zone_of
 from impact.model import DRAWS, Estimate, FloatArray, Range, TimeArray
 from impact.pieces import Pieces, cut
+from impact.placebo import placebo_factor
 from impact.ranges import draws_along, even_normals, even_uniforms, range_of
 from impact.residuals import counting_noise
 
 JITTER = 1e-6
+CLIP = 3.5
+POST_CLIP = 100.0
+NU_LIVE = 6.0
+NU_POST = 12.0
+RECENT_H = 16.0
+KAPPA = {"flow": 0.15, "load": 0.5}
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ def answer(
         if j <= first:
             known[i:j] = np.nan
     pieces = cut(baseline, known, first, last)
-    given = condition(baseline, pieces, kind)
+    given = condition(baseline, pieces, kind, known)
     day = int(start // DAY)
     key = int(abs(float(np.nansum(data.values[:50]))) * 1000) % 2**31
     rng_day = np.random.default_rng([day, key])
@@ -211,7 +218,7 @@ def _window_total(missing: FloatArray, expected: FloatArray, shares: FloatArray)
     return total
 
 
-def condition(baseline: Baseline, pieces: Pieces, kind: str) -> Conditioned:
+def condition(baseline: Baseline, pieces: Pieces, kind: str, known: FloatArray) -> Conditioned:
     unit = baseline.profile.unit
     offset = 0.375 * unit
     mu = np.sqrt(pieces.usual + offset)
@@ -219,87 +226,129 @@ def condition(baseline: Baseline, pieces: Pieces, kind: str) -> Conditioned:
     noise = counting_noise(pieces.usual, unit)
     gain = mu * pieces.scale
     w = pieces.window
-    inside = np.zeros(len(mu), bool)
-    inside[w] = True
-    use = ~inside & (pieces.seen > 0.5) & (pieces.usual > 0.5 * unit)
-    obs = np.flatnonzero(use)
-    win = np.arange(w.start, w.stop)
+    number = np.arange(len(mu))
+    use = (pieces.seen > 0.5) & (pieces.usual > 0.5 * unit)
+    obs = number[use & (number < w.start)]
+    after = number[use & (number >= w.stop)]
+    win = number[w]
+    target = np.concatenate([win, after])
     cov = baseline.residuals.covariance(pieces.centre, pieces.width)
-    k_oo = cov[np.ix_(obs, obs)] + np.diag(noise[obs] / gain[obs] ** 2 + JITTER)
-    k_wo = cov[np.ix_(win, obs)]
-    k_ww = cov[np.ix_(win, win)]
-    after = np.flatnonzero(use & (np.arange(len(mu)) >= w.stop))
-    r0 = (z[obs] - mu[obs]) / gain[obs]
-    if not len(obs):
-        spread = gain[win][:, None] * k_ww * gain[win][None, :] + np.diag(noise[win])
-        return Conditioned(mu[win][:, None], spread, np.ones(1), np.zeros(1), np.zeros(1))
-    low = cholesky(k_oo, lower=True, check_finite=False)
-    half = solve_triangular(low, k_wo.T, lower=True, check_finite=False)
-    c_ww = k_ww - half.T @ half
-    cov_z = gain[win][:, None] * c_ww * gain[win][None, :] + np.diag(noise[win])
-    live = not len(after)
-    if live:
-        white = solve_triangular(low, r0, lower=True, check_finite=False)
-        mean = mu[win] + gain[win] * (half.T @ white)
-        return Conditioned(mean[:, None], cov_z, np.ones(1), np.zeros(1), np.zeros(1))
-    # scale of what may come back: from before the window alone
-    pre = obs < w.start
-    n_pre = int(pre.sum())
-    lp = low[:n_pre, :n_pre]
-    hp = solve_triangular(lp, k_wo[:, :n_pre].T, lower=True, check_finite=False)
-    wp = solve_triangular(lp, r0[:n_pre], lower=True, check_finite=False)
-    zp = mu[win] + gain[win] * (hp.T @ wp)
-    cp = gain[win][:, None] * (k_ww - hp.T @ hp) * gain[win][None, :]
-    e_pre = np.maximum(zp, 0) ** 2 - offset + np.diag(cp)
+    nw = len(win)
+    # everything before the window first
+    u = (z - mu) / gain
+    error = noise / gain**2
+    if len(obs):
+        spread = np.sqrt(np.diag(cov)[obs] + error[obs])
+        v = np.clip(u[obs], -CLIP * spread, CLIP * spread)
+        low = cholesky(
+            cov[np.ix_(obs, obs)] + np.diag(error[obs] + JITTER), lower=True, check_finite=False
+        )
+        half = solve_triangular(low, cov[np.ix_(obs, target)], lower=True, check_finite=False)
+        white = solve_triangular(low, v, lower=True, check_finite=False)
+        mean = half.T @ white
+        c = cov[np.ix_(target, target)] - half.T @ half
+    else:
+        mean = np.zeros(len(target))
+        c = cov[np.ix_(target, target)]
+    gradient = gain[win] * mu[win]
+    # placebo: weights of before and after
+    c_ww, c_wp, c_pp = c[:nw, :nw], c[:nw, nw:], c[nw:, nw:]
+    wa = np.zeros(0)
+    post_var = c_ww
+    if len(after):
+        s0 = c_pp + np.diag(error[after] + JITTER)
+        k0 = np.linalg.solve(s0, c_wp.T)  # (Na, Nw)
+        wa = k0 @ gradient
+        post_var = c_ww - c_wp @ k0
+    around = np.concatenate([obs, after])
+    weights = np.zeros(len(around))
+    if len(obs):
+        b = half[:, :nw] @ gradient - half[:, nw:] @ wa if len(after) else half[:, :nw] @ gradient
+        weights[: len(obs)] = solve_triangular(low, b, trans="T", lower=True, check_finite=False)
+    weights[len(obs) :] = wa
+    promised = float(np.sqrt(gradient @ post_var @ gradient + (mu[win] ** 2 * noise[win]).sum()))
+    factor = placebo_factor(baseline, known, pieces, around, weights, gradient, promised)
+    if len(obs):
+        age = -pieces.centre[obs]
+        recent = np.exp(-age / RECENT_H) * np.minimum(pieces.width[obs], 1.0)
+        surprise = (NU_LIVE + (recent * white**2).sum()) / (NU_LIVE + recent.sum())
+        factor = factor * np.sqrt(surprise)
+    zw = mu[win] + gain[win] * mean[:nw]
+
+    def in_z(v: FloatArray) -> FloatArray:
+        return (gain[win][:, None] * v * gain[win][None, :] + np.diag(noise[win])) * factor**2
+
+    if not len(after):
+        return Conditioned(zw[:, None], in_z(c_ww), np.ones(1), np.zeros(1), np.zeros(1))
     sign = 1.0 if kind == "flow" else -1.0
+    e_pre = np.maximum(zw, 0) ** 2 - offset + np.diag(in_z(c_ww))
     g = (sign * (e_pre - pieces.actual[win]) * (pieces.usual[win] > 0)).sum()
-    sd = np.sqrt(np.maximum(4 * zp @ cp @ zp, 0))
-    top = g + 1.3 * sd
-    if top <= 0:
-        white = solve_triangular(low, r0, lower=True, check_finite=False)
-        mean = mu[win] + gain[win] * (half.T @ white)
-        return Conditioned(mean[:, None], cov_z, np.ones(1), np.zeros(1), np.zeros(1))
-    allafter = np.arange(w.stop, len(mu))
+    sd = np.sqrt(4 * zw @ in_z(c_ww) @ zw)
+    top = max(g + 1.3 * sd, 0.0)
     end_h = pieces.centre[w.stop - 1] + pieces.width[w.stop - 1] / 2
-    since = pieces.centre[allafter] - pieces.width[allafter] / 2 - end_h
-    shape = catchup.shapes(
-        since, pieces.width[allafter], pieces.usual[allafter], baseline.busiest * HOUR
-    )
+    every = number[w.stop :]
+    since = pieces.centre[every] - pieces.width[every] / 2 - end_h
+    shape = catchup.shapes(since, pieces.width[every], pieces.usual[every], baseline.busiest * HOUR)
     shape_obs = shape[:, after - w.stop]
-    amounts = np.concatenate([[0.0], (catchup.SHARES[:, None] * top * np.ones(len(shape))).ravel()])
-    rows = np.concatenate([[0], np.tile(np.arange(len(shape)), len(catchup.SHARES))])
-    surplus = amounts[None, :] * shape_obs[rows].T  # (Na, K)
-    y = pieces.actual[after][:, None] - surplus
-    zz = np.where(
-        y >= 0, np.sqrt(np.maximum(y, 0) + offset), np.sqrt(offset) + y / (2 * np.sqrt(offset))
-    )
-    r = np.repeat(r0[:, None], len(amounts), axis=1)
-    r[n_pre:] = (zz - mu[after][:, None]) / gain[after][:, None]
-    white = solve_triangular(low, r, lower=True, check_finite=False)
-    loglik = -0.5 * (white**2).sum(axis=0) - np.log(np.maximum(zz, np.sqrt(offset))).sum(axis=0)
-    mean = mu[win][:, None] + gain[win][:, None] * (half.T @ white)
+    n_l, n_b = len(shape), len(catchup.SHARES)
+    amounts = np.concatenate([[0.0], np.repeat(catchup.SHARES * top, n_l)])
+    rows = np.concatenate([[0], np.tile(np.arange(n_l), n_b)])
+    if top <= 0:
+        amounts, rows = amounts[:1], rows[:1]
+    surplus = amounts[:, None] * shape_obs[rows]  # (K, Na)
+    base_z = np.maximum(mu[after] + gain[after] * mean[nw:], 0.2 * mu[after])
+    base = base_z**2
+    total_z = np.sqrt(base[None, :] + surplus)
+    d = gain[after][None, :] * base_z[None, :] / total_z
+    kappa = KAPPA[kind]
+    lumps = (kappa * surplus) ** 2 / (4 * total_z**2)
+    nz = noise[after][None, :] + lumps + JITTER * mu[after] ** 2
+    s = d[:, :, None] * c_pp[None] * d[:, None, :]
+    idx = np.arange(len(after))
+    s[:, idx, idx] += nz
+    s *= factor**2
+    resid = z[after][None, :] - total_z
+    bound = POST_CLIP * np.sqrt(s[:, idx, idx])
+    lo = np.linalg.cholesky(s)
+    resid = np.clip(resid, -bound, bound)
+    rhs = np.concatenate([resid[:, :, None], factor**2 * d[:, :, None] * c_wp.T[None]], axis=2)
+    sol = np.linalg.solve(lo, rhs)
+    white_h, half_h = sol[:, :, 0], sol[:, :, 1:]
+    q = (white_h**2).sum(axis=1)
+    dof = NU_POST + len(after)
+    loglik = -dof / 2 * np.log1p(q / NU_POST) - np.log(lo[:, idx, idx]).sum(axis=1)
+    shift = np.einsum("kaw,ka->kw", half_h, white_h)
+    mean_w = zw[:, None] + gain[win][:, None] * shift.T
     gross = (
         sign
         * (
-            np.maximum(mean, 0) ** 2
+            np.maximum(mean_w, 0) ** 2
             - offset
-            + np.diag(cov_z)[:, None]
+            + np.diag(in_z(post_var))[:, None]
             - pieces.actual[win][:, None]
         )
         * (pieces.usual[win] > 0)[:, None]
     ).sum(axis=0)
     prior = catchup.Prior() if kind == "flow" else catchup.LOAD_PRIOR
-    share = amounts / np.maximum(gross, 1e-3 * top)
-    dens = prior.density(share) / np.maximum(gross, 1e-3 * top)
-    dens[0] = 0
-    ref = prior.density(np.linspace(0.01, 0.99, 99)).mean()
-    weight = (1 - prior.never) * dens / ref * (top / len(catchup.SHARES)) / len(shape)
-    weight[0] = prior.never
+    weight = np.ones(1)
+    if top > 0:
+        share = amounts / np.maximum(gross, 1e-2 * top)
+        dens = prior.density(share) / np.maximum(gross, 1e-2 * top)
+        ref = prior.density(np.linspace(0.01, 0.99, 99)).mean()
+        weight = (1 - prior.never) * dens / ref * (top / n_b) / n_l
+        weight[0] = prior.never
     logp = loglik + np.log(np.maximum(weight, 1e-300))
     prob = np.exp(logp - logp.max())
     prob /= prob.sum()
-    so_far = amounts * np.minimum(shape.sum(axis=1)[rows], 1.0)
-    return Conditioned(mean, cov_z, prob, amounts, so_far)
+    cov_w = factor**2 * c_ww - np.einsum("k,kaw,kav->wv", prob, half_h, half_h) / 1.0
+    cov_w = cov_w * float(prob @ ((NU_POST + q) / dof))
+    cov_z = gain[win][:, None] * cov_w * gain[win][None, :] + np.diag(noise[win]) * factor**2
+    # what came back is measured where the shape is off
+    back = np.linalg.solve(np.swapaxes(lo, 1, 2), white_h[:, :, None])[:, :, 0]
+    off = (factor**2 * lumps * back * 2 * total_z).sum(axis=1)
+    left = amounts * np.maximum(1 - shape.sum(axis=1)[rows], 0.0)
+    so_far = np.maximum(amounts - left + off, 0.0)
+    return Conditioned(mean_w, cov_z, prob, so_far + left, so_far)
 
 
 __all__ = ["estimate", "prepare"]

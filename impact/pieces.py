@@ -38,8 +38,8 @@ class Pieces:
 def cut(baseline: Baseline, values: FloatArray, first: int, last: int) -> Pieces:
     """Pieces around the window of bins [first, last)."""
     step = baseline.series.step
-    lengths_before = _growing(step, min(first, BEFORE_S // step))
-    lengths_after = _growing(step, min(max(len(values) - last, 0), AFTER_S // step))
+    lengths_before = _growing(step, min(first, BEFORE_S // step), 1 / 12)
+    lengths_after = _growing(step, min(max(len(values) - last, 0), AFTER_S // step), 1 / 3)
     size = max(1, -(-(last - first) // WINDOW_PIECES))
     inner = np.arange(first, last, size)
     edges = np.concatenate(
@@ -72,13 +72,13 @@ def cut(baseline: Baseline, values: FloatArray, first: int, last: int) -> Pieces
     )
 
 
-def _growing(step: int, bins: int) -> IntArray:
+def _growing(step: int, bins: int, shortest: float) -> IntArray:
     """Lengths in bins, away from the window: a quarter of the distance, an hour at most near it."""
     out, done = [], 0
     while done < bins:
         distance = done * step / HOUR
         longest = 1.0 if distance < 36 else 3.0 if distance < 7 * 24 else 6.0
-        length = max(1, int(min(max(distance / 4, 1 / 12), longest) * HOUR // step))
+        length = max(1, int(min(max(distance / 4, shortest), longest) * HOUR // step))
         length = min(length, bins - done)
         out.append(length)
         done += length
