@@ -168,7 +168,7 @@ class Database:
         client.close()
 
 
-def open_server(url: str, *, timeout_s: int = 60) -> Database:
+def open_server(url: str, *, timeout_s: int = 120) -> Database:
     """A database on a ClickHouse server, made there if it is missing."""
     server = Server.parse(url)
 

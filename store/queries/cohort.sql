@@ -4,6 +4,7 @@ SELECT started, finished, closed, amount
 FROM
 (
     SELECT
+        key_hash,
         ifNull(toUnixTimestamp64Milli(minOrNullIf(at, status = {start_status:String})), -9223372036854775808) AS started,
         ifNull(toUnixTimestamp64Milli(minOrNullIf(at, status = {finish_status:String})), -9223372036854775808) AS finished,
         ifNull(toUnixTimestamp64Milli(minOrNullIf(at, has({closed:Array(String)}, status))), -9223372036854775808) AS closed,
@@ -17,5 +18,5 @@ WHERE started != -9223372036854775808
     AND started < {end:Int64}
     AND (finished = -9223372036854775808 OR finished >= {start:Int64})
     AND (closed = -9223372036854775808 OR closed >= {start:Int64})
-ORDER BY started, finished, closed, amount
+ORDER BY started, key_hash
 SETTINGS optimize_aggregation_in_order = 1;
