@@ -97,6 +97,11 @@ def connect(settings: Settings, *, background: bool = False) -> Iterator[Client]
         return
     if settings.url != _DEFAULT_URL:
         raise UnavailableError(f"no Toll answers at {settings.url} (TOLL_URL)")
+    if settings.map is None:
+        raise UnavailableError(
+            f"no Toll answers at {settings.url}: start one (`toll demo`, `toll run --map M`), "
+            "set TOLL_URL, or name a map to open the data folder here"
+        )
     with open_parts(settings) as parts:
         state = State(parts)
         if background:

@@ -159,7 +159,7 @@ class Simulation:
     def _send_signals(self, frm: datetime, to: datetime) -> None:
         found = self._shop.signals(frm, to)
         if found:
-            signals = SOURCES["generic"](orjson.dumps(found))
+            signals = SOURCES["generic"](orjson.dumps(found), received_at=datetime.now(UTC))
             topic = self._parts.settings.signals_topic
             self._producer.send(signal_messages(signals, topic))
 

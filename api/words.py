@@ -26,8 +26,12 @@ def units_range(range_: Units | None) -> str:
 
 def amount(value: Decimal, currency: str) -> str:
     """A sum: EUR 10,900; below 100 with its cents."""
+    return f"{currency} {_number(value)}"
+
+
+def _number(value: Decimal) -> str:
     digits = 2 if abs(value) < 100 and value != value.to_integral_value() else 0
-    return f"{currency} {value:,.{digits}f}"
+    return f"{value:,.{digits}f}"
 
 
 def money(sum_: Sum) -> str:
@@ -36,8 +40,8 @@ def money(sum_: Sum) -> str:
 
 
 def money_range(sum_: Sum) -> str:
-    """The ends of a sum; says so where it may as well be nothing."""
-    ends = f"{amount(sum_.low, sum_.currency)} to {amount(sum_.high, sum_.currency)}"
+    """The ends of a sum, to stand beside its middle; says so where it may as well be nothing."""
+    ends = f"{_number(sum_.low)} to {_number(sum_.high)}"
     return f"{ends}, includes zero" if sum_.low <= 0 <= sum_.high else ends
 
 

@@ -65,16 +65,14 @@ def incidents(found: Sequence[schemas.Incident]) -> None:
     if not found:
         out.print("No incident yet.")
         return
-    table = _table("Incident", "Began (UTC)", "Lasted", "Cost", "Range")
     for one in found:
-        table.add_row(
-            Text(f"{one.title}\n{one.id}"),
-            _time(one.started_at),
-            words.age(one.started_at, one.ended_at),
-            words.money(one.cost) if one.cost else "–",
-            words.money_range(one.cost) if one.cost else one.summary,
+        lasted = words.age(one.started_at, one.ended_at)
+        cost = (
+            f"{words.money(one.cost)} ({words.money_range(one.cost)})" if one.cost else "no price"
         )
-    out.print(table)
+        out.print(Text(f"{one.id}  {_time(one.started_at)}  {lasted:<11}  "), end="")
+        out.print(Text(cost, style="bold"))
+        out.print(Text(f"    {one.title}", style="dim"))
 
 
 def impact(found: schemas.Incident) -> None:

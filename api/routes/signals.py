@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Literal
 
 from fastapi import APIRouter, Request
@@ -82,6 +83,6 @@ async def post_signals(request: Request, format: Format, _: Writing) -> SignalsT
 
 
 def _take(state: State, format: Format, body: bytes) -> SignalsTaken:
-    signals = SOURCES[format](body)
+    signals = SOURCES[format](body, received_at=datetime.now(UTC))
     state.producer().send(signal_messages(signals, state.parts.settings.signals_topic))
     return SignalsTaken(accepted=len(signals))
