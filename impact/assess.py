@@ -28,7 +28,7 @@ from impact.baselines import Baselines, Windows
 from impact.calendar import IntArray
 from impact.effect import LEAD, SETTLING_MAX, EffectWindow, effect_window
 from impact.estimate import estimate
-from impact.model import FloatArray, MeasureImpact
+from impact.model import Estimate, FloatArray, MeasureImpact
 from impact.ports import Reader
 from impact.watermark import USUAL_GAP, Watermark, watermark
 
@@ -40,6 +40,7 @@ BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
 CONCURRENT_MAX = 12  # incidents told apart on one measure; of a crowd the least get nothing
 GAP_UNITS = 20.0  # a stream is silent when so many units should have come and none did
 GAP_MAX = timedelta(hours=24)
+ABNORMAL_MAX = timedelta(hours=48)  # of an open incident that a baseline leaves out
 SEEN_ENOUGH = timedelta(minutes=1)  # of data in the effect window, for a measurement
 
 
@@ -120,6 +121,20 @@ def known_windows(impacts: Iterable[MeasureImpact]) -> dict[str, Windows]:
     return {measure: tuple(sorted(windows)) for measure, windows in found.items()}
 
 
+def measures_of(incident: Incident, business_map: BusinessMap) -> tuple[Measure, ...]:
+    """What an incident is priced on: measures of the processes it reaches, or those it names."""
+    if incident.kind == "business" and not incident.reached:
+        named = (business_map.measure(name) for name in incident.measures)
+        return tuple(m for m in named if m is not None and m.kind != "level")
+    reached = {r.process for r in incident.reached}
+    return tuple(
+        m
+        for m in business_map.measures()
+        if m.kind != "level"
+        and (m.process in reached or (m.kind == "load" and reached & set(m.driven_by)))
+    )
+
+
 class Tick:
     """All incidents at one moment. `incidents`: every one that is open or settling."""
 
@@ -136,30 +151,21 @@ class Tick:
     ) -> None:
         self.map, self.now = business_map, now
         self._reader, self._baselines, self._severities = reader, baselines, severities
-        self._states = reader.stream_states()
-        marks = {name: watermark(state, now) for name, state in self._states.items()}
-        baselines.refresh(now, marks, known or {})
-        baselines.update(now)
-        self.marks = {name: self._mark(name, marks[name]) for name in marks}
         self._incidents: dict[str, list[Incident]] = {}
         for incident in incidents:
             for measure in self.measures(incident):
                 self._incidents.setdefault(measure.id, []).append(incident)
+        self._states = reader.stream_states()
+        marks = {name: watermark(state, now) for name, state in self._states.items()}
+        baselines.refresh(now, marks, self._abnormal(known or {}))
+        baselines.update(now)
+        self.marks = {name: self._mark(name, marks[name]) for name in marks}
         self._windows: dict[tuple[str, str], EffectWindow] = {}
         self._groups: dict[tuple[str, tuple[str, ...]], Group] = {}
 
     def measures(self, incident: Incident) -> tuple[Measure, ...]:
-        """What it is priced on: measures of the processes it reaches, or those it names."""
-        if incident.kind == "business" and not incident.reached:
-            named = (self.map.measure(name) for name in incident.measures)
-            return tuple(m for m in named if m is not None and m.kind != "level")
-        reached = {r.process for r in incident.reached}
-        return tuple(
-            m
-            for m in self.map.measures()
-            if m.kind != "level"
-            and (m.process in reached or (m.kind == "load" and reached & set(m.driven_by)))
-        )
+        """What it is priced on."""
+        return measures_of(incident, self.map)
 
     def assess(self, incident: Incident) -> Assessment:
         """The impact on every measure the incident reaches."""
@@ -188,13 +194,31 @@ class Tick:
         over = incident.ended_at
         if learned is None or mark.until <= incident.started_at - LEAD:
             return EffectWindow(incident.started_at, over, None, None, False)
-        until = mark.until
-        if over is not None:
-            until = min(until, over + SETTLING_MAX)
-        watched = self._baselines.watched(measure, incident.started_at - LEAD, until, mark)
-        assert watched is not None
+        until = mark.until if over is None else min(mark.until, over + SETTLING_MAX)
         technical = (incident.started_at, over)
-        return effect_window(watched, technical, until, threshold=learned.threshold())
+
+        def look() -> EffectWindow:
+            watched = self._baselines.watched(measure, incident.started_at - LEAD, until, mark)
+            assert watched is not None
+            return effect_window(watched, technical, until, threshold=learned.threshold())
+
+        state = (technical, self._baselines.state(measure, mark))
+        return self._baselines.kept(("window", incident.id, measure.id), state, look)
+
+    def _abnormal(self, known: Mapping[str, Windows]) -> dict[str, Windows]:
+        """What the baselines must not learn from: earlier windows, and those of these incidents.
+
+        Open ends are taken up to the next hour, so that a baseline is learned anew once an hour; an
+        alert that nobody resolves does not use up the history.
+        """
+        hour = self.now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        found = {measure: set(windows) for measure, windows in known.items()}
+        for measure, incidents in self._incidents.items():
+            for incident in incidents:
+                start = incident.started_at - LEAD
+                end = min(incident.ended_at or hour, incident.started_at + ABNORMAL_MAX)
+                found.setdefault(measure, set()).add((start, max(end, incident.started_at)))
+        return {measure: tuple(sorted(windows)) for measure, windows in found.items()}
 
     def _why_not(self, measure: Measure) -> str:
         """Why a measure has no number at all; empty when it has one."""
@@ -244,28 +268,34 @@ class Tick:
         learned = self._baselines.learned(measure)
         assert learned is not None
         start = min(m.window.start for m in members)
-        end = max(m.end(mark.until) for m in members)
+        seen = self._baselines.seen_until(measure, mark)
+        end = min(max(max(m.end(seen) for m in members), start + self._baselines.step), seen)
         settle = [m.window.settling_until for m in members]
         known = [s for s in settle if s is not None]
         cut = max(known) if len(known) == len(settle) else None
-        times, values = self._baselines.series(measure, mark)
-        answer = estimate(
-            times,
-            values,
-            start=start,
-            end=min(max(end, start + self._baselines.step), max(mark.until, start + SEEN_ENOUGH)),
-            kind="load" if measure.kind == "load" else "flow",
-            timezone=self.map.timezone,
-            holidays=self.map.holidays or None,
-            as_of=None if cut is None else min(cut, mark.until),
-            baseline=learned.baseline,
-        )
+
+        def answer() -> Estimate:
+            times, values = self._baselines.series(measure, mark)
+            return estimate(
+                times,
+                values,
+                start=start,
+                end=end,
+                kind="load" if measure.kind == "load" else "flow",
+                timezone=self.map.timezone,
+                holidays=self.map.holidays or None,
+                as_of=None if cut is None else min(cut, seen),
+                baseline=learned.baseline,
+            )
+
+        state = (start, end, cut, self._baselines.state(measure, mark))
+        found = self._baselines.kept(("estimate", measure.id, start), state, answer)
         watched = self._baselines.watched(measure, start, min(mark.until, cut or mark.until), mark)
         assert watched is not None
         players = self._players(measure, members)
         together = [members[i].incident for i in players]
         v = partial(self._v, measure, together)
-        return divide(members, answer, watched, v, players)
+        return divide(members, found, watched, v, players)
 
     def _v(
         self, measure: Measure, incidents: Sequence[Incident], when: datetime | None

@@ -11,10 +11,10 @@ are left out of it. The cache belongs to one assessor; it is not safe to share b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from impact.money import MeanAmounts, mean_amounts
 from impact.ports import VolumeReader, Volumes
 from impact.watermark import Watermark, bin_sums, fill_bins
 
+T = TypeVar("T")
 Windows: TypeAlias = tuple[tuple[datetime, datetime], ...]
 
 HISTORY = timedelta(weeks=13)
@@ -36,6 +37,7 @@ REFRESH_OVERLAP = timedelta(days=3)  # re-read on every refresh
 REFRESH_EVERY = timedelta(hours=1)
 AMOUNTS_EVERY = timedelta(days=1)
 DISPERSION_WEEKS = 6.0  # of the newest history, from which spread and thresholds are taken
+AHEAD = timedelta(hours=2)  # of now, for which the usual volume is worked out at once
 LEVEL_HOURS = 6  # before a window: how the day is going
 DAY_SPREAD = 0.1  # days differ by so much, whatever the history shows
 
@@ -73,6 +75,9 @@ class Baselines:
         self._learned: dict[tuple[_Key, Windows], Learned | None] = {}
         self._known: dict[str, Windows] = {}
         self._learned_at: dict[tuple[_Key, Windows], datetime] = {}
+        self._expected: dict[tuple[_Key, Windows], tuple[int, FloatArray]] = {}
+        self._kept: dict[Hashable, tuple[Hashable, Any]] = {}
+        self._kept_before: dict[Hashable, tuple[Hashable, Any]] = {}
 
     def refresh(
         self, now: datetime, marks: Mapping[str, Watermark], known: Mapping[str, Windows]
@@ -94,6 +99,7 @@ class Baselines:
             if at is None or now - at >= REFRESH_EVERY:
                 self._learned[key] = self._learn(measure, key[1], mark, now)
                 self._learned_at[key] = now
+                self._expected.pop(key, None)
                 learned += 1
         for gone in self._learned.keys() - used:
             del self._learned[gone], self._learned_at[gone]
@@ -105,6 +111,7 @@ class Baselines:
 
     def update(self, now: datetime) -> None:
         """Read the newest minutes of every history; called once per tick."""
+        self._kept_before, self._kept = self._kept, {}
         for history in self._histories.values():
             history.read(self._reader, now, TICK_OVERLAP)
 
@@ -112,8 +119,30 @@ class Baselines:
         """The whole history in bins up to the watermark: what `impact.estimate` takes."""
         history = self._histories[_key(measure)]
         times, values = history.filled(mark)
-        seen = int((mark.until.timestamp() - history.first) // history.width)
-        return times[: max(seen, 0)], values[: max(seen, 0)]
+        size = history.complete(mark)
+        return times[:size], values[:size]
+
+    def seen_until(self, measure: Measure, mark: Watermark) -> datetime:
+        """The end of the last bin that is complete."""
+        history = self._histories[_key(measure)]
+        return datetime.fromtimestamp(history.first + history.width * history.complete(mark), UTC)
+
+    def kept(self, key: Hashable, state: Hashable, compute: Callable[[], T]) -> T:
+        """What the last tick computed for `key`, if in the same `state`; else computed anew."""
+        found = self._kept.get(key) or self._kept_before.get(key)
+        if found is None or found[0] != state:
+            found = (state, compute())
+        self._kept[key] = found
+        value: T = found[1]
+        return value
+
+    def state(self, measure: Measure, mark: Watermark) -> Hashable:
+        """Changes whenever the measure's data, its watermark in bins, or its baseline do."""
+        history = self._histories[_key(measure)]
+        learned_at = self._learned_at.get((_key(measure), self._known.get(measure.id, ())))
+        size = history.complete(mark)
+        newest = history.counts[max(size - REFRESH_OVERLAP // self.step, 0) : size]
+        return history.first, size, hash(newest.tobytes()), learned_at
 
     def first(self, measure: Measure) -> datetime:
         """Where the measure's history begins."""
@@ -126,12 +155,32 @@ class Baselines:
         learned = self.learned(measure)
         if learned is None:
             return None
-        times, expected = learned.baseline.expected(start - timedelta(hours=LEVEL_HOURS), end)
+        times, expected = self._usual(measure, start - timedelta(hours=LEVEL_HOURS), end, learned)
         actual = self._histories[_key(measure)].at(times, mark)
         before = times < np.datetime64(start.astimezone(UTC).replace(tzinfo=None), "s")
         expected = expected * _level(actual[before], expected[before], learned)
         sigma = np.sqrt(learned.phi * expected + (learned.spread * expected) ** 2)
         return Watched(times, actual, expected, sigma, _sign(measure))
+
+    def _usual(
+        self, measure: Measure, start: datetime, end: datetime, learned: Learned
+    ) -> tuple[TimeArray, FloatArray]:
+        """The baseline's bins from start to end, cut out of a longer stretch that is kept."""
+        key = (_key(measure), self._known.get(measure.id, ()))
+        width = int(self.step.total_seconds())
+        first = int(start.timestamp()) // width * width
+        stop = -(-int(end.timestamp()) // width) * width
+        kept = self._expected.get(key)
+        if kept is None or first < kept[0] or stop > kept[0] + width * len(kept[1]):
+            low, high = first, stop + int(AHEAD.total_seconds())
+            if kept is not None:
+                low, high = min(low, kept[0]), max(high, kept[0] + width * len(kept[1]))
+            moments = (datetime.fromtimestamp(t, UTC) for t in (low, high))
+            kept = self._expected[key] = (low, learned.baseline.expected(*moments)[1])
+        begin = (first - kept[0]) // width
+        expected = kept[1][begin : begin + (stop - first) // width]
+        starts = first + width * np.arange(len(expected), dtype=np.int64)
+        return starts.astype("datetime64[s]"), expected
 
     def _learn(
         self, measure: Measure, known: Windows, mark: Watermark, now: datetime
@@ -213,6 +262,10 @@ class _History:
         self._amounts_at, self._whole = now, None
 
     _whole: Volumes | None = None  # the first read, until the amounts have been taken from it
+
+    def complete(self, mark: Watermark) -> int:
+        """How many bins lie below the watermark."""
+        return max(int((mark.until.timestamp() - self.first) // self.width), 0)
 
     def filled(self, mark: Watermark) -> tuple[TimeArray, FloatArray]:
         """All bins; NaN where not measured."""

@@ -37,7 +37,7 @@ LEAD = timedelta(minutes=30)  # how much earlier than the first signal a measure
 JOIN = timedelta(minutes=30)  # red intervals closer than this are one
 SETTLING_MAX = timedelta(hours=48)
 SETTLING_MIN = timedelta(hours=2)
-SETTLING_QUIET_MAX = timedelta(hours=12)  # without any surplus, settling is over by then
+SETTLING_QUIET = timedelta(hours=12)  # without a surplus to be seen: it may be spread thinly
 SURPLUS_WITHIN = timedelta(hours=6)  # a surplus that begins later is not this incident's
 
 
@@ -138,11 +138,11 @@ def effect_window(
     ours = _belonging(red, start - LEAD, ended or until)
     if not ours:
         thin = _expected_between(series, start, over or until) < BIN_UNITS
-        settling = _quiet_end(start, over) if over is not None else None
+        settling = over + SETTLING_QUIET if over is not None else None
         return EffectWindow(start, over, settling, None if thin else False, False)
     begin = max(min(start, ours[0].start), start - LEAD)
     end = ours[-1].end
-    settling = _settling(series, begin, end) if end is not None else None
+    settling = _settling(series, end) if end is not None else None
     return EffectWindow(begin, end, settling, end is None, True)
 
 
@@ -314,10 +314,10 @@ def _belonging(red: Sequence[Interval], earliest: datetime, latest: datetime) ->
     return [r for r in red if r.start <= latest and (r.end is None or r.end > earliest)]
 
 
-def _settling(series: Watched, begin: datetime, end: datetime) -> datetime:
+def _settling(series: Watched, end: datetime) -> datetime:
     """When the surplus (of a load: the tail) after the effect is over, or can be at the latest."""
     if series.kind == "load":
-        return _quiet_end(begin, end)
+        return end + SETTLING_QUIET
     after = series.times >= _np(end)
     tail = Watched(
         series.times[after], series.actual[after], series.expected[after], series.sigma[after]
@@ -329,12 +329,9 @@ def _settling(series: Watched, begin: datetime, end: datetime) -> datetime:
         if surplus.end is None:
             return end + SETTLING_MAX
         last = surplus.end
-    return min(last or _quiet_end(begin, end), end + SETTLING_MAX)
-
-
-def _quiet_end(start: datetime, end: datetime) -> datetime:
-    """Until when a surplus may still show itself: four times the effect, bounded."""
-    return end + min(max(4 * (end - start), SETTLING_MIN), SETTLING_QUIET_MAX)
+    if last is None:
+        return end + SETTLING_QUIET
+    return min(max(last, end + SETTLING_MIN), end + SETTLING_MAX)
 
 
 def _expected_between(series: Watched, start: datetime, end: datetime) -> float:

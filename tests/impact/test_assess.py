@@ -65,7 +65,7 @@ def hit(name: str = "a", start: float = 0.0, end: float | None = 1.0, **reached:
 def test_an_incident_is_live_until_it_has_settled():
     reader, a = world((0, 1, 0.0)), hit()
     (early,) = ask(reader, a, hours=1.5).assess(a).impacts
-    (late,) = ask(reader, a, hours=12).assess(a).impacts
+    (late,) = ask(reader, a, hours=14).assess(a).impacts
     assert (early.state, early.lost_is) == ("live", "forecast")
     assert (late.state, late.lost_is) == ("final", "measured")
     for impact in (early, late):
@@ -228,8 +228,8 @@ def test_two_incidents_share_delayed_orders():
 
 def test_windows_that_are_over_and_were_felt_are_left_out_of_the_history():
     a = hit()
-    (felt,) = ask(world((0, 1, 0.0)), a, hours=12).assess(a).impacts
-    (unfelt,) = ask(world(), a, hours=12).assess(a).impacts
+    (felt,) = ask(world((0, 1, 0.0)), a, hours=14).assess(a).impacts
+    (unfelt,) = ask(world(), a, hours=14).assess(a).impacts
     assert known_windows([felt]) == {"checkout/payments": (felt.effect,)}
     assert known_windows([unfelt]) == {}
 

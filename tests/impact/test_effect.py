@@ -103,7 +103,7 @@ def test_settling_lasts_as_long_as_the_surplus():
 
 def test_settling_ends_after_a_while_without_any_surplus():
     window = effect_window(day(100.0, factor={range(600, 660): 0.0}), (at(600), at(660)), at(DAY))
-    assert window.settling_until == at(660 + 4 * 60)
+    assert window.settling_until == at(660 + 12 * 60)
 
 
 def test_a_load_is_red_when_there_is_too_much():
