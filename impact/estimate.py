@@ -16,7 +16,7 @@ from impact import catchup, series
 from impact.baseline import Baseline, learn, prepare
 from impact.calendar import DAY, HOUR, Holidays, zone_of
 from impact.model import DRAWS, Estimate, FloatArray, Range, TimeArray
-from impact.pieces import Pieces, cut
+from impact.pieces import Pieces, as_other_days, cut
 from impact.placebo import placebo_factor
 from impact.ranges import draws_along, even_normals, even_uniforms, range_of
 from impact.residuals import counting_noise
@@ -27,6 +27,8 @@ POST_CLIP = 100.0
 NU_LIVE = 6.0
 NU_POST = 12.0
 RECENT_H = 16.0
+NU_DAY = 1e6
+ODD = 0.1
 KAPPA = {"flow": 0.15, "load": 0.5}
 
 
@@ -244,9 +246,23 @@ def condition(baseline: Baseline, pieces: Pieces, kind: str, known: FloatArray) 
             cov[np.ix_(obs, obs)] + np.diag(error[obs] + JITTER), lower=True, check_finite=False
         )
         half = solve_triangular(low, cov[np.ix_(obs, target)], lower=True, check_finite=False)
-        white = solve_triangular(low, v, lower=True, check_finite=False)
-        mean = half.T @ white
-        c = cov[np.ix_(target, target)] - half.T @ half
+        others = (
+            np.sqrt(as_other_days(baseline, known, pieces, int(pieces.edges[w.start])) + offset)
+            - mu
+        ) / gain
+        vv = np.concatenate([v[None], v[None] - others[:, obs]])
+        whites = solve_triangular(low, vv.T, lower=True, check_finite=False)  # (n, 7)
+        white = whites[:, 0]
+        means = half.T @ whites + np.concatenate([np.zeros((1, len(target))), others[:, target]]).T
+        touched = (np.abs(others[:, obs]) > 1e-9).any(axis=0)
+        nt = int(touched.sum())
+        qk = (whites[touched] ** 2).sum(axis=0)
+        lk = -(NU_DAY + nt) / 2 * np.log1p(qk / NU_DAY)
+        pk = np.concatenate([[1 - ODD], np.full(6, ODD / 6)]) * np.exp(lk - lk.max())
+        pk /= pk.sum()
+        mean = means @ pk
+        away = means - mean[:, None]
+        c = cov[np.ix_(target, target)] - half.T @ half + (away * pk) @ away.T
     else:
         mean = np.zeros(len(target))
         c = cov[np.ix_(target, target)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from impact.baseline import Baseline
-from impact.calendar import HOUR, IntArray
+from impact.calendar import DAY, HOUR, IntArray, local_time
 from impact.model import FloatArray
 
 BEFORE_S = 21 * 86400
@@ -70,6 +70,32 @@ def cut(baseline: Baseline, values: FloatArray, first: int, last: int) -> Pieces
         window=slice(b, b + w),
         after=slice(b + w, len(edges) - 1),
     )
+
+
+def as_other_days(baseline: Baseline, values: FloatArray, pieces: Pieces, first: int) -> FloatArray:
+    """(6, N): usual volume if the window's first local day went like each other weekday."""
+    step = baseline.series.step
+    start = baseline.series.first + step * first
+    local = local_time(np.array([start], np.int64), baseline.zone)
+    day_start = start - int(local.second[0]) % DAY
+    low = max(first - (start - day_start) // step, int(pieces.edges[0]))
+    high = min(low + DAY // step, int(pieces.edges[-1]))
+    seconds = baseline.series.first + step * np.arange(low, high, dtype=np.int64)
+    region = np.full(high - low, np.nan)
+    known = values[low : min(high, len(values))]
+    region[: len(known)] = known
+    seen = np.isfinite(region)
+    own = int(local.second[0]) // DAY
+    base, _ = baseline.usual(seconds)
+    edges = np.clip(pieces.edges, low, high) - low
+    out = []
+    for weekday in range(7):
+        if weekday == own:
+            continue
+        change = np.where(seen, baseline.usual(seconds, weekday)[0] - base, 0.0)
+        sums = np.concatenate([[0.0], np.cumsum(change)])[edges]
+        out.append(np.maximum(pieces.usual + np.diff(sums), 0.0))
+    return np.array(out)
 
 
 def _growing(step: int, bins: int, shortest: float) -> IntArray:

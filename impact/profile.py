@@ -17,10 +17,10 @@ import numpy as np
 from impact.calendar import DAY, WEEK, IntArray
 from impact.model import FloatArray
 
-SHAPE_MEMORY = 6.0  # weeks until a week's shape counts 1/e
-LEVEL_MEMORY = 1.5  # weeks, of the level
+SHAPE_MEMORY = 12.0  # weeks until a week's shape counts 1/e
+LEVEL_MEMORY = 1.0  # weeks, of the level
 OWN_LEVEL = 0.1  # weight of a week's own level in what is expected of it
-HUBER = 2.5  # robust standard deviations beyond which an observation counts less
+HUBER = 4.0  # robust standard deviations beyond which an observation counts less
 DEAD = 0.05  # volume below this share of what is usual is no volume
 DEAD_COUNT = 10.0  # ... where at least this many were usual
 
