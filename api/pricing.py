@@ -16,7 +16,7 @@ from api.mapfiles import LoadedMap
 from api.words import HEADLINE
 from enrich.incident import Incident
 from enrich.severity import Predictor
-from impact.assess import Tick, known_windows, predicted_by
+from impact.assess import Tick, known_windows, measures_of, predicted_by
 from impact.baselines import Baselines, Windows
 from impact.effect import SETTLING_MAX
 from impact.model import MeasureImpact
@@ -37,6 +37,7 @@ class Pricer:
         self._baselines = Baselines(loaded.map, store)
         self._issued: dict[str, dict[str, MeasureImpact]] = {}  # by incident and measure, no draws
         self._priced: dict[str, Incident] = {}  # past ones, as they were when priced
+        self._all: tuple[Incident, ...] = ()
         self._seen = 0  # generation of the newest minute that was looked at
         promises = [m.promise for m in loaded.map.measures() if m.promise]
         self._settling = SETTLING_MAX + max(promises, default=timedelta()) + _MARGIN
@@ -63,8 +64,9 @@ class Pricer:
     ) -> tuple[list[Incident], list[Incident]]:
         """(live, past and not yet priced); a past one is forgotten when its data have changed."""
         self._forget_changed(now)
+        self._all = tuple(incidents)
         live, past = [], []
-        for incident in incidents:
+        for incident in self._all:
             if self._hindsight(incident, now) is None:
                 live.append(incident)
             elif self._priced.get(incident.id) != incident:
@@ -80,7 +82,7 @@ class Pricer:
             incidents,
             severities=predicted_by(Predictor(self._loaded.graph, incidents)),
             now=now,
-            known=self._known(),
+            known=self._known(self._all),
         )
         return self._issue(incidents, tick, now)
 
@@ -97,7 +99,7 @@ class Pricer:
             era,
             severities=predicted_by(Predictor(self._loaded.graph, era)),
             now=moment,
-            known=self._known(),
+            known=self._known(self._all),
         )
         found = self._issue(era, tick, now)
         self._priced.update({incident.id: incident for incident in era})
@@ -130,8 +132,16 @@ class Pricer:
             return None
         return incident.ended_at + self._settling
 
-    def _known(self) -> dict[str, Windows]:
-        return known_windows(i for issued in self._issued.values() for i in issued.values())
+    def _known(self, incidents: Iterable[Incident]) -> dict[str, Windows]:
+        """What the history must leave out: effects that were measured, else technical windows."""
+        found = known_windows(i for issued in self._issued.values() for i in issued.values())
+        for incident in incidents:
+            if incident.ended_at is None or incident.id in self._issued:
+                continue
+            window = (incident.started_at, incident.ended_at)
+            for measure in measures_of(incident, self._loaded.map):
+                found[measure.id] = tuple(sorted({*found.get(measure.id, ()), window}))
+        return found
 
     def _remember(self, impact: MeasureImpact) -> None:
         self._issued.setdefault(impact.incident, {})[_measure(impact)] = impact

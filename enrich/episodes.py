@@ -30,7 +30,7 @@ from typing import TypeAlias
 
 from enrich.incident import Episode
 from enrich.resolve import Resolver
-from ingest.events import Severity, Signal
+from ingest.events import PAGER_LABEL, Severity, Signal
 
 AVAILABILITY: Mapping[Severity, float] = MappingProxyType(
     {"critical": 0.0, "major": 0.5, "minor": 0.9, "info": 1.0}
@@ -48,7 +48,6 @@ DEFAULT_EXPIRIES: Mapping[str, timedelta] = MappingProxyType(
     }
 )
 
-PAGER_LABEL = "pager_incident"  # the label by which a signal names the pager's own incident
 
 _Labels: TypeAlias = frozenset[tuple[str, str]]
 

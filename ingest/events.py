@@ -47,6 +47,10 @@ def position(offset: int, line: int) -> int:
     return (offset << LINE_BITS) | line
 
 
+# The label by which a signal names the incident that its own system counts it to: a pager's, or a
+# provider's. Signals that name the same one belong together, whatever the map says.
+PAGER_LABEL = "pager_incident"
+
 SignalKind = Literal["alert", "outage", "maintenance", "change"]
 SignalStatus = Literal["firing", "resolved"]
 Severity = Literal["critical", "major", "minor", "info"]

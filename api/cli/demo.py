@@ -48,7 +48,7 @@ def demo(
     out = Console(stderr=True, highlight=False)
     with ExitStack() as stack:
         parts = stack.enter_context(open_parts(settings))
-        simulation = Simulation(parts, kept, out.print)
+        simulation = Simulation(parts, kept, lambda text: out.print(text, soft_wrap=True))
         stack.callback(simulation.close)
         if not simulation.loaded:
             with Runtime(parts, ingest=True, assess=False) as loader:

@@ -20,7 +20,7 @@ from datetime import datetime
 from typing import Any
 
 from ingest.errors import InputError
-from ingest.events import Severity, Signal, SignalKind, SignalStatus
+from ingest.events import PAGER_LABEL, Severity, Signal, SignalKind, SignalStatus
 from ingest.sources import body as native
 from ingest.times import to_ms
 
@@ -142,7 +142,8 @@ def _incident(incident: dict[str, Any], name: str, page: _Page) -> list[Signal]:
     updated_at = native.moment(incident.get("updated_at"), f"updated_at of {name}") or started_at
     status: SignalStatus = "resolved" if over else "firing"
     severity: Severity = "minor" if kind == "maintenance" else _severity(impact)
-    said_once = {**page.labels, "impact": impact, "status": phase}
+    own = f"{page.source}:{key}"
+    said_once = {**page.labels, "impact": impact, "status": phase, PAGER_LABEL: own}
     if incident.get("backfilled") is True:
         said_once["backfilled"] = "true"
     raw = native.raw_of(incident)
