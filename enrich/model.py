@@ -123,7 +123,7 @@ class Node:
     title: str
     owner: str = ""
     needs: tuple[Need, ...] = ()
-    match: tuple[Mapping[str, str], ...] = ()  # any of these label sets; values are full-match regexes
+    match: tuple[Mapping[str, str], ...] = ()  # any of them; values are regexes
     cost: Cost | None = None
     sla: float | None = None  # percent, as promised by a provider
     status_page: str = ""

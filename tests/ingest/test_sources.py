@@ -111,6 +111,7 @@ def test_an_incident_is_one_signal_for_each_component() -> None:
         "component": "API",
         "impact": "major",
         "status": "investigating",
+        "pager_incident": "statuspage:acme-pay:n2vq",  # what keeps its components together
     }
     assert (api.fingerprint, hooks.fingerprint) == ("n2vq:c1", "n2vq:c2")
     assert (api.kind, api.status, api.severity) == ("outage", "firing", "major")
