@@ -200,7 +200,7 @@ class Tick:
         def look() -> EffectWindow:
             watched = self._baselines.watched(measure, incident.started_at - LEAD, until, mark)
             assert watched is not None
-            return effect_window(watched, technical, until, threshold=learned.threshold())
+            return effect_window(watched, technical, until, threshold=learned.felt)
 
         state = (technical, self._baselines.state(measure, mark))
         return self._baselines.kept(("window", incident.id, measure.id), state, look)

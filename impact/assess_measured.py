@@ -69,7 +69,7 @@ def modelled(facts: Facts, window: EffectWindow, severity: float) -> Draft:
     rng = generator(facts.own_seed + "|model")
     mean = float(np.clip(severity, 0.05, 0.95))
     guess = rng.beta(mean * MODEL_WEIGHT, (1.0 - mean) * MODEL_WEIGHT, DRAWS) - mean + severity
-    spread = max(learned.spread, MODEL_SPREAD)
+    spread = max(learned.bins.spread, MODEL_SPREAD)
     drawn = volume * np.clip(guess, 0.0, 1.0) * (1.0 + spread * rng.standard_normal(DRAWS))
     units = quantile_range(volume * severity, drawn, LEVEL)
     minutes = (end - window.start).total_seconds() / 60.0

@@ -20,11 +20,13 @@ import numpy as np
 
 from enrich.model import BusinessMap, Measure
 from impact.baseline import Baseline, prepare
-from impact.effect import Watched, calibrate_threshold, excursions
+from impact.effect import Watched, calibrate_threshold
+from impact.history import History
 from impact.model import FloatArray, TimeArray
-from impact.money import MeanAmounts, mean_amounts
-from impact.ports import VolumeReader, Volumes
-from impact.watermark import Watermark, bin_sums, fill_bins
+from impact.money import MeanAmounts
+from impact.ports import VolumeReader
+from impact.spread import Spread, level_before, measure_spread, rolling_level
+from impact.watermark import Watermark
 
 T = TypeVar("T")
 Windows: TypeAlias = tuple[tuple[datetime, datetime], ...]
@@ -35,28 +37,32 @@ FEW_MEASURES = 100  # up to so many, bins of one minute fit into memory
 TICK_OVERLAP = timedelta(hours=3)  # re-read on every tick: events that came late
 REFRESH_OVERLAP = timedelta(days=3)  # re-read on every refresh
 REFRESH_EVERY = timedelta(hours=1)
-AMOUNTS_EVERY = timedelta(days=1)
-DISPERSION_WEEKS = 6.0  # of the newest history, from which spread and thresholds are taken
+REFRESH_AT_ONCE = 50  # baselines a tick learns anew because they are old
+SPREAD_EVERY = timedelta(days=1)
+BACKTEST = timedelta(weeks=4)  # of the newest history; a third of it at most
+FALSE_AROUND_SIGNALS = 4.0  # a week
+MEMORY = timedelta(hours=24)  # before a stretch whose level is followed
 AHEAD = timedelta(hours=2)  # of now, for which the usual volume is worked out at once
 LEVEL_HOURS = 6  # before a window: how the day is going
-DAY_SPREAD = 0.1  # days differ by so much, whatever the history shows
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What one measure usually does. `phi`, `spread`: var(count) = phi E + (spread E)^2 per bin."""
+    """What one measure usually does, and how far single bins stray from it."""
 
     baseline: Baseline
-    phi: float
-    spread: float
-    peaks: FloatArray  # of the test on normal history, for its threshold
-    weeks: float  # behind `peaks`
+    bins: Spread
     week: FloatArray  # (168,) usual units per local hour of the week
     amounts: MeanAmounts | None
 
-    def threshold(self, measures: int = 1) -> float:
-        """h of the red test: one false alarm a week over `measures` measures together."""
-        return calibrate_threshold(self.peaks, self.weeks, measures)
+    @property
+    def felt(self) -> float:
+        """h of the red test around a signal, where being wrong now and then costs little."""
+        return calibrate_threshold(self.bins.peaks, self.bins.weeks, 1, FALSE_AROUND_SIGNALS)
+
+    def alone(self, measures: int) -> float:
+        """h without any signal: one false alarm a week over so many measures together."""
+        return calibrate_threshold(self.bins.peaks, self.bins.weeks, measures)
 
 
 class Baselines:
@@ -71,10 +77,11 @@ class Baselines:
         self.step = step or timedelta(minutes=1 if few else 5)
         self._reader = reader
         self._measures = counted
-        self._histories: dict[_Key, _History] = {}
+        self._histories: dict[_Key, History] = {}
         self._learned: dict[tuple[_Key, Windows], Learned | None] = {}
         self._known: dict[str, Windows] = {}
         self._learned_at: dict[tuple[_Key, Windows], datetime] = {}
+        self._spreads: dict[tuple[_Key, Windows], tuple[datetime, Spread]] = {}
         self._expected: dict[tuple[_Key, Windows], tuple[int, FloatArray]] = {}
         self._kept: dict[Hashable, tuple[Hashable, Any]] = {}
         self._kept_before: dict[Hashable, tuple[Hashable, Any]] = {}
@@ -86,28 +93,27 @@ class Baselines:
 
         marks: by stream. known: by measure id, the windows of earlier incidents on it.
         """
-        learned = 0
-        used: set[tuple[_Key, Windows]] = set()
+        due: dict[tuple[_Key, Windows], Measure] = {}
         for measure in self._measures:
-            mark = marks.get(measure.stream)
-            if mark is None:
-                continue
-            key = (_key(measure), known.get(measure.id, ()))
-            self._known[measure.id] = key[1]
-            used.add(key)
-            at = self._learned_at.get(key)
-            if at is None or now - at >= REFRESH_EVERY:
-                self._learned[key] = self._learn(measure, key[1], mark, now)
-                self._learned_at[key] = now
-                self._expected.pop(key, None)
-                learned += 1
-        for gone in self._learned.keys() - used:
-            del self._learned[gone], self._learned_at[gone]
-        return learned
+            if measure.stream in marks:
+                self._known[measure.id] = known.get(measure.id, ())
+                key = self._learned_key(measure)
+                if key not in due or _by_amount(measure):
+                    due[key] = measure
+        for gone in self._learned_at.keys() - due.keys():
+            self._learned.pop(gone), self._learned_at.pop(gone), self._expected.pop(gone, None)
+        new = [key for key in due if key not in self._learned_at]
+        old = [key for key, at in self._learned_at.items() if now - at >= REFRESH_EVERY]
+        old.sort(key=lambda key: self._learned_at[key])
+        for key in (*new, *old[:REFRESH_AT_ONCE]):
+            self._learned[key] = self._learn(due[key], key[1], marks[due[key].stream], now)
+            self._learned_at[key] = now
+            self._expected.pop(key, None)
+        return len(new) + len(old[:REFRESH_AT_ONCE])
 
     def learned(self, measure: Measure) -> Learned | None:
         """What the measure usually does; None without enough history."""
-        return self._learned.get((_key(measure), self._known.get(measure.id, ())))
+        return self._learned.get(self._learned_key(measure))
 
     def update(self, now: datetime) -> None:
         """Read the newest minutes of every history; called once per tick."""
@@ -139,7 +145,7 @@ class Baselines:
     def state(self, measure: Measure, mark: Watermark) -> Hashable:
         """Changes whenever the measure's data, its watermark in bins, or its baseline do."""
         history = self._histories[_key(measure)]
-        learned_at = self._learned_at.get((_key(measure), self._known.get(measure.id, ())))
+        learned_at = self._learned_at.get(self._learned_key(measure))
         size = history.complete(mark)
         newest = history.counts[max(size - REFRESH_OVERLAP // self.step, 0) : size]
         return history.first, size, hash(newest.tobytes()), learned_at
@@ -158,15 +164,33 @@ class Baselines:
         times, expected = self._usual(measure, start - timedelta(hours=LEVEL_HOURS), end, learned)
         actual = self._histories[_key(measure)].at(times, mark)
         before = times < np.datetime64(start.astimezone(UTC).replace(tzinfo=None), "s")
-        expected = expected * _level(actual[before], expected[before], learned)
-        sigma = np.sqrt(learned.phi * expected + (learned.spread * expected) ** 2)
-        return Watched(times, actual, expected, sigma, _sign(measure))
+        phi = learned.bins.phi
+        expected = expected * level_before(actual[before], expected[before], phi, LEVEL_HOURS)
+        return Watched(times, actual, expected, learned.bins.sigma(expected), _sign(measure))
+
+    def followed(
+        self, measure: Measure, start: datetime, end: datetime, mark: Watermark
+    ) -> Watched | None:
+        """The same with the level carried on all along, to see a sudden change at any moment."""
+        learned = self.learned(measure)
+        if learned is None:
+            return None
+        times, usual = self._usual(measure, start - MEMORY, end, learned)
+        actual = self._histories[_key(measure)].at(times, mark)
+        level = rolling_level(actual, usual, learned.bins.phi, int(self.step.total_seconds()))
+        kept = times >= np.datetime64(start.astimezone(UTC).replace(tzinfo=None), "s")
+        expected = (usual * level)[kept]
+        sigma = learned.bins.sigma(expected)
+        return Watched(times[kept], actual[kept], expected, sigma, _sign(measure))
+
+    def _learned_key(self, measure: Measure) -> tuple[_Key, Windows]:
+        return _key(measure), self._known.get(measure.id, ())
 
     def _usual(
         self, measure: Measure, start: datetime, end: datetime, learned: Learned
     ) -> tuple[TimeArray, FloatArray]:
         """The baseline's bins from start to end, cut out of a longer stretch that is kept."""
-        key = (_key(measure), self._known.get(measure.id, ()))
+        key = self._learned_key(measure)
         width = int(self.step.total_seconds())
         first = int(start.timestamp()) // width * width
         stop = -(-int(end.timestamp()) // width) * width
@@ -188,7 +212,7 @@ class Baselines:
         history = self._histories.get(_key(measure))
         first = max(now - HISTORY, mark.since)
         if history is None:
-            history = _History(measure, first, self.step)
+            history = History(measure, first, self.step)
             self._histories[_key(measure)] = history
         history.roll(first)
         history.read(self._reader, now, REFRESH_OVERLAP)
@@ -198,146 +222,49 @@ class Baselines:
             return None
         if not np.nansum(values) > 0.0:
             return None
-        baseline = prepare(
-            times,
-            values,
-            timezone=self.map.timezone,
-            holidays=self.map.holidays or None,
-            known_incidents=known,
-        )
-        return _describe(baseline, measure, history.amounts)
+        baseline = self._prepare(times, values, known)
+        spread = self._spread(measure, baseline, known, now)
+        return Learned(baseline, spread, baseline.normal_week(), history.amounts)
+
+    def _prepare(self, times: TimeArray, values: FloatArray, known: Windows) -> Baseline:
+        zone, holidays = self.map.timezone, self.map.holidays or None
+        return prepare(times, values, timezone=zone, holidays=holidays, known_incidents=known)
+
+    def _spread(
+        self, measure: Measure, baseline: Baseline, known: Windows, now: datetime
+    ) -> Spread:
+        """By backtest, once a day: what the older weeks expected of the newer ones."""
+        key = self._learned_key(measure)
+        kept = self._spreads.get(key) or self._spreads.get((key[0], ()))
+        if kept is not None and now - kept[0] < SPREAD_EVERY:
+            return kept[1]
+        data = baseline.series
+        size = min(BACKTEST // self.step, len(data.values) // 3)
+        try:
+            older = self._prepare(data.times[:-size], data.values[:-size], known)
+        except ValueError:  # nothing was measured in the older part: judge by hindsight instead
+            older = baseline
+        starts, actual = data.starts[-size:], data.values[-size:].copy()
+        for begin, end in baseline.masked:
+            actual[(starts >= begin) & (starts < end)] = np.nan
+        expected = older.usual(starts)[0]
+        times = starts.astype("datetime64[s]")
+        nothing = np.zeros(size)
+        spread = measure_spread(Watched(times, actual, expected, nothing, _sign(measure)))
+        self._spreads[key] = now, spread
+        return spread
 
 
-_Key: TypeAlias = tuple[str, tuple[str, ...]]
+_Key: TypeAlias = tuple[str, tuple[str, ...], str]
 
 
 def _key(measure: Measure) -> _Key:
-    return measure.stream, measure.ok
+    return measure.stream, measure.ok, measure.kind
 
 
-class _History:
-    """Counts of one stream and its statuses in bins from `first` (epoch seconds) on."""
-
-    def __init__(self, measure: Measure, start: datetime, step: timedelta) -> None:
-        self.width = int(step.total_seconds())
-        self.first = self._bin_start(start)
-        self.counts: FloatArray = np.zeros(0)
-        self.amounts: MeanAmounts | None = None
-        self._stream, self._ok = measure.stream, measure.ok
-        self._by_amount = measure.value is not None and measure.value.basis == "amount"
-        self._read_to: datetime | None = None
-        self._amounts_at: datetime | None = None
-
-    def roll(self, start: datetime) -> None:
-        """Forget bins before `start`; an earlier start than before begins anew."""
-        first = self._bin_start(start)
-        if first < self.first:
-            self.first, self.counts, self._read_to = first, np.zeros(0), None
-        elif first > self.first:
-            self.counts = self.counts[(first - self.first) // self.width :]
-            self.first = first
-
-    def read(self, reader: VolumeReader, now: datetime, overlap: timedelta) -> None:
-        """Replace the bins of the last `overlap` and add the new ones."""
-        origin = datetime.fromtimestamp(self.first, UTC)
-        start = origin if self._read_to is None else max(self._read_to - overlap, origin)
-        begin = self._bin_start(start)
-        volumes = reader.volumes(self._stream, self._ok, datetime.fromtimestamp(begin, UTC), now)
-        size = max(-(-(int(now.timestamp()) - begin) // self.width), 0)
-        fresh = bin_sums(volumes.times, volumes.count, begin, self.width, size)
-        self.counts = np.concatenate([self.counts[: (begin - self.first) // self.width], fresh])
-        if self._by_amount and self._read_to is None:
-            self._whole = volumes
-        self._read_to = now
-
-    def refresh_amounts(self, reader: VolumeReader, now: datetime, timezone: str) -> None:
-        """Mean amounts over the whole history, once a day."""
-        if not self._by_amount:
-            return
-        if self._amounts_at is not None and now - self._amounts_at < AMOUNTS_EVERY:
-            return
-        start = datetime.fromtimestamp(self.first, UTC)
-        volumes = self._whole or reader.volumes(self._stream, self._ok, start, now)
-        self.amounts = mean_amounts(volumes, timezone)
-        self._amounts_at, self._whole = now, None
-
-    _whole: Volumes | None = None  # the first read, until the amounts have been taken from it
-
-    def complete(self, mark: Watermark) -> int:
-        """How many bins lie below the watermark."""
-        return max(int((mark.until.timestamp() - self.first) // self.width), 0)
-
-    def filled(self, mark: Watermark) -> tuple[TimeArray, FloatArray]:
-        """All bins; NaN where not measured."""
-        starts = self.first + self.width * np.arange(len(self.counts), dtype=np.int64)
-        return starts.astype("datetime64[s]"), fill_bins(starts, self.counts, self.width, mark)
-
-    def at(self, times: TimeArray, mark: Watermark) -> FloatArray:
-        """The bins that start at `times`; NaN where not measured."""
-        starts = times.astype("datetime64[s]").astype(np.int64)
-        index = (starts - self.first) // self.width
-        inside = (index >= 0) & (index < len(self.counts))
-        counts = np.full(len(starts), np.nan)
-        counts[inside] = self.counts[index[inside]]
-        return fill_bins(starts, counts, self.width, mark)
-
-    def _bin_start(self, moment: datetime) -> int:
-        return int(moment.timestamp()) // self.width * self.width
-
-
-def _describe(baseline: Baseline, measure: Measure, amounts: MeanAmounts | None) -> Learned:
-    """The spread of single bins and the peaks of the red test on the newest normal weeks."""
-    series = baseline.series
-    size = min(len(series.values), int(DISPERSION_WEEKS * 7 * 86400 // series.step))
-    starts = series.starts[-size:]
-    actual, (expected, _) = series.values[-size:].copy(), baseline.usual(starts)
-    for begin, end in baseline.masked:
-        actual[(starts >= begin) & (starts < end)] = np.nan
-    phi, spread = dispersion(actual, expected)
-    sigma = np.sqrt(phi * expected + (spread * expected) ** 2)
-    times = starts.astype("datetime64[s]")
-    watched = Watched(times, actual, expected, sigma, _sign(measure))
-    weeks = max(float(np.isfinite(actual).sum()) * series.step / (7 * 86400), 1e-6)
-    return Learned(
-        baseline, phi, spread, excursions(watched), weeks, baseline.normal_week(), amounts
-    )
-
-
-def dispersion(actual: FloatArray, expected: FloatArray) -> tuple[float, float]:
-    """(phi, spread) with var(actual) = phi E + (spread E)^2, phi >= 1, robust against outages.
-
-    Medians of squared deviations over thirds by size of E; 0.4549 is the median of a chi-square
-    with one degree of freedom. Quiet bins settle phi, busy ones the spread.
-    """
-    fit = np.isfinite(actual) & (expected > 1.0)
-    if fit.sum() < 30:
-        return 1.0, 0.0
-    size, ratio = expected[fit], (actual[fit] - expected[fit]) ** 2 / expected[fit]
-    order = np.argsort(size, kind="stable")
-    parts = [part for part in np.array_split(order, 3) if len(part)]
-    phis = [float(np.median(ratio[part])) / 0.4549 for part in parts]
-    phi = max(min(phis), 1.0)
-    spreads = [
-        max(p - phi, 0.0) / float(np.median(size[part]))
-        for p, part in zip(phis, parts, strict=True)
-    ]
-    return phi, float(np.sqrt(max(spreads)))
+def _by_amount(measure: Measure) -> bool:
+    return measure.value is not None and measure.value.basis == "amount"
 
 
 def _sign(measure: Measure) -> Literal["flow", "load"]:
     return "load" if measure.kind == "load" else "flow"
-
-
-def _level(actual: FloatArray, expected: FloatArray, learned: Learned) -> float:
-    """How the hours before went against the baseline, trusted as far as their noise allows.
-
-    The median over the hours, so that an hour of another outage does not become the new normal.
-    """
-    seen = np.isfinite(actual) & (expected > 0.0)
-    if not seen.any():
-        return 1.0
-    parts = np.array_split(np.flatnonzero(seen), LEVEL_HOURS)
-    ratios = [actual[part].sum() / expected[part].sum() for part in parts if len(part)]
-    variance = max(learned.spread, DAY_SPREAD) ** 2
-    trust = variance / (variance + learned.phi / float(expected[seen].sum()))
-    return float(np.clip(1.0 + trust * (float(np.median(ratios)) - 1.0), 0.5, 2.0))

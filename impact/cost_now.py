@@ -143,7 +143,7 @@ def _hour(
 
 def _volume_draws(c: _Counted, volume: float) -> FloatArray:
     """Usual volume with its spread; that of a bin is taken as shared by the whole hour."""
-    sd = float(np.sqrt(c.learned.phi * volume + (c.learned.spread * volume) ** 2))
+    sd = float(np.sqrt(c.learned.bins.phi * volume + (c.learned.bins.spread * volume) ** 2))
     z = generator(f"{c.measure.id}|hour").standard_normal(DRAWS)
     return np.maximum(volume + sd * z, 0.0)
 

@@ -29,6 +29,7 @@ from impact.model import FloatArray, TimeArray
 
 BIN_UNITS = 30.0  # a bin of the test expects at least so many
 THRESHOLD = 5.0  # h where no backtest has set one: a false alarm about every 900 normal bins
+FEW_PEAKS = 20  # fewer say nothing about the tail
 SLACK_SD = 0.5
 SLACK_SHARE = 0.05
 ERROR_CORRELATION = 0.1
@@ -174,21 +175,25 @@ def calibrate_threshold(
 ) -> float:
     """h for one of `measures` measures, so that all together cry wolf `false_per_week` at most.
 
-    peaks: `excursions` of a backtest over `weeks` of the measure's own history. Beyond the highest
-    tenth they are taken as exponential, as the peaks of a CUSUM are; the scale is that of their
-    median, because a past outage nobody labelled must not blind the test. Never below `THRESHOLD`.
+    peaks: `excursions` of a backtest over `weeks` of the measure's own history. Where the history
+    is long enough for the rate asked for, h is the peak that was passed that often. Beyond it,
+    peaks are taken as exponential, and h is never below the second largest: the largest is
+    forgiven as an outage that nobody labelled. Never below `THRESHOLD`.
     """
     if weeks <= 0 or measures < 1 or false_per_week <= 0:
         raise ValueError("weeks, measures and false_per_week must be positive")
-    if len(peaks) < 20:
-        return 2.0 * THRESHOLD  # nothing to calibrate on: be slow rather than wrong
-    base = float(np.quantile(peaks, 0.9))
-    beyond = peaks[peaks > base] - base
-    if not len(beyond):
-        return max(THRESHOLD, base)
-    scale = float(np.median(beyond)) / log(2.0)
-    rate = len(beyond) / weeks * measures / false_per_week
-    return max(THRESHOLD, base + scale * log(max(rate, 1.0)))
+    ranked = np.sort(peaks)
+    allowed = false_per_week * weeks / measures
+    if allowed >= 2.0:
+        passed = int(allowed)
+        return max(THRESHOLD, float(ranked[-passed - 1]) if passed < len(ranked) else 0.0)
+    if len(ranked) < FEW_PEAKS:  # nothing to calibrate on: be slow rather than wrong
+        return 2.0 * max(THRESHOLD, float(ranked[-1]) if len(ranked) else 0.0)
+    base = float(np.quantile(ranked[:-1], 0.9))
+    beyond = ranked[:-1][ranked[:-1] > base] - base
+    scale = float(beyond.mean()) if len(beyond) else 0.0
+    rate = max(len(beyond) / allowed, 1.0)
+    return max(THRESHOLD, float(ranked[-2]), base + scale * log(rate))
 
 
 def _bins(series: Watched, anchor: datetime | None, sign: float) -> _Bins:

@@ -1,0 +1,58 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+
+from enrich.model import Measure
+from impact.baselines import Baselines
+from impact.shortfall import find_shortfalls
+from impact.watermark import watermark
+from tests.impact.arrays import ArrayReader, at, business_map, daily
+
+DAYS = 42
+NOW = at(days=DAYS - 1, hours=12)
+FIRST_MINUTE = (DAYS - 1) * 1440 + 720
+PAYMENTS = Measure("checkout", "payments", "flow", "payments")
+CALLS = Measure("support", "calls", "load", "calls")
+
+
+def found(outage: float = 1.0, *, calls: float = 1.0, silent: bool = False):
+    """What is short at NOW, when the last 40 minutes had this share of the usual."""
+    rng = np.random.default_rng(4)
+    streams = {}
+    for name, share in (("payments", outage), ("calls", calls)):
+        expected = daily(DAYS, 10.0)
+        expected[FIRST_MINUTE - 40 :] *= share
+        streams[name, "ok"] = (at(), rng.poisson(expected).astype(float))
+    reader = ArrayReader(streams, now=NOW)
+    if silent:
+        state = reader.stream_states()["payments"]
+        last = NOW - timedelta(minutes=40)
+        reader.states["payments"] = replace(
+            state, last_at=last, last_received=last, siblings_received=None
+        )
+    where = business_map(PAYMENTS, CALLS)
+    baselines = Baselines(where, reader, step=timedelta(minutes=5))
+    marks = {name: watermark(state, NOW) for name, state in reader.stream_states().items()}
+    baselines.refresh(NOW, marks, {})
+    return find_shortfalls(where, baselines, marks)
+
+
+def test_a_business_that_halves_is_found_without_a_signal():
+    (red,) = found(0.4)
+    assert red.measure == "checkout/payments"
+    assert red.end is None
+    assert abs(red.start - (NOW - timedelta(minutes=40))) <= timedelta(minutes=5)
+    assert red.peak > red.threshold
+
+
+def test_a_rush_of_calls_is_found():
+    assert [red.measure for red in found(calls=2.5)] == ["support/calls"]
+
+
+def test_a_normal_day_is_not_red():
+    assert found() == ()
+
+
+def test_a_silent_feed_is_no_shortfall():
+    assert found(0.0, silent=True) == ()
