@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.cloudevents import is_structured
 from ingest.dead_letters import DeadLetter
 from ingest.events import LINE_BITS
 from ingest.log import Record
@@ -67,8 +68,10 @@ def _sealed(
         int(str(row["position"])),
     )
     offset, line = position >> LINE_BITS, position & ((1 << LINE_BITS) - 1)
-    value = places[topic, partition, offset].value or b""
-    lines = value.split(b"\n")
+    record = places[topic, partition, offset]
+    value = record.value or b""
+    # An envelope's lines are its events; they have no bytes of their own to be replayed.
+    lines = [value] if is_structured(record.headers) else value.split(b"\n")
     return DeadLetter(
         topic=topic,
         partition=partition,

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from ingest.events import LINE_BITS
 from ingest.log import Record, TopicPartition
 from ingest.sink import NO_DELAY, Arrival, Minutes
 
@@ -71,49 +72,88 @@ def merge_minutes(one: Mapping[str, Minutes], other: Mapping[str, Minutes]) -> d
     return merged
 
 
-def is_history(records: Sequence[Record]) -> bool:
-    """Whether any of the records says that it loads history, so that its age is no delay."""
-    return any(name == HISTORY_HEADER[0] for r in records for name, _ in r.headers)
-
-
 def arrivals(
-    events: pa.Table, received_at: datetime, newest: dict[Channel, int], *, history: bool = False
+    events: pa.Table,
+    records: Sequence[Record],
+    received_at: datetime,
+    newest: dict[Channel, int],
 ) -> list[Arrival]:
     """How each stream's events of this batch arrived; `newest` is brought up to date.
 
-    The delay is how old the newest event was, plus how far (99th percentile) events lagged behind
-    newer ones of their partition. History that is loaded, declared or by its age, says nothing
-    about delays (`NO_DELAY`).
+    The delay is how old the newest event was when the log got it (not when it was read: a backlog
+    of ours delays no source), plus how far (99th percentile) events lagged behind newer ones of
+    their partition. History that is loaded, declared or by its age, says nothing about delays
+    (`NO_DELAY`).
     """
     if not events.num_rows:
         return []
+    frame = _with_lateness(_with_logged(events, records, _ms(received_at)), newest)
+    minute = received_at.replace(second=0, microsecond=0)
+    found = []
+    live = ~pl.col("history")
+    age = (pl.col("logged") - pl.col("at")).filter(live).get(pl.col("at").filter(live).arg_max())
+    by_stream = frame.group_by("stream", "topic", maintain_order=True).agg(
+        late=pl.col("late").filter(live).quantile(0.99), age=age, last_at=pl.col("at").max()
+    )
+    for stream, topic, late, age_ms, last_at in by_stream.iter_rows():
+        at = datetime.fromtimestamp(last_at / 1000, UTC)
+        delay = NO_DELAY
+        if age_ms is not None and age_ms <= _LIVE_MS:
+            delay = max(0, age_ms) + int(late)
+        found.append(Arrival(stream, topic, minute, delay, at, received_at))
+    return found
+
+
+def _with_logged(events: pa.Table, records: Sequence[Record], now_ms: int) -> pl.DataFrame:
+    """The events with when the log got them (ms), and whether they were sent as history."""
+    place = ("topic", "partition", "offset")
+    logged = pl.DataFrame(
+        [(r.topic, r.partition, r.offset, r.timestamp_ms, _is_history(r)) for r in records],
+        schema={
+            "topic": pl.String,
+            "partition": pl.UInt32,
+            "offset": pl.UInt64,
+            "logged": pl.Int64,
+            "history": pl.Boolean,
+        },
+        orient="row",
+    ).unique(place, keep="first")
+    # A producer's clock may have set the time: one that cannot be says nothing.
+    said = pl.col("logged")
+    logged = logged.with_columns(pl.when(said.is_between(1, now_ms)).then(said).otherwise(now_ms))
+    return (
+        _frame(events, "stream", "topic", "partition", "position", "at")
+        .with_columns(at=pl.col("at").dt.epoch("ms"), offset=pl.col("position") // (1 << LINE_BITS))
+        .join(logged, on=place, how="left", maintain_order="left")
+    )
+
+
+def _with_lateness(frame: pl.DataFrame, newest: dict[Channel, int]) -> pl.DataFrame:
+    """With how far each event lies behind the newest before it in its channel (ms)."""
     channel = ("stream", "topic", "partition")
-    frame = _frame(events, *channel, "at").with_columns(at=pl.col("at").dt.epoch("ms"))
     before = {c: newest.get(c, 0) for c in frame.select(channel).unique().iter_rows()}
     known = pl.DataFrame(
         [(*c, at) for c, at in before.items()],
         schema={**frame.select(channel).schema, "before": pl.Int64},
         orient="row",
     )
-    seen = pl.col("at").cum_max().shift(1).over(channel).fill_null(0)
+    live = pl.when("history").then(0).otherwise("at")
+    seen = live.cum_max().shift(1).over(channel).fill_null(0)
     frame = frame.join(known, on=channel, maintain_order="left").with_columns(
         late=(pl.max_horizontal(seen, "before") - pl.col("at")).clip(lower_bound=0)
     )
-    for *place, at in frame.group_by(channel).agg(pl.col("at").max()).iter_rows():
-        key = (place[0], place[1], place[2])
+    for stream, topic, partition, at in frame.group_by(channel).agg(live.max()).iter_rows():
+        key = (stream, topic, partition)
         newest[key] = max(newest.get(key, 0), at)
-    by_stream = frame.group_by("stream", "topic").agg(
-        late=pl.col("late").quantile(0.99), last_at=pl.col("at").max()
-    )
-    minute = received_at.replace(second=0, microsecond=0)
-    now = int(received_at.timestamp() * 1000)
-    found = []
-    for stream, topic, late, last_at in by_stream.iter_rows():
-        age = max(0, now - last_at)
-        delay = NO_DELAY if history or age > _LIVE_MS else age + int(late)
-        at = datetime.fromtimestamp(last_at / 1000, UTC)
-        found.append(Arrival(stream, topic, minute, delay, at, received_at))
-    return found
+    return frame
+
+
+def _is_history(record: Record) -> bool:
+    return any(name == HISTORY_HEADER[0] for name, _ in record.headers)
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
 
 
 def _frame(events: pa.Table, *columns: str) -> pl.DataFrame:

@@ -328,11 +328,23 @@ class ConfluentConsumer:
         try:
             return {
                 at: max(0, end - position)
-                for at, position in self._positions().items()
+                for at, position in self.positions().items()
                 if (end := self._end(at)) >= 0
             }
         except confluent_kafka.KafkaException:
             return {}  # not known, with the broker away
+
+    def positions(self) -> Mapping[TopicPartition, int]:
+        """The offset of each assigned partition that is polled next, as far as known."""
+        mine = [confluent_kafka.TopicPartition(*at) for at in sorted(self._assigned)]
+        try:
+            found = self._client.position(mine)
+            if any(one.offset < 0 for one in found):  # nothing read yet
+                known = self._client.committed(mine, timeout=1.0)
+                found = [a if a.offset >= 0 else b for a, b in zip(found, known, strict=True)]
+        except confluent_kafka.KafkaException:
+            return {}
+        return {TopicPartition(one.topic, one.partition): max(0, one.offset) for one in found}
 
     def healthy(self) -> bool:
         """Whether a broker was up by the last news; one that leaves requests unanswered is not."""
@@ -344,15 +356,6 @@ class ConfluentConsumer:
             self._closed = True
             self._client.close()
             self._assigned = frozenset()
-
-    def _positions(self) -> dict[TopicPartition, int]:
-        """From where each assigned partition is read next."""
-        mine = [confluent_kafka.TopicPartition(*at) for at in sorted(self._assigned)]
-        found = self._client.position(mine)
-        if any(one.offset < 0 for one in found):  # nothing read yet
-            known = self._client.committed(mine, timeout=1.0)
-            found = [a if a.offset >= 0 else b for a, b in zip(found, known, strict=True)]
-        return {TopicPartition(one.topic, one.partition): max(0, one.offset) for one in found}
 
     def _end(self, at: TopicPartition) -> int:
         # Fetching tells the end by the way, and asking would queue up behind the fetch; nobody

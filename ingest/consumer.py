@@ -6,6 +6,9 @@ they touch are counted again; a crash anywhere repeats records, and repeats chan
 Polling stays on the calling thread, since a group member must poll to stay one. Everything slow
 (decoding, inserting, recomputing) runs on one worker, so that both overlap. While the worker is
 behind, or the store is away, partitions are paused and polling goes on without records.
+
+A new assignment of partitions ends all work at hand: whoever has a partition now, we ourselves
+included, reads it again from its committed offset.
 """
 
 from __future__ import annotations
@@ -13,25 +16,25 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event
+from typing import NamedTuple, Optional, TypeAlias
 
-from ingest.admit import settle_times, unsealed
-from ingest.batch import Batch, Channel, arrivals, is_history, merge_minutes, touched_minutes
-from ingest.dead_letters import DeadLetter
-from ingest.decode import decode
-from ingest.errors import TollError, UnavailableError
+from ingest.batch import Batch, Channel, merge_minutes
+from ingest.errors import UnavailableError
 from ingest.log import Consumer, Record, TopicPartition
 from ingest.sink import Arrival, Minutes, Progress, Sink
-from ingest.sources.wire import decode_signals
+from ingest.storing import BatchStore, Step, Stored
 from ingest.streams import IngestConfig
 
 logger = logging.getLogger(__name__)
 
-Step = Callable[[str], None]
+# A task runs on the worker; what it returns is done on the polling thread, and may be followed.
+Done: TypeAlias = Callable[[], Optional["Task"]]
+Task: TypeAlias = Callable[[], Done]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,13 @@ class Stats:
     last_commit: datetime | None = None
 
 
+class _Reach(NamedTuple):
+    """How far a partition will have been counted."""
+
+    until: datetime  # all that the log had by then
+    next_offset: int
+
+
 @dataclass(slots=True)
 class _Written:
     """What is stored but not yet counted and committed."""
@@ -72,8 +82,16 @@ class _Written:
     offsets: dict[TopicPartition, int] = field(default_factory=dict)
     minutes: dict[str, Minutes] = field(default_factory=dict)
     arrivals: list[Arrival] = field(default_factory=list)
-    read_until: dict[TopicPartition, datetime] = field(default_factory=dict)
+    reach: dict[TopicPartition, _Reach] = field(default_factory=dict)
     since: float | None = None  # monotonic seconds of the oldest of it
+
+
+class _Job(NamedTuple):
+    """A task at work, and the assignment it works for."""
+
+    task: Task
+    future: Future[Done]
+    assignment: int
 
 
 def _no_step(_: str) -> None:
@@ -93,20 +111,21 @@ class Ingester:
         step: Step = _no_step,
     ) -> None:
         self.stats = Stats()
+        self.idle_since: float | None = None  # monotonic; None while anything is under way
         self._consumer, self._sink, self._worker = consumer, sink, worker
-        self._config, self._rhythm = config, rhythm or ConsumerConfig()
+        self._rhythm = rhythm or ConsumerConfig()
         self._step = step  # told the name of each step before it is done; tests crash there
+        self._batches = BatchStore(sink, config, self._rhythm.signals_topic, step)
+        self._assignment = 0
         self._pending: deque[Record] = deque()
         self._pending_bytes = 0
         self._written = _Written()
-        self._job: Future[Callable[[], None]] | None = None
-        self._task: Callable[[], Callable[[], None]] | None = None  # what the job runs, to retry it
+        self._job: _Job | None = None
+        self._task: Task | None = None  # to be run next: again after a failure, or what follows
         self._failures, self._retry_at = 0, 0.0
         self._paused = False
-        self.idle_since: float | None = None  # monotonic; None while anything is under way
-        self._positions: dict[TopicPartition, int] = {}
         self._newest: dict[Channel, int] = {}  # event time per channel, to tell the late ones
-        self._said_at = 0.0  # monotonic, of the last progress written
+        self._said_at = float("-inf")  # monotonic, of the last progress written
 
     def run(self, stop: Event) -> None:
         """Ingest until told to stop, then finish what was begun and commit it."""
@@ -119,24 +138,44 @@ class Ingester:
 
     def turn(self) -> None:
         """One turn: poll, take back finished work, hand out the next."""
-        wait = 0.01 if self._pending else self._rhythm.poll_s
-        polled = self._consumer.poll(wait, self._take())
+        waiting = bool(self._pending) and not self._failures  # for the worker: look soon
+        polled = self._consumer.poll(0.01 if waiting else self._rhythm.poll_s, self._take())
+        if polled.assignment != self._assignment:
+            self._start_over(polled.assignment)
         if polled.records:
             self._pending.extend(polled.records)
             self._pending_bytes += sum(len(r.value or b"") for r in polled.records)
-        self._throttle()
         self._note_idle(nothing_came=not polled.records)
-        if self._job is not None and self._job.done():
-            self._collect(self._job)
+        if self._job is not None and self._job.future.done():
+            self._collect()
         if self._job is None and time.monotonic() >= self._retry_at:
             self._hand_out()
+        self._throttle()
+
+    def _start_over(self, assignment: int) -> None:
+        """Forget what is not committed: every partition is read again from its committed offset.
+
+        A job at work comes to nothing when it ends (`_collect`); what it stores is stored again.
+        """
+        self._assignment = assignment
+        self._pending.clear()
+        self._pending_bytes = 0
+        self._written, self._task = _Written(), None
+        self._newest.clear()
+        self._went_well()
 
     def _note_idle(self, *, nothing_came: bool) -> None:
         busy = self._pending or self._job or self._task or self._written.since is not None
-        if busy or not nothing_came or not self._consumer.assigned():
+        if busy or not nothing_came or not self._read_all():
             self.idle_since = None
         elif self.idle_since is None:
             self.idle_since = time.monotonic()
+
+    def _read_all(self) -> bool:
+        """Whether there are partitions of ours, and the log is known to hold no more of them."""
+        mine = self._consumer.assigned()
+        lag = self._consumer.lag()
+        return bool(mine) and self._consumer.healthy() and all(lag.get(p) == 0 for p in mine)
 
     # -- what to do next ---------------------------------------------------------------------
 
@@ -159,17 +198,19 @@ class Ingester:
             self._paused = False
 
     def _hand_out(self) -> None:
-        if self._task is None:
-            if self._due():
-                self._task = self._count_job()
-            elif self._pending:
-                self._task = self._store_job(self._next_batch())
-            elif self._heartbeat_due():
-                self._written.read_until = self._read_until(())
-                self._task = self._count_job()
-            else:
-                return
-        self._job = self._worker.submit(self._task)
+        task = self._task or self._next_task()
+        if task is not None:
+            self._task = None
+            self._job = _Job(task, self._worker.submit(task), self._assignment)
+
+    def _next_task(self) -> Task | None:
+        if self._due():
+            return self._count_task()
+        if self._pending:
+            return self._store_task(self._next_batch())
+        if self._heartbeat_due():
+            return self._progress_task(_Written(reach=self._reach(())))
+        return None
 
     def _due(self) -> bool:
         since = self._written.since
@@ -179,43 +220,55 @@ class Ingester:
         return time.monotonic() - since >= wait
 
     def _heartbeat_due(self) -> bool:
-        quiet = time.monotonic() - self._said_at >= self._rhythm.heartbeat_s
-        return quiet and self.idle_since is not None
+        nothing_left = self._written.since is None and bool(self._consumer.assigned())
+        return nothing_left and time.monotonic() - self._said_at >= self._rhythm.heartbeat_s
 
-    def _read_until(self, records: Sequence[Record]) -> dict[TopicPartition, datetime]:
+    def _reach(self, records: Sequence[Record]) -> dict[TopicPartition, _Reach]:
         """Per partition, up to when all that the log got will be counted with these records.
 
         Where the log holds no more, that is now; else it is when the last of them was appended.
+        A log that does not answer may hold anything.
         """
-        now, lag = datetime.now(UTC), self._consumer.lag()
-        until = {
-            TopicPartition(r.topic, r.partition): datetime.fromtimestamp(r.timestamp_ms / 1000, UTC)
+        now = datetime.now(UTC)
+        reach = {
+            TopicPartition(r.topic, r.partition): _Reach(_appended(r, now), r.offset + 1)
             for r in records
         }
-        return until | {p: now for p in self._consumer.assigned() if lag.get(p) == 0}
+        if not self._consumer.healthy():
+            return reach
+        lag, positions = self._consumer.lag(), self._consumer.positions()
+        counted = {at: _Reach(now, positions[at]) for at in positions if lag.get(at) == 0}
+        return reach | counted
 
     def _next_batch(self) -> Batch:
-        """Pending records of partitions that are still ours; the others are somebody else's now."""
-        mine = self._consumer.assigned()
-        records = [r for r in self._pending if TopicPartition(r.topic, r.partition) in mine]
+        batch = Batch(tuple(self._pending))
         self._pending.clear()
         self._pending_bytes = 0
-        return Batch(records)
+        return batch
 
-    def _collect(self, job: Future[Callable[[], None]]) -> None:
-        self._job = None
+    def _collect(self) -> None:
+        """Take a job back, which has ended or is waited for."""
+        job, self._job = self._job, None
+        assert job is not None
         try:
-            done = job.result()
-            done()
+            done = job.future.result()
+            if job.assignment != self._assignment:
+                return
+            self._task = done()
         except UnavailableError as error:
-            self._failed(error)
+            if job.assignment == self._assignment:
+                self._task = job.task
+                self._failed(error)
             return
+        self._went_well()
+
+    def _went_well(self) -> None:
         if self._failures:
             logger.info("ingest goes on after %d failed tries", self._failures)
-        self._task, self._failures, self._retry_at = None, 0, 0.0
+        self._failures, self._retry_at = 0, 0.0
         self.stats.failing_since, self.stats.last_error = None, ""
 
-    def _failed(self, error: TollError) -> None:
+    def _failed(self, error: UnavailableError) -> None:
         """Keep the work and try it again later; meanwhile polling goes on, paused."""
         self._failures += 1
         wait = min(self._rhythm.backoff_max_s, self._rhythm.backoff_s * 2 ** (self._failures - 1))
@@ -228,121 +281,90 @@ class Ingester:
     def _finish(self) -> None:
         """On a stop, commit the work at hand; what fails now is read again after the next start."""
         if self._job is not None:
-            self._collect(self._job)
-        if self._failures or self._written.since is None:
+            self._collect()
+        if self._failures:
             return
-        self._job = self._worker.submit(self._count_job())
-        self._collect(self._job)
+        if self._task is None and self._written.since is not None:
+            self._task = self._count_task()
+        while self._task is not None and not self._failures:
+            self._hand_out()
+            self._collect()
 
     # -- the steps ---------------------------------------------------------------------------
 
-    def _store_job(self, batch: Batch) -> Callable[[], Callable[[], None]]:
-        read_until = self._read_until(batch.records)
+    def _store_task(self, batch: Batch) -> Task:
+        reach = self._reach(batch.records)
 
-        def store() -> Callable[[], None]:
-            minutes, arrived = self._store(batch, datetime.now(UTC))
+        def store() -> Done:
+            newest = dict(self._newest)  # a copy: a failed try must leave no trace
+            stored = self._batches.store(batch, datetime.now(UTC), newest)
 
             def done() -> None:
-                written = self._written
-                written.offsets.update(batch.next_offsets())
-                written.minutes = merge_minutes(written.minutes, minutes)
-                written.arrivals.extend(arrived)
-                written.since = written.since or time.monotonic()
-                written.read_until.update(read_until)
-                self.stats.records += len(batch.records)
+                self._newest = newest
+                self._note_stored(batch, stored, reach)
 
             return done
 
         return store
 
-    def _store(self, batch: Batch, now: datetime) -> tuple[dict[str, Minutes], list[Arrival]]:
-        """Decode and insert one batch; a record that the store refuses becomes a dead letter."""
-        try:
-            return self._decode_and_insert(batch, now)
-        except UnavailableError:
-            raise
-        except TollError as error:
-            if len(batch.records) > 1:
-                minutes: dict[str, Minutes] = {}
-                arrived: list[Arrival] = []
-                for half in batch.halves():
-                    some, more = self._store(half, now)
-                    minutes, arrived = merge_minutes(minutes, some), arrived + more
-                return minutes, arrived
-            self._sink.insert_dead_letters([_refused(r, str(error), now) for r in batch.records])
-            self.stats.dead_letters += len(batch.records)
-            return {}, []
+    def _note_stored(
+        self, batch: Batch, stored: Stored, reach: Mapping[TopicPartition, _Reach]
+    ) -> None:
+        written, stats = self._written, self.stats
+        written.offsets.update(batch.next_offsets())
+        written.minutes = merge_minutes(written.minutes, stored.minutes)
+        written.arrivals.extend(stored.arrivals)
+        written.reach.update(reach)
+        written.since = written.since or time.monotonic()
+        stats.records += len(batch.records)
+        stats.events += stored.events
+        stats.signals += stored.signals
+        stats.dead_letters += stored.dead_letters
 
-    def _decode_and_insert(
-        self, batch: Batch, now: datetime
-    ) -> tuple[dict[str, Minutes], list[Arrival]]:
-        self._step("decode")
-        signal_records, event_records = batch.split(self._rhythm.signals_topic)
-        decoded = decode(event_records, self._config, now)
-        signals, bad_signals = decode_signals(signal_records, now)
-        events = settle_times(decoded.events, self._config, self._sink)
-        events, sealed = unsealed(events, batch.records, self._config, self._sink, now)
-        letters = [*decoded.dead, *bad_signals, *sealed]
-        self._step("insert")
-        if events.num_rows:
-            self._sink.insert_events(events)
-        self._step("insert signals")
-        if signals:
-            self._sink.insert_signals(signals)
-        if letters:
-            self._sink.insert_dead_letters(letters)
-        self.stats.events += events.num_rows
-        self.stats.signals += len(signals)
-        self.stats.dead_letters += len(letters)
-        return touched_minutes(events), arrivals(
-            events, now, self._newest, history=is_history(event_records)
-        )
-
-    def _count_job(self) -> Callable[[], Callable[[], None]]:
+    def _count_task(self) -> Task:
         written, self._written = self._written, _Written()
 
-        def count() -> Callable[[], None]:
+        def count() -> Done:
             self._step("recompute")
             if written.minutes:
                 self._sink.recompute(written.minutes)
 
-            def done() -> None:
+            def done() -> Task:
                 self._step("commit")
                 if written.offsets:
                     self._consumer.commit(written.offsets)
                     self.stats.commits += 1
                     self.stats.last_commit = datetime.now(UTC)
-                self._step("progress")
-                self._note_progress(written)
+                return self._progress_task(written)
 
             return done
 
         return count
 
-    def _note_progress(self, written: _Written) -> None:
+    def _progress_task(self, written: _Written) -> Task:
         lag = self._consumer.lag()
         self.stats.lag = sum(lag.values())
-        self._positions.update(written.offsets)
         rows = [
-            Progress(place.topic, place.partition, self._positions.get(place, 0), until, lag[place])
-            for place, until in written.read_until.items()
-            if place in lag
+            Progress(at.topic, at.partition, reach.next_offset, reach.until, lag.get(at, 0))
+            for at, reach in written.reach.items()
         ]
-        self._sink.record_progress(rows, written.arrivals)
-        self._said_at = time.monotonic()
+
+        def say() -> Done:
+            self._step("progress")
+            self._sink.record_progress(rows, written.arrivals)
+
+            def done() -> None:
+                self._said_at = time.monotonic()
+
+            return done
+
+        return say
 
 
-def _refused(record: Record, detail: str, now: datetime) -> DeadLetter:
-    return DeadLetter(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        line=0,
-        reason="refused",
-        detail=detail,
-        raw=record.value or b"",
-        received_at=now,
-    )
+def _appended(record: Record, now: datetime) -> datetime:
+    """When the log got the record; a producer's clock may have said what cannot be."""
+    ms = min(max(record.timestamp_ms, 0), int(now.timestamp() * 1000))
+    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def topics_of(config: IngestConfig, business: str, signals: str) -> Sequence[str]:

@@ -227,6 +227,11 @@ class EmbeddedConsumer:
         with self._log.changed:
             return {at: self._log.file.end(at) - self._position(at) for at in self._assigned}
 
+    def positions(self) -> Mapping[TopicPartition, int]:
+        """The offset of each assigned partition that is polled next."""
+        with self._log.changed:
+            return {at: self._position(at) for at in self._assigned}
+
     def healthy(self) -> bool:
         """Whether the last read worked."""
         return self._readable and not self._log.closed

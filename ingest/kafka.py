@@ -314,21 +314,31 @@ class KafkaLogConsumer:
 
     def lag(self) -> Mapping[TopicPartition, int]:
         """Records behind the end of each assigned partition, as far as known."""
-        if self.client is None:
-            return {}
-        partitions = sorted(self.client.assignment())
+        lag = {}
+        positions = self.positions()
         try:
             # Fetching tells the ends by the way; nobody fetches while paused.
-            ends = self.client.end_offsets(partitions, timeout_ms=1000) if self.paused else {}
-            lag = {}
-            for partition in partitions:
+            asked = [KafkaPartition(*at) for at in sorted(positions)] if self.paused else []
+            ends = self.client.end_offsets(asked, timeout_ms=1000) if asked else {}
+            for at, position in positions.items():
+                partition = KafkaPartition(*at)
                 end = ends.get(partition, self.client.highwater(partition))
-                position = self.client.position(partition, timeout_ms=1000)
-                if end is not None and position is not None:
-                    lag[TopicPartition(*partition)] = max(0, end - position)
+                if end is not None:
+                    lag[at] = max(0, end - position)
         except kafka_errors.KafkaError:
             return {}  # not known, with the broker away
         return lag
+
+    def positions(self) -> Mapping[TopicPartition, int]:
+        """The offset of each assigned partition that is polled next, as far as known."""
+        try:
+            found = {
+                at: self.client.position(KafkaPartition(*at), timeout_ms=1000)
+                for at in self.assigned()
+            }
+        except kafka_errors.KafkaError:
+            return {}
+        return {at: offset for at, offset in found.items() if offset is not None}
 
     def healthy(self) -> bool:
         """Whether a broker is connected; one that leaves requests unanswered is cut off."""

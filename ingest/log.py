@@ -117,6 +117,9 @@ class Consumer(Protocol):
     def lag(self) -> Mapping[TopicPartition, int]:
         """Records behind the end of each assigned partition, as far as known."""
 
+    def positions(self) -> Mapping[TopicPartition, int]:
+        """The offset of each assigned partition that is polled next, as far as known."""
+
     def healthy(self) -> bool:
         """Whether the log answered lately."""
 
