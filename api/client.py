@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import httpx
+import httpx2
 
 from api.app import build_app
 from api.runtime import Runtime
@@ -21,13 +21,13 @@ from api.wiring import open_parts
 from ingest.errors import InputError, NotFoundError, SettingsError, TollError, UnavailableError
 
 _DEFAULT_URL = next(s.default for s in SETTINGS if s.name == "url")
-_TIMEOUT = httpx.Timeout(60.0, connect=2.0)
+_TIMEOUT = httpx2.Timeout(60.0, connect=2.0)
 
 
 class Send(Protocol):
     """Sends one request and gives the answer."""
 
-    def __call__(self, request: httpx.Request, /) -> httpx.Response:
+    def __call__(self, request: httpx2.Request, /) -> httpx2.Response:
         """The answer, read to its end."""
 
 
@@ -60,17 +60,17 @@ class Client:
         headers = parts.pop("headers", {})
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        request = httpx.Request(method, f"{self.base}{path}", headers=headers, **parts)
+        request = httpx2.Request(method, f"{self.base}{path}", headers=headers, **parts)
         try:
             answer = self.send(request)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise UnavailableError(f"{self.base} does not answer: {error}") from error
         if answer.is_success:
             return answer.json()
         raise _error_of(answer)
 
 
-def _error_of(answer: httpx.Response) -> TollError:
+def _error_of(answer: httpx2.Response) -> TollError:
     try:
         detail = str(answer.json()["detail"])
     except (ValueError, KeyError, TypeError):
@@ -92,7 +92,7 @@ def connect(settings: Settings, *, background: bool = False) -> Iterator[Client]
     read do without.
     """
     if _answers(settings.url):
-        with httpx.Client(timeout=_TIMEOUT) as http:
+        with httpx2.Client(timeout=_TIMEOUT) as http:
             yield Client(settings.url, http.send, settings.token)
         return
     if settings.url != _DEFAULT_URL:
@@ -115,16 +115,16 @@ def connect(settings: Settings, *, background: bool = False) -> Iterator[Client]
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health/live", timeout=httpx.Timeout(5, connect=0.5)).is_success
-    except httpx.HTTPError:
+        return httpx2.get(f"{url}/health/live", timeout=httpx2.Timeout(5, connect=0.5)).is_success
+    except httpx2.HTTPError:
         return False
 
 
 def _local(state: State) -> Client:
     app = build_app(state)
 
-    async def exchange(request: httpx.Request) -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as http:
+    async def exchange(request: httpx2.Request) -> httpx2.Response:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as http:
             return await http.send(request)
 
-    return Client("http://toll", lambda request: asyncio.run(exchange(request)), state=state)
+    return Client("http://localhost", lambda request: asyncio.run(exchange(request)), state=state)

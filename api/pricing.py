@@ -71,7 +71,7 @@ class Pricer:
                 live.append(incident)
             elif self._priced.get(incident.id) != incident:
                 past.append(incident)
-        return live, sorted(past, key=lambda i: i.started_at)
+        return live, sorted(past, key=lambda i: i.started_at, reverse=True)
 
     def live(self, incidents: Sequence[Incident], now: datetime) -> list[MeasureImpact]:
         """Price what is going on; also keeps the baselines fresh when nothing is."""
@@ -87,9 +87,9 @@ class Pricer:
         return self._issue(incidents, tick, now)
 
     def past(self, incidents: Sequence[Incident], now: datetime) -> list[MeasureImpact]:
-        """Price the first era of these (ordered) incidents in hindsight; they count as done."""
-        first = incidents[0].started_at
-        era = [i for i in incidents if i.started_at < first + ERA]
+        """Price the newest era of these (newest first) in hindsight; they count as done."""
+        newest = incidents[0].started_at
+        era = [i for i in incidents if i.started_at > newest - ERA]
         moment = min(now, max(self._hindsight(i, now) or now for i in era))
         reader = AsOf(self._store, moment)
         tick = Tick(

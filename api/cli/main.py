@@ -60,7 +60,7 @@ def main() -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    for chatty in ("httpx", "httpcore", "kafka", "clickhouse_connect"):
+    for chatty in ("httpx2", "httpcore2", "kafka", "clickhouse_connect"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         app()

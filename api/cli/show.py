@@ -68,7 +68,7 @@ def incidents(found: Sequence[schemas.Incident]) -> None:
     for one in found:
         lasted = words.age(one.started_at, one.ended_at)
         cost = (
-            f"{words.money(one.cost)} ({words.money_range(one.cost)})" if one.cost else "no price"
+            f"{words.money(one.cost)} ({words.money_range(one.cost)})" if one.cost else one.summary
         )
         out.print(Text(f"{one.id}  {_time(one.started_at)}  {lasted:<11}  "), end="")
         out.print(Text(cost, style="bold"))

@@ -20,7 +20,6 @@ from ingest.sources.statuspage import statuspage
 from ingest.sources.wire import decode_signals, encode_signal
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-REAL = Path("/work/shared/real/github/incidents.json")
 
 ALERT = {
     "status": "firing",
@@ -189,10 +188,10 @@ def test_a_quiet_summary_says_nothing_but_that_components_are_well() -> None:
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not REAL.exists(), reason="the shared real data is not here")
-def test_the_real_incidents_of_a_provider_are_all_read() -> None:
-    signals = statuspage(REAL.read_bytes())
-    incidents = json.loads(REAL.read_text())["incidents"]
+def test_the_real_incidents_of_a_provider_are_all_read(shared_data: Path) -> None:
+    body = (shared_data / "real" / "github" / "incidents.json").read_bytes()
+    signals = statuspage(body)
+    incidents = json.loads(body)["incidents"]
     assert len(signals) == sum(max(1, len(one["components"])) for one in incidents) == 1250
     assert len({signal.id for signal in signals}) == 1250
     assert {signal.source for signal in signals} == {"statuspage:github"}

@@ -1,0 +1,147 @@
+"""The walk of docs/github.md: a provider's real outages, and real merges that depend on it.
+
+Everything goes the way users' data go: HTTP intake, the log, the ingester, the store, the assessor.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.app import build_app
+from api.assessor import Assessor
+from api.mapfiles import read_map
+from api.settings import read_settings
+from api.state import State
+from api.wiring import Parts
+from ingest.consumer import ConsumerConfig, Ingester, topics_of
+from ingest.embedded import EmbeddedLog
+from ingest.kafka import KafkaLog
+from ingest.log import Log
+from ingest.streams import IngestConfig
+from store.store import Store
+from tests.clickhouse_engine import MakeStore
+
+pytestmark = [
+    pytest.mark.shared,
+    pytest.mark.engine,
+    pytest.mark.network,
+    pytest.mark.slow,
+    pytest.mark.timeout(400),
+]
+
+MAP = Path(__file__).parents[2] / "deploy" / "examples" / "github" / "map.yaml"
+MERGES, INCIDENTS = 76_991, 819
+CHUNK = 10_000  # lines of one request
+
+
+@pytest.fixture
+def github(shared_data: Path) -> Path:
+    return shared_data / "real" / "github"
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Log]:
+    log = EmbeddedLog(tmp_path / "log.sqlite")
+    yield log
+    log.close()
+
+
+def loaded(log: Log, store: Store, github: Path, prefix: str) -> Parts:
+    """Parts whose store holds all signals and all merges, through HTTP and the log."""
+    settings = read_settings(
+        environ={"TOLL_TOPIC_PREFIX": prefix, "TOLL_MAP": str(MAP)}, file=Path("none")
+    )
+    parts = Parts(settings, IngestConfig(salt=b"real-input-salt!"), read_map(MAP), log, store)
+    log.ensure_topics({settings.business_topic: 4, settings.signals_topic: 2})
+    state = State(parts)
+    http = TestClient(build_app(state), headers={"Host": "127.0.0.1"})
+    body = (github / "incidents.json").read_bytes()
+    assert http.post("/v1/signals/statuspage", content=body).status_code == 202
+    lines = gzip.decompress((github / "merges.ndjson.gz").read_bytes()).splitlines()
+    accepted = 0
+    for start in range(0, len(lines), CHUNK):
+        chunk = b"\n".join(lines[start : start + CHUNK])
+        query = {"stream": "merges", "history": True}
+        accepted += http.post("/v1/business", content=chunk, params=query).json()["accepted"]
+    assert accepted == MERGES
+    state.close()
+    ingest(parts)
+    return parts
+
+
+def ingest(parts: Parts) -> None:
+    settings = parts.settings
+    topics = topics_of(parts.config, settings.business_topic, settings.signals_topic)
+    rhythm = ConsumerConfig(signals_topic=settings.signals_topic)
+    deadline = datetime.now(UTC) + timedelta(minutes=3)
+    with ThreadPoolExecutor(1) as worker:
+        consumer = parts.log.consumer("real", topics)
+        ingester = Ingester(consumer, parts.store, worker, parts.config, rhythm)
+        while ingester.stats.records == 0 or ingester.idle_since is None:
+            assert datetime.now(UTC) < deadline, ingester.stats
+            ingester.turn()
+        consumer.close()
+    assert ingester.stats.dead_letters == 0
+
+
+def counted(store: Store) -> list[tuple[object, ...]]:
+    """Every row of the counted minutes, as people read them."""
+    found = store.volumes("merges", ["ok"], *EVER)
+    return list(zip(found.times.tolist(), found.count.tolist(), strict=True))
+
+
+EVER = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.kafka
+def test_both_logs_give_the_same_to_the_row(
+    github: Path, embedded: Log, make_store: MakeStore, kafka_broker: object, kafka_topic: object
+) -> None:
+    one, other = make_store(), make_store()
+    loaded(embedded, one, github, "toll.")
+    kafka = KafkaLog(kafka_broker.bootstrap)  # type: ignore[attr-defined]
+    loaded(kafka, other, github, f"{kafka_topic()}.")  # type: ignore[operator]
+    kafka.close()
+    assert counted(one) == counted(other)
+    assert sum(units for _, units in counted(one)) == MERGES
+    signals = [{s.id: s.started_at for s in store.signals.all()} for store in (one, other)]
+    assert signals[0] == signals[1]
+
+
+def test_merges_that_an_outage_held_up_come_back(
+    github: Path, embedded: Log, make_store: MakeStore
+) -> None:
+    parts = loaded(embedded, make_store(), github, "toll.")
+    assessor = Assessor(parts)
+    assessor.tick()
+    while assessor.status.backlog:
+        assessor.tick()
+    http = TestClient(build_app(State(parts)), headers={"Host": "127.0.0.1"})
+    incidents = http.get("/v1/incidents", params={"limit": 1000}).json()
+    assert len(incidents) == len(told(github))  # components of one incident are one incident
+    priced = [i for i in incidents if i["impacts"]]
+    assert {i["impacts"][0]["process"] for i in priced} == {"merges"}
+    measured = [i["impacts"][0]["units"] for i in priced if i["impacts"][0]["units"]]
+    assert len(measured) > 200
+    assert all(u["lost"]["low"] <= u["lost"]["mid"] <= u["lost"]["high"] for u in measured)
+    # two merges an hour: most outages are too short to say that anything was lost
+    assert sum(u["lost"]["low"] <= 0 <= u["lost"]["high"] for u in measured) > 0.8 * len(measured)
+    missing = sum(u["gross"]["mid"] for u in measured)
+    recovered = sum(u["recovered"]["mid"] for u in measured)
+    assert missing > 0
+    assert recovered > 0.1 * missing
+
+
+def told(github: Path) -> set[str]:
+    """Ids of the provider's incidents that name a component of the map."""
+    page = json.loads((github / "incidents.json").read_text())
+    assert len(page["incidents"]) == INCIDENTS
+    return {one["id"] for one in page["incidents"] if one["components"]}
