@@ -274,9 +274,9 @@ class Tick:
         known = [s for s in settle if s is not None]
         cut = max(known) if len(known) == len(settle) else None
 
-        def answer() -> Estimate:
+        def answer() -> tuple[Estimate, datetime]:
             times, values = self._baselines.series(measure, mark)
-            return estimate(
+            found = estimate(
                 times,
                 values,
                 start=start,
@@ -287,15 +287,17 @@ class Tick:
                 as_of=None if cut is None else min(cut, seen),
                 baseline=learned.baseline,
             )
+            return found, seen
 
         state = (start, end, cut, self._baselines.state(measure, mark))
-        found = self._baselines.kept(("estimate", measure.id, start), state, answer)
+        key = ("estimate", measure.id, start)
+        found, until = self._baselines.kept(key, state, answer, may_wait=True)
         watched = self._baselines.watched(measure, start, min(mark.until, cut or mark.until), mark)
         assert watched is not None
         players = self._players(measure, members)
         together = [members[i].incident for i in players]
         v = partial(self._v, measure, together)
-        return divide(members, found, watched, v, players)
+        return divide(members, (found, until), watched, v, players)
 
     def _v(
         self, measure: Measure, incidents: Sequence[Incident], when: datetime | None

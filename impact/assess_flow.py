@@ -69,6 +69,7 @@ class Group:
     predicted: float  # severity with all of them, 0 to 1
     measured: float  # share of the expected volume that was missing (load: on top)
     crowd: int  # members too many to be told apart: the least severe, without a part
+    data_until: datetime
 
     def member(self, incident: str) -> Member:
         """One incident with its window."""
@@ -95,16 +96,17 @@ def overlapping(members: Sequence[Member], of: str, until: datetime) -> tuple[Me
 
 def divide(
     members: Sequence[Member],
-    estimate: Estimate,
+    estimated: tuple[Estimate, datetime],
     watched: Watched,
     severities: SeveritiesAt,
     players: IntArray,
 ) -> Group:
     """Everybody's part of an estimate over the union of the members' windows.
 
+    estimated: the estimate, and up to when the data behind it were complete.
     players: the members that `severities` speaks of; the others (of a crowd) get nothing.
     """
-    until = estimate.data_until
+    estimate, until = estimated
     sign = 1.0 if estimate.kind == "flow" else -1.0
     active = np.array([m.inside(watched, until) for m in members])
     seen = np.isfinite(watched.actual)
@@ -137,6 +139,7 @@ def divide(
         float(severities(None)[-1]),
         float(missing.sum()) / total if total > 0.0 else 0.0,
         len(members) - len(players),
+        until,
     )
 
 

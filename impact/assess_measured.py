@@ -39,6 +39,7 @@ def measured(facts: Facts, group: Group) -> Draft:
         burn=part.burn,
         share=part.share,
         state=state,
+        data_until=group.data_until,
         inputs={
             "history_days": round(group.estimate.history_days, 1),
             "bins": float(bins),

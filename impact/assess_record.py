@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -75,6 +75,7 @@ class Draft:
     burn: float | None = None
     share: float = 1.0
     state: Literal["live", "final"] = "live"
+    data_until: datetime | None = None  # where it is not the watermark
     inputs: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -112,7 +113,7 @@ def record(facts: Facts, draft: Draft, reader: EvidenceReader) -> MeasureImpact:
         lost_is=lost_is,
         per_minute_units=draft.burn,
         per_minute_money=_burn_money(draft.burn, worth.per_unit),
-        data_until=facts.mark.until,
+        data_until=draft.data_until or facts.mark.until,
         effect=(window.start, window.end),
         settling_until=window.settling_until,
         red=window.red,

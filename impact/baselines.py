@@ -38,6 +38,7 @@ TICK_OVERLAP = timedelta(hours=3)  # re-read on every tick: events that came lat
 REFRESH_OVERLAP = timedelta(days=3)  # re-read on every refresh
 REFRESH_EVERY = timedelta(hours=1)
 REFRESH_AT_ONCE = 50  # baselines a tick learns anew because they are old
+AT_ONCE = 100  # estimates a tick makes anew: when new bins come, the next ticks do the rest
 SPREAD_EVERY = timedelta(days=1)
 BACKTEST = timedelta(weeks=4)  # of the newest history; a third of it at most
 FALSE_AROUND_SIGNALS = 4.0  # a week
@@ -85,6 +86,7 @@ class Baselines:
         self._expected: dict[tuple[_Key, Windows], tuple[int, FloatArray]] = {}
         self._kept: dict[Hashable, tuple[Hashable, Any]] = {}
         self._kept_before: dict[Hashable, tuple[Hashable, Any]] = {}
+        self._left = AT_ONCE
 
     def refresh(
         self, now: datetime, marks: Mapping[str, Watermark], known: Mapping[str, Windows]
@@ -118,6 +120,7 @@ class Baselines:
     def update(self, now: datetime) -> None:
         """Read the newest minutes of every history; called once per tick."""
         self._kept_before, self._kept = self._kept, {}
+        self._left = AT_ONCE
         for history in self._histories.values():
             history.read(self._reader, now, TICK_OVERLAP)
 
@@ -133,11 +136,17 @@ class Baselines:
         history = self._histories[_key(measure)]
         return datetime.fromtimestamp(history.first + history.width * history.complete(mark), UTC)
 
-    def kept(self, key: Hashable, state: Hashable, compute: Callable[[], T]) -> T:
-        """What the last tick computed for `key`, if in the same `state`; else computed anew."""
+    def kept(
+        self, key: Hashable, state: Hashable, compute: Callable[[], T], *, may_wait: bool = False
+    ) -> T:
+        """What the last tick computed for `key`, if in the same `state`; else computed anew.
+
+        may_wait: an older answer will do once this tick has computed AT_ONCE answers anew.
+        """
         found = self._kept.get(key) or self._kept_before.get(key)
-        if found is None or found[0] != state:
+        if found is None or (found[0] != state and not (may_wait and self._left <= 0)):
             found = (state, compute())
+            self._left -= may_wait
         self._kept[key] = found
         value: T = found[1]
         return value

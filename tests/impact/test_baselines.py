@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from enrich.model import Measure, Value
-from impact.baselines import Baselines
+from impact.baselines import AT_ONCE, Baselines
 from impact.watermark import watermark
 from tests.impact.arrays import ArrayReader, at, business_map, daily
 
@@ -97,3 +97,35 @@ def test_an_hour_of_another_outage_is_not_the_new_level():
 def test_less_than_a_week_is_no_history():
     source = reader(now=at(days=5))
     assert fresh(source).learned(PAYMENTS) is None
+
+
+def test_what_a_tick_computed_is_kept_while_nothing_changed():
+    source = reader()
+    baselines = fresh(source)
+    made = []
+
+    def ask(state: int, *, may_wait: bool = False) -> int:
+        return baselines.kept("key", state, lambda: made.append(state) or state, may_wait=may_wait)
+
+    assert (ask(1), ask(1), made) == (1, 1, [1])
+    baselines.update(NOW)  # the next tick
+    assert (ask(1), ask(2), made) == (1, 2, [1, 2])
+    baselines.update(NOW)
+    baselines.update(NOW)  # not asked for during a whole tick: forgotten
+    assert (ask(2), made) == (2, [1, 2, 2])
+
+
+def test_beyond_its_fill_a_tick_makes_do_with_older_answers():
+    baselines = fresh(reader())
+    asked = AT_ONCE + 20
+
+    def answers(state: int) -> list[int]:
+        baselines.update(NOW)
+        return [
+            baselines.kept(n, state, lambda: state, may_wait=True)  # type: ignore[misc]
+            for n in range(asked)
+        ]
+
+    assert answers(1) == [1] * asked  # what was never answered cannot wait
+    assert answers(2) == [2] * AT_ONCE + [1] * 20
+    assert answers(2) == [2] * asked

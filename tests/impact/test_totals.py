@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impact.model import DRAWS, MeasureImpact, MoneyRange, Range
-from impact.totals import couple, day_seed, generator, shared_part, total_money, total_units
+from impact.totals import (
+    couple,
+    day_seed,
+    generator,
+    quantile_range,
+    shared_part,
+    total_money,
+    total_units,
+)
 from tests.impact.arrays import at
 
 
@@ -124,3 +132,10 @@ def test_what_is_not_counting_noise_is_the_baselines():
 
 def test_seeds_are_the_same_everywhere():
     assert generator("checkout/payments@2026-03-02").integers(1000) == 256
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50), st.sampled_from([0.8, 0.9]))
+def test_ends_of_ranges_are_quantiles(draws, level):
+    found = quantile_range(float(np.median(draws)), np.array(draws), level)
+    tail = (1 - level) / 2
+    assert [found.low, found.high] == pytest.approx(np.quantile(draws, [tail, 1 - tail]), abs=1e-6)
