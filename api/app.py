@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from importlib.resources import files
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from api import problems
-from api.auth import PathToken
+from api.auth import PathToken, SafeHeaders, ThisMachineOnly
 from api.page.views import router as page
 from api.routes import (
     business,
@@ -50,9 +51,20 @@ def build_app(state: State) -> FastAPI:
     app.state.toll = state
     problems.install(app)
     app.add_middleware(PathToken)
+    if state.tokens is None:
+        app.add_middleware(ThisMachineOnly)
+    app.add_middleware(SafeHeaders)
     for module in (business, signals, incidents, processes, nodes, coverage, dead_letters):
         app.include_router(module.router)
     app.include_router(health.router)
     app.include_router(page)
     app.mount("/static", StaticFiles(directory=str(files("api.page") / "static")), name="static")
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = problems.describe(generate())
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it
     return app

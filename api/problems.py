@@ -25,11 +25,19 @@ MEDIA_TYPE = "application/problem+json"
 class Problem(BaseModel):
     """What went wrong, and what to do."""
 
-    type: str = "about:blank"
-    title: str = Field(examples=["Not Found"])
+    type: str = Field("about:blank", description="Always this: the status says the kind.")
+    title: str = Field(description="The status in words.", examples=["Not Found"])
     status: int = Field(examples=[404])
-    detail: str = Field(examples=["no incident 'inc-1'; `toll incidents` lists them"])
-    errors: list[dict[str, Any]] | None = None
+    detail: str = Field(
+        description="What was wrong with this request, and what to do.",
+        examples=["no incident 'inc-1'; `toll incidents` lists them"],
+    )
+    errors: list[dict[str, Any]] | None = Field(
+        None, description="Each mistake, where there may be several."
+    )
+
+
+_REFERENCE = {"$ref": "#/components/schemas/Problem"}
 
 
 class ListedError(InputError):
@@ -46,9 +54,19 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     for status in sorted({*statuses, 500}):
         described[status] = {
             "description": HTTPStatus(status).phrase,
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "content": {MEDIA_TYPE: {"schema": _REFERENCE}},
         }
     return described  # type: ignore[return-value]  # FastAPI's own key type is int | str
+
+
+def describe(document: dict[str, Any]) -> dict[str, Any]:
+    """Complete an OpenAPI document: the shape of problems, in place of FastAPI's own errors."""
+    schemas = document["components"]["schemas"]
+    for replaced in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(replaced, None)
+    schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    document["components"]["schemas"] = dict(sorted(schemas.items()))
+    return document
 
 
 def problem(
@@ -63,6 +81,12 @@ def problem(
     return JSONResponse(
         body.model_dump(exclude_none=True), status, media_type=MEDIA_TYPE, headers=headers
     )
+
+
+_SAID = {
+    404: "nothing is served at this path; /docs lists what is",
+    405: "this path is not served with this method; /docs lists what is",
+}
 
 
 def _status_of(error: TollError) -> int:
@@ -88,7 +112,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(_: Request, error: HTTPException) -> JSONResponse:
         headers = dict(error.headers) if error.headers else None
-        return problem(error.status_code, str(error.detail), headers=headers)
+        said = str(error.detail)
+        if said == HTTPStatus(error.status_code).phrase:  # the framework's own, which says nothing
+            said = _SAID.get(error.status_code, said)
+        return problem(error.status_code, said, headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

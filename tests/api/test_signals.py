@@ -1,0 +1,96 @@
+"""Signals over HTTP, in the formats of their senders."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.api.app import alert, assert_problem
+
+pytestmark = pytest.mark.engine
+
+ALERTMANAGER = {
+    "version": "4",
+    "status": "firing",
+    "receiver": "toll",
+    "alerts": [
+        {
+            "status": "firing",
+            "labels": {"alertname": "PaymentErrors", "service": "payment"},
+            "annotations": {"summary": "payments fail"},
+            "startsAt": "2026-11-22T10:02:00Z",
+            "endsAt": "0001-01-01T00:00:00Z",
+            "fingerprint": "5b1c2d3e4f",
+        }
+    ],
+}
+STATUSPAGE = {
+    "meta": {"unsubscribe": "https://status.example.com/unsubscribe"},
+    "page": {"id": "p1", "status_indicator": "major", "status_description": "Partial outage"},
+    "incident": {
+        "id": "i1",
+        "name": "Card payments fail",
+        "status": "investigating",
+        "impact": "major",
+        "backfilled": False,
+        "created_at": "2026-11-22T10:01:00Z",
+        "updated_at": "2026-11-22T10:01:00Z",
+        "resolved_at": None,
+        "url": "https://status.example.com/incidents/i1",
+        "incident_updates": [],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("format", "body", "fingerprint"),
+    [
+        ("alertmanager", ALERTMANAGER, "5b1c2d3e4f"),
+        ("statuspage", STATUSPAGE, "i1"),
+        ("generic", alert(datetime(2026, 11, 22, 10, tzinfo=UTC)), "stripe-errors"),
+    ],
+)
+def test_a_webhook_becomes_a_stored_signal(toll, format, body, fingerprint):
+    for _ in range(2):  # senders repeat themselves
+        answer = toll.http.post(f"/v1/signals/{format}", json=body)
+        assert (answer.status_code, answer.json()) == (202, {"accepted": 1})
+    assert len(toll.records("toll.signals")) == 2
+    toll.ingest()
+    [signal] = toll.parts.store.signals.all()
+    assert signal.fingerprint.endswith(fingerprint)
+    assert signal.status == "firing"
+
+
+def test_several_generic_signals_at_once(toll):
+    start = datetime.now(UTC) - timedelta(hours=1)
+    body = [alert(start), alert(start, start + timedelta(minutes=20))]
+    assert toll.http.post("/v1/signals/generic", json=body).json() == {"accepted": 2}
+    toll.ingest()
+    assert {s.status for s in toll.parts.store.signals.all()} == {"firing", "resolved"}
+
+
+def test_a_signal_that_means_no_node_is_kept_and_listed(toll):
+    body = {"summary": "fan is loud", "labels": {"host": "printer-7"}}
+    assert toll.http.post("/v1/signals/generic", json=body).status_code == 202
+    toll.ingest()
+    [unmatched] = toll.ask("/v1/coverage")["unmatched_signals"]
+    assert unmatched["labels"] == {"host": "printer-7"}
+    assert (unmatched["count"], "printer-7" in unmatched["match"]) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("format", "body"),
+    [
+        ("alertmanager", "not json"),
+        ("alertmanager", json.dumps({"alerts": [{"labels": 7}]})),
+        ("statuspage", "[]"),
+        ("generic", json.dumps({"severity": "loud"})),
+        ("generic", ""),
+        ("carrier-pigeon", "{}"),
+    ],
+)
+def test_what_is_no_signal_is_refused_with_a_reason(toll, format, body):
+    assert_problem(toll.http.post(f"/v1/signals/{format}", content=body), 422)
+    assert toll.records("toll.signals") == []
