@@ -116,7 +116,7 @@ def known_windows(impacts: Iterable[MeasureImpact]) -> dict[str, Windows]:
     found: dict[str, set[tuple[datetime, datetime]]] = {}
     for impact in impacts:
         start, end = impact.effect
-        if end is not None and impact.inputs.get("ever_red", 1.0) > 0.0:
+        if end is not None and _felt(impact):
             found.setdefault(f"{impact.process}/{impact.measure}", set()).add((start, end))
     return {measure: tuple(sorted(windows)) for measure, windows in found.items()}
 
@@ -135,6 +135,12 @@ def measures_of(incident: Incident, business_map: BusinessMap) -> tuple[Measure,
     )
 
 
+def _felt(impact: MeasureImpact) -> bool:
+    if impact.kind == "lead_time":
+        return "delayed" in impact.units and impact.units["delayed"].low > 0.0
+    return impact.inputs.get("ever_red", 1.0) > 0.0
+
+
 class Tick:
     """All incidents at one moment. `incidents`: every one that is open or settling."""
 
@@ -151,13 +157,14 @@ class Tick:
     ) -> None:
         self.map, self.now = business_map, now
         self._reader, self._baselines, self._severities = reader, baselines, severities
+        self._known = known or {}
         self._incidents: dict[str, list[Incident]] = {}
         for incident in incidents:
             for measure in self.measures(incident):
                 self._incidents.setdefault(measure.id, []).append(incident)
         self._states = reader.stream_states()
         marks = {name: watermark(state, now) for name, state in self._states.items()}
-        baselines.refresh(now, marks, self._abnormal(known or {}))
+        baselines.refresh(now, marks, self._abnormal(self._known))
         baselines.update(now)
         self.marks = {name: self._mark(name, marks[name]) for name in marks}
         self._windows: dict[tuple[str, str], EffectWindow] = {}
@@ -233,7 +240,8 @@ class Tick:
         incident, measure, mark = facts.incident, facts.measure, facts.mark
         if measure.kind == "lead_time":
             others = self._incidents.get(measure.id, [incident])
-            return lead_time(facts, others, partial(self._v, measure), self._reader)
+            earlier = self._known.get(measure.id, ())
+            return lead_time(facts, others, partial(self._v, measure), self._reader, earlier)
         window = self.window(incident, measure)
         if facts.learned is None:
             said = ("less than a week of history: no baseline yet",)

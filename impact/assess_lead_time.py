@@ -12,11 +12,11 @@ from enrich.incident import Incident
 from impact.assess_flow import Member, overlapping
 from impact.assess_record import LEVEL, Draft, Facts
 from impact.attribute import attribute
-from impact.baselines import HISTORY
+from impact.baselines import HISTORY, Windows
 from impact.effect import EffectWindow
 from impact.lead_time import Delays, Window, delays
 from impact.model import FloatArray
-from impact.ports import JourneyReader
+from impact.ports import JourneyReader, LateHistory
 from impact.totals import generator
 
 # v for all subsets of the incidents (2**n,) at a moment; None: each at its worst
@@ -30,8 +30,12 @@ def lead_time(
     incidents: Sequence[Incident],
     severities: SeveritiesOf,
     reader: JourneyReader,
+    abnormal: Windows = (),
 ) -> Draft:
-    """One incident's part of the units that were delayed while it and others went on."""
+    """One incident's part of the units that were delayed while it and others went on.
+
+    abnormal: windows of earlier incidents, whose late units are not usual.
+    """
     measure, now = facts.measure, facts.mark.as_of
     assert measure.promise is not None
     members = overlapping([_technical(i) for i in incidents], facts.incident.id, now)
@@ -39,7 +43,8 @@ def lead_time(
     end = max(max(m.end(now) for m in members), start + SHORTEST)
     window = Window(start, end, min(now, facts.mark.until), measure.promise)
     share = _share(members, facts.incident.id, severities, end)
-    found = _delays(facts, window, reader, "|".join(m.incident.id for m in members))
+    seed = "|".join((facts.measure.id, *(m.incident.id for m in members)))
+    found = _delays(facts, window, reader, abnormal, generator(seed))
     by_hour = measure.value is not None and measure.value.basis == "per_hour_late"
     own = _technical(facts.incident).window
     ranges = {
@@ -65,17 +70,34 @@ def lead_time(
     )
 
 
-def _delays(facts: Facts, window: Window, reader: JourneyReader, seed: str) -> Delays:
+def _delays(
+    facts: Facts,
+    window: Window,
+    reader: JourneyReader,
+    abnormal: Windows,
+    rng: np.random.Generator,
+) -> Delays:
     measure = facts.measure
     names = (measure.stream, measure.start, measure.finish, measure.closed)
     end = min(window.end, facts.mark.as_of)
-    return delays(
-        reader.cohort(*names, window.start, end),
-        reader.late_history(*names, window.promise, window.start - HISTORY, end, window.as_of),
-        window,
-        timezone=facts.map.timezone,
-        rng=generator(f"{measure.id}|{seed}"),
-        level=LEVEL,
+    cohort = reader.cohort(*names, window.start, end)
+    past = reader.late_history(*names, window.promise, window.start - HISTORY, end, window.as_of)
+    usual = _without(past, abnormal, window)
+    return delays(cohort, usual, window, timezone=facts.map.timezone, rng=rng, level=LEVEL)
+
+
+def _without(history: LateHistory, abnormal: Windows, window: Window) -> LateHistory:
+    """The history without the hours of placement that earlier incidents made late.
+
+    Hours that the cohort itself was placed in stay: they are needed for how many there were.
+    """
+    keep = np.ones(len(history.hours), dtype=bool)
+    cohort_from = _np(window.start - window.promise - timedelta(hours=1))
+    for start, end in abnormal:
+        hit = (history.hours >= _np(start - window.promise)) & (history.hours < _np(end))
+        keep &= ~(hit & (history.hours < cohort_from))
+    return LateHistory(
+        history.hours[keep], history.placed[keep], history.late[keep], history.late_hours[keep]
     )
 
 

@@ -215,6 +215,23 @@ def test_orders_that_ship_too_late_are_priced_by_the_hour():
     assert impact.settling_until == START + timedelta(hours=1 + 24 + 48)
 
 
+def test_orders_that_an_earlier_incident_delayed_are_not_usual():
+    reader, a = world(), hit(fulfilment=1.0)
+    reader.journeys = journeys(late_from=-7 * 24, late_hours=20)  # the same hour a week before
+    where = business_map(ORDERS)
+    reader.streams["orders", "placed"] = (at(), np.ones(DAYS * 1440))
+    reader.now = START + timedelta(hours=36)
+    week = timedelta(days=7)
+    known = {ORDERS.id: ((START - week, START - week + timedelta(hours=1)),)}
+    ticks = [
+        Tick(where, reader, Baselines(where, reader), [a], now=reader.now, known=k)
+        for k in ({}, known)
+    ]
+    unaware, aware = (t.assess(a).impacts[0].units["delayed"] for t in ticks)
+    assert unaware.mid < -5  # a fifth of sixty late units every Monday would be usual
+    assert aware.mid == pytest.approx(0, abs=1)
+
+
 def test_two_incidents_share_delayed_orders():
     reader = world()
     reader.journeys = journeys(late_hours=20)

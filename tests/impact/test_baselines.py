@@ -102,10 +102,14 @@ def test_less_than_a_week_is_no_history():
 def test_what_a_tick_computed_is_kept_while_nothing_changed():
     source = reader()
     baselines = fresh(source)
-    made = []
+    made: list[int] = []
 
-    def ask(state: int, *, may_wait: bool = False) -> int:
-        return baselines.kept("key", state, lambda: made.append(state) or state, may_wait=may_wait)
+    def ask(state: int) -> int:
+        def make() -> int:
+            made.append(state)
+            return state
+
+        return baselines.kept("key", state, make)
 
     assert (ask(1), ask(1), made) == (1, 1, [1])
     baselines.update(NOW)  # the next tick
@@ -121,10 +125,7 @@ def test_beyond_its_fill_a_tick_makes_do_with_older_answers():
 
     def answers(state: int) -> list[int]:
         baselines.update(NOW)
-        return [
-            baselines.kept(n, state, lambda: state, may_wait=True)  # type: ignore[misc]
-            for n in range(asked)
-        ]
+        return [baselines.kept(n, state, lambda: state, may_wait=True) for n in range(asked)]
 
     assert answers(1) == [1] * asked  # what was never answered cannot wait
     assert answers(2) == [2] * AT_ONCE + [1] * 20

@@ -29,7 +29,7 @@ def cohort(*units: tuple[float, float | None] | tuple[float, float | None, float
 def history(placed: float, late: float, *, weeks: int = 9, hours_each: float = 5.0) -> LateHistory:
     """Every hour of the weeks before the window, and of it, with the same numbers."""
     hours = weeks * 168
-    end = np.datetime64(stamp(END), "h")
+    end = stamp(END).astype("datetime64[h]")
     starts = (end - np.arange(hours, 0, -1)).astype("datetime64[s]")
     each = np.ones(hours)
     return LateHistory(starts, placed * each, late * each, late * hours_each * each)
@@ -128,7 +128,7 @@ def test_weeks_that_differ_widen_the_range():
 
     def width(past: LateHistory) -> float:
         found = judge(cohort((0.5, 40.0)), past)
-        return found.delayed.high - found.delayed.low
+        return float(found.delayed.high - found.delayed.low)
 
     assert width(rough) > 3 * width(steady)
 

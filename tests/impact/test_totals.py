@@ -24,7 +24,8 @@ def impact(
 ) -> MeasureImpact:
     """A lost sum whose draws are given, one euro per unit."""
     low, mid, high = (float(q) for q in np.quantile(draws, [0.05, 0.5, 0.95]))
-    money = MoneyRange(*(Decimal(str(round(x, 2))) for x in (low, mid, high)), currency)
+    ends = [Decimal(str(round(x, 2))) for x in (low, mid, high)]
+    money = MoneyRange(ends[0], ends[1], ends[2], currency)
     return MeasureImpact(
         incident=name,
         process="checkout",
@@ -101,7 +102,7 @@ def test_a_sum_without_a_rate_is_left_out_and_named():
 
 def test_an_empty_total_is_zero():
     total = total_money([], CARRIERS, "EUR")
-    assert (total.money.low, total.money.mid, total.money.high) == (0, 0, 0)
+    assert total.money == MoneyRange(Decimal(0), Decimal(0), Decimal(0), "EUR")
 
 
 def test_units_add_by_draws():
