@@ -254,11 +254,10 @@ class Tick:
         return measured(facts, self._group(incident, measure, mark))
 
     def _group(self, incident: Incident, measure: Measure, mark: Watermark) -> Group:
-        members = overlapping(
-            [Member(i, self.window(i, measure)) for i in self._incidents[measure.id]],
-            incident.id,
-            mark.until,
-        )
+        first = self._baselines.first(measure)
+        windows = [Member(i, self.window(i, measure)) for i in self._incidents[measure.id]]
+        measurable = [m for m in windows if m.window.start >= first]
+        members = overlapping(measurable, incident.id, mark.until)
         key = (measure.id, tuple(m.incident.id for m in members))
         if key not in self._groups:
             self._groups[key] = self._measure(measure, members, mark)

@@ -48,7 +48,9 @@ def main() -> None:
         opened = time.process_time() - begun
         found = sum(len(tick.assess(i).impacts) for i in incidents)
         total = time.process_time() - begun
-        print(f"tick at +{minutes} min: {opened:.2f} s to read, {total:.2f} s in all, {found} impacts")
+        print(
+            f"tick at +{minutes} min: {opened:.2f} s to read, {total:.2f} s in all, {found} impacts"
+        )
     mark = tick.marks["s0"]
     watched = [baselines.watched(m, now - timedelta(days=1), now, mark) for m in measures]
     begun = time.process_time()

@@ -105,8 +105,11 @@ def test_without_a_week_of_history_there_is_only_evidence():
 
 def test_an_incident_before_the_data_has_nothing_to_compare_with():
     old = incident("old", at(days=-5), at(days=-5, hours=1), {"checkout": 1.0})
-    (impact,) = ask(world(), old, hours=1).assess(old).impacts
+    a = hit()
+    tick = ask(world((0, 1, 0.0)), replace(old, ended_at=None), a, hours=1.5)
+    (impact,) = tick.assess(replace(old, ended_at=None)).impacts
     assert impact.method == "evidence_only"
+    assert tick.assess(a).impacts[0].method == "measured"
 
 
 def test_a_feed_that_died_with_the_outage_is_modelled_and_says_so():
