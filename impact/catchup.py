@@ -32,7 +32,7 @@ class Prior:
         """Of a share above zero; falls off fast beyond the whole."""
         inside = np.clip(share, 1e-3, 1 - 1e-3)
         out: FloatArray = inside ** (self.a - 1) * (1 - inside) ** (self.b - 1)
-        return np.where(share > 1.05, 1e-6, out)
+        return np.where(share > 1.0, 0.0, out)
 
 
 LOAD_PRIOR = Prior(never=0.15, a=1.0, b=1.0)

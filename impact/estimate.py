@@ -29,6 +29,9 @@ NU_POST = 12.0
 RECENT_H = 16.0
 NU_DAY = 1e6
 ODD = 0.1
+QUIET = 0.1
+TOP = 2.0
+NO_EFFECT = 0.3
 KAPPA = {"flow": 0.15, "load": 0.5}
 
 
@@ -41,6 +44,8 @@ class Conditioned:
     prob: FloatArray  # (K,)
     surplus: FloatArray  # (K,) amount that comes back in all
     so_far: FloatArray  # (K,) of it until the data's end
+    log_like: FloatArray  # (K,)
+    amount: FloatArray  # (K,) hypothesised
 
 
 def estimate(
@@ -106,11 +111,11 @@ def answer(
     usual, actual = pieces.usual[w], pieces.actual[w]
     unit = baseline.profile.unit
     offset = 0.375 * unit
-    which = np.searchsorted(np.cumsum(given.prob), even_uniforms(rng))
-    which = np.minimum(which, len(given.prob) - 1)
     mean = given.mean @ given.prob
     root = np.linalg.cholesky(given.cov + np.diag(1e-9 + 1e-9 * np.diag(given.cov)))
-    z = draws_along(root, 2 * mean, shared, rng) + given.mean.T[which]
+    noise = draws_along(root, 2 * mean, shared, rng)
+    which, draw = resample(given, noise, usual > 0, actual, offset, kind, shared)
+    z = noise[draw] + given.mean.T[which]
     expected = np.maximum(np.maximum(z, 0) ** 2 - offset, 0.0) * (usual > 0)
     deficit = expected - actual
     shares = _shares(data, pieces, start, end)
@@ -182,6 +187,49 @@ def _band(
     return seconds.astype("datetime64[s]"), data.values[a:b], mid, low, per_bin * factor.high + tail
 
 
+def resample(
+    given: Conditioned,
+    noise: FloatArray,
+    open_: FloatArray,
+    actual: FloatArray,
+    offset: float,
+    kind: str,
+    shared: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """(DRAWS,) hypothesis and draw of noise, by likelihood and prior of what comes back."""
+    k = len(given.amount)
+    if k == 1:
+        return np.zeros(DRAWS, np.int64), np.arange(DRAWS)
+    m = np.maximum(given.mean[open_], 0.0)
+    e = noise[:, open_]
+    total = (m**2).sum(axis=0)[:, None] + 2 * m.T @ e.T + (e**2).sum(axis=1)[None, :]
+    total = total - offset * open_.sum() - actual[open_].sum()
+    gross = total if kind == "flow" else -total  # (K, DRAWS)
+    prior = catchup.Prior() if kind == "flow" else catchup.LOAD_PRIOR
+    step = given.amount[-1] / len(catchup.SHARES) / len(catchup.LENGTHS_H)
+    positive = np.maximum(gross, 1e-9 * given.amount[-1])
+    share = given.amount[:, None] / positive
+    ref = prior.density(np.linspace(0.01, 0.99, 99)).mean()
+    weight = (1 - prior.never) * prior.density(share) / ref / positive * step
+    weight = np.where(gross > 0, weight, 0.0)
+    plain = gross[0]
+    no_effect = NO_EFFECT / (1 - NO_EFFECT)
+    spread = plain.std()
+    no_effect *= (plain.mean() + actual[open_].sum()) if kind == "flow" else actual[open_].sum()
+    no_effect *= np.exp(-0.5 * (plain.mean() / spread) ** 2) / (spread * np.sqrt(2 * np.pi))
+    weight[0] = prior.never + max(no_effect, 0.0)
+    weight *= np.exp(given.log_like - given.log_like.max())[:, None]
+    lost = gross - given.surplus[:, None] if kind == "flow" else gross + given.surplus[:, None]
+    order = np.argsort(lost, axis=None, kind="stable")
+    cumulated = np.cumsum(weight.ravel()[order])
+    at = np.searchsorted(cumulated, (np.arange(DRAWS) + 0.5) / DRAWS * cumulated[-1])
+    chosen = order[np.minimum(at, len(order) - 1)]
+    chosen = chosen[np.argsort(total.ravel()[chosen], kind="stable")]
+    rank = np.argsort(np.argsort(shared, kind="stable"), kind="stable")
+    chosen = chosen[rank]
+    return chosen // DRAWS, chosen % DRAWS
+
+
 def prior_shares(prior: catchup.Prior, rng: np.random.Generator) -> FloatArray:
     u = even_uniforms(rng)
     grid = np.linspace(0, 1, 201)
@@ -231,7 +279,7 @@ def condition(baseline: Baseline, pieces: Pieces, kind: str, known: FloatArray) 
     number = np.arange(len(mu))
     use = (pieces.seen > 0.5) & (pieces.usual > 0.5 * unit)
     obs = number[use & (number < w.start)]
-    after = number[use & (number >= w.stop)]
+    after = number[(pieces.seen > 0.5) & (number >= w.stop)]
     win = number[w]
     target = np.concatenate([win, after])
     cov = baseline.residuals.covariance(pieces.centre, pieces.width)
@@ -272,7 +320,7 @@ def condition(baseline: Baseline, pieces: Pieces, kind: str, known: FloatArray) 
     wa = np.zeros(0)
     post_var = c_ww
     if len(after):
-        s0 = c_pp + np.diag(error[after] + JITTER)
+        s0 = c_pp + np.diag((noise[after] + QUIET * unit) / gain[after] ** 2 + JITTER)
         k0 = np.linalg.solve(s0, c_wp.T)  # (Na, Nw)
         wa = k0 @ gradient
         post_var = c_ww - c_wp @ k0
@@ -295,12 +343,14 @@ def condition(baseline: Baseline, pieces: Pieces, kind: str, known: FloatArray) 
         return (gain[win][:, None] * v * gain[win][None, :] + np.diag(noise[win])) * factor**2
 
     if not len(after):
-        return Conditioned(zw[:, None], in_z(c_ww), np.ones(1), np.zeros(1), np.zeros(1))
+        return Conditioned(
+            zw[:, None], in_z(c_ww), np.ones(1), np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1)
+        )
     sign = 1.0 if kind == "flow" else -1.0
     e_pre = np.maximum(zw, 0) ** 2 - offset + np.diag(in_z(c_ww))
     g = (sign * (e_pre - pieces.actual[win]) * (pieces.usual[win] > 0)).sum()
     sd = np.sqrt(4 * zw @ in_z(c_ww) @ zw)
-    top = max(g + 1.3 * sd, 0.0)
+    top = max(g + TOP * sd, 0.0)
     end_h = pieces.centre[w.stop - 1] + pieces.width[w.stop - 1] / 2
     every = number[w.stop :]
     since = pieces.centre[every] - pieces.width[every] / 2 - end_h
@@ -318,7 +368,7 @@ def condition(baseline: Baseline, pieces: Pieces, kind: str, known: FloatArray) 
     d = gain[after][None, :] * base_z[None, :] / total_z
     kappa = KAPPA[kind]
     lumps = (kappa * surplus) ** 2 / (4 * total_z**2)
-    nz = noise[after][None, :] + lumps + JITTER * mu[after] ** 2
+    nz = counting_noise(pieces.usual[after][None, :] + surplus, unit) + lumps + QUIET * unit
     s = d[:, :, None] * c_pp[None] * d[:, None, :]
     idx = np.arange(len(after))
     s[:, idx, idx] += nz
@@ -364,7 +414,7 @@ def condition(baseline: Baseline, pieces: Pieces, kind: str, known: FloatArray) 
     off = (factor**2 * lumps * back * 2 * total_z).sum(axis=1)
     left = amounts * np.maximum(1 - shape.sum(axis=1)[rows], 0.0)
     so_far = np.maximum(amounts - left + off, 0.0)
-    return Conditioned(mean_w, cov_z, prob, so_far + left, so_far)
+    return Conditioned(mean_w, cov_z, prob, so_far + left, so_far, loglik, amounts)
 
 
 __all__ = ["estimate", "prepare"]
