@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-ROOMS := ingest enrich impact store api
+# Many small matrices: one BLAS thread per process is faster than a spinning pool of them.
+export OPENBLAS_NUM_THREADS ?= 1
 
 .PHONY: help run test check lint format kafka bench bench-accuracy bench-calibration lock clean
 

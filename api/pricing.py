@@ -21,6 +21,7 @@ from impact.baselines import Baselines, Windows
 from impact.effect import SETTLING_MAX
 from impact.model import MeasureImpact
 from store.asof import AsOf
+from store.minutes import ChangedMinutes
 from store.store import Store
 
 ERA = timedelta(days=28)  # past incidents this close together share one look at the history
@@ -38,6 +39,7 @@ class Pricer:
         self._issued: dict[str, dict[str, MeasureImpact]] = {}  # by incident and measure, no draws
         self._priced: dict[str, Incident] = {}  # past ones, as they were when priced
         self._all: tuple[Incident, ...] = ()
+        self._changes: frozenset[ChangedMinutes] = frozenset()
         self._seen = 0  # generation of the newest minute that was looked at
         promises = [m.promise for m in loaded.map.measures() if m.promise]
         self._settling = SETTLING_MAX + max(promises, default=timedelta()) + _MARGIN
@@ -147,7 +149,10 @@ class Pricer:
         self._issued.setdefault(impact.incident, {})[_measure(impact)] = impact
 
     def _forget_changed(self, now: datetime) -> None:
-        for change in self._store.minutes.changed(max(0, self._seen - _OVERLAP_NS)):
+        changes = self._store.minutes.changed(max(0, self._seen - _OVERLAP_NS))
+        fresh = [change for change in changes if change not in self._changes]
+        self._changes = frozenset(changes)
+        for change in fresh:
             self._seen = max(self._seen, change.generation)
             for name, incident in list(self._priced.items()):
                 until = self._hindsight(incident, now)
