@@ -1,4 +1,4 @@
-"""What a measure usually does, learned once from its history: `prepare`, then ask many times.
+"""What a measure usually does, learned once from its history, then asked many times.
 
 The usual week is learned on hours (`impact.profile`), how volumes stray from it on the same hours
 (`impact.residuals`). Finer bins get their part of the hour from the mean shape within the hour.
@@ -13,6 +13,7 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from scipy.special import ndtri
 
 from impact.calendar import (
     DAY,
@@ -23,15 +24,25 @@ from impact.calendar import (
     IntArray,
     holiday_days,
     local_time,
-    zone_of,
 )
-from impact.model import FloatArray, TimeArray
+from impact.model import FloatArray, Range, TimeArray
 from impact.profile import Profile, fit_profile
-from impact.residuals import Residuals, fit_residuals
-from impact.series import Series, Windows, coarse_step, epoch, regular
+from impact.residuals import Residuals, counting_noise, fit_residuals
+from impact.series import Series, Window, coarse_step, epoch
+from impact.series import masked as masked_values
 
 SETTLING_MASK_S = 6 * HOUR  # after an earlier incident: its catch-up teaches nothing
 WITHIN_MEMORY = 20.0  # events until a slot's own shape within the hour outweighs its hour's
+
+
+@dataclass(frozen=True)
+class Band:
+    """What is expected per bin; arrays of shape (T,)."""
+
+    times: TimeArray
+    expected: FloatArray
+    low: FloatArray
+    high: FloatArray
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,7 @@ class Baseline:
     within: FloatArray = field(repr=False)  # (S, B) share of the slot in each of its B bins
     holidays: IntArray = field(repr=False)  # local days since 1970
     history_days: float
-    masked: tuple[tuple[float, float], ...] = ()
+    masked: tuple[Window, ...] = ()
 
     @property
     def bins_per_slot(self) -> int:
@@ -74,14 +85,35 @@ class Baseline:
         volume = np.maximum(root**2 - self.profile.offset, 0.0)
         of = slots[where]
         position = (seconds % slot_s) // self.series.step
-        return volume[where] * self.within[of, position], of
+        out: FloatArray = volume[where] * self.within[of, position]
+        return out, of
 
-    def expected(self, start: datetime, end: datetime) -> tuple[TimeArray, FloatArray]:
-        """Starts of the bins from start to end, and what is usual in them."""
+    def expected(self, start: datetime, end: datetime, level: float = 0.90) -> Band:
+        """What is usual from start to end, with the range of single bins."""
         step = self.series.step
         first = int((epoch(start, "start") - self.series.first) // step) * step + self.series.first
         seconds = np.arange(first, int(np.ceil(epoch(end, "end"))), step, dtype=np.int64)
-        return seconds.astype("datetime64[s]"), self.usual(seconds)[0]
+        return self.band(seconds, Range(1.0, 1.0, 1.0), level)
+
+    def band(self, seconds: IntArray, factor: Range, level: float) -> Band:
+        """Usual volumes times a factor, with the range of single bins."""
+        usual, slots = self.usual(seconds)
+        unit, offset = self.profile.unit, self.profile.offset
+        mid = np.sqrt(usual * factor.mid + offset)
+        spread = np.sqrt(
+            (mid * self.residuals.scale[slots]) ** 2 * self.residuals.quick
+            + counting_noise(usual * factor.mid, unit)
+        )
+        reach = -ndtri((1 - level) / 2) * spread
+        open_ = usual > 0
+        low = np.maximum(mid - reach, 0.0) ** 2 - offset
+        high = (mid + reach) ** 2 - offset
+        return Band(
+            seconds.astype("datetime64[s]"),
+            usual * factor.mid,
+            np.where(open_, np.clip(low, 0.0, usual * factor.low), 0.0),
+            np.where(open_, np.maximum(high, usual * factor.high), 0.0),
+        )
 
     @cached_property
     def busiest(self) -> float:
@@ -95,37 +127,16 @@ class Baseline:
         p = self.profile
         root = p.root(np.array([p.first_week + len(p.level) - 1]))[0]
         volume = np.maximum(root**2 - p.offset, 0.0)
-        if p.slot_s == HOUR:
-            return volume
         per_second = np.repeat(volume / p.slot_s, p.slot_s // 60)[: WEEK // 60]
         hours: FloatArray = per_second.reshape(168, 60).sum(axis=1) * 60
         return hours
 
 
-def prepare(
-    times: TimeArray,
-    values: FloatArray,
-    *,
-    timezone: str = "UTC",
-    holidays: Holidays = None,
-    known_incidents: Windows = (),
-    as_of: datetime | None = None,
-) -> Baseline:
-    """Learn what is usual; earlier incidents and their catch-up are left out of the history."""
-    series = regular(times, values)
-    if as_of is not None:
-        series = series.until(int(epoch(as_of, "as_of")))
-    masked = tuple(
-        (epoch(a, "known_incidents"), epoch(b, "known_incidents")) for a, b in known_incidents
-    )
-    return learn(series, zone_of(timezone), holidays, masked)
-
-
 def learn(
-    series: Series, zone: ZoneInfo, holidays: Holidays, masked: tuple[tuple[float, float], ...]
+    series: Series, zone: ZoneInfo, holidays: Holidays, masked: tuple[Window, ...]
 ) -> Baseline:
-    """`prepare` for checked input; `masked` in epoch seconds."""
-    values = mask(series, masked)
+    """The baseline of a series; what happened in the windows `masked` teaches nothing."""
+    values = masked_values(series, masked, SETTLING_MASK_S)
     slot_s = coarse_step(series.step)
     first_slot = series.first // slot_s
     in_slot = series.starts // slot_s - first_slot
@@ -153,24 +164,19 @@ def learn(
     residuals, _ = fit_residuals(z, root, weekday_slots, profile.group, slot_s / HOUR, profile.unit)
     within = _within(series, values, zone, slot_s)
     return Baseline(
-        series, zone, profile, residuals, within, off_days, seen.sum() * series.step / DAY, masked
+        series,
+        zone,
+        profile,
+        residuals,
+        within,
+        off_days,
+        float(seen.sum()) * series.step / DAY,
+        masked,
     )
 
 
-def mask(series: Series, windows: tuple[tuple[float, float], ...]) -> FloatArray:
-    """The values, NaN in the windows and while they settle."""
-    values = series.values
-    if windows:
-        values = values.copy()
-    for start, end in windows:
-        a = max(0, int((start - series.first) // series.step))
-        b = max(0, int(-(-(end + SETTLING_MASK_S - series.first) // series.step)))
-        values[a:b] = np.nan
-    return values
-
-
 def unit_of(values: FloatArray) -> float:
-    """What one event counts: 1 for counts (or their common divisor), little for other quantities."""
+    """What one event counts: 1 for counts (or their common divisor), little for others."""
     seen = values[np.isfinite(values)]
     positive = seen[seen > 0]
     if not len(positive):

@@ -42,7 +42,7 @@ def zone_of(timezone: str) -> ZoneInfo:
 
 
 def local_time(seconds: IntArray, zone: ZoneInfo) -> LocalTime:
-    """Local week, second of the week and day of moments given in epoch seconds (ascending or not)."""
+    """Local week, second of the week and day of moments in epoch seconds, in any order."""
     local = seconds + utc_offsets(seconds, zone)
     shifted = local + MONDAY
     return LocalTime(shifted // WEEK, shifted % WEEK, local // DAY)

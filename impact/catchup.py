@@ -1,9 +1,11 @@
 """What comes back after an incident, and what a load's tail adds.
 
-The surplus after a window is an amount times a fading shape, exp(-3 t / L) times what is usual then.
-Amount and L are unknown: a grid of both is weighed by how well it explains what followed the window
-(Bayes' rule, with the residual process as the likelihood) and by a prior under which often nothing
-comes back.
+The surplus after a window is an amount times a fading shape, exp(-3 t / L) times what is usual at
+that time, off by lumps of its own. Amount and L are unknown: a grid of both is weighed by how well
+it explains what followed the window (Bayes' rule; the likelihood is that of a Student-t process,
+Shah et al. 2014, so that one odd hour decides nothing) and by a prior under which often nothing
+comes back, and never more than was lost. What follows the window thus tells two things at once:
+what the level was, and what came back.
 """
 
 from __future__ import annotations
@@ -12,52 +14,201 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from impact.calendar import HOUR
-from impact.model import FloatArray
+from impact.calendar import IntArray
+from impact.conditioning import JITTER, QUIET, Given, View
+from impact.model import DRAWS, FloatArray
+from impact.ranges import even_uniforms
+from impact.residuals import counting_noise
 
 LENGTHS_H = np.array([1.0, 2.0, 4.0, 7.0, 12.0])
-SHARES = np.linspace(0.0, 1.0, 21)[1:]
+STEPS = 20  # of the amount
 FLOOR = 0.02  # of the busiest hour: something may come back while a shop is closed
+LUMPS = {"flow": 0.15, "load": 0.5}  # standard deviation of a piece's surplus around its shape
+LEAST = 0.2  # of what is usual; below it the square root is not linear enough
+FREEDOM = 12.0
+HIGHEST = 2.0  # standard deviations above the middle of what was lost: the largest amount
+NO_EFFECT = 0.5  # prior that the window had no effect, so that nothing can come back
 
 
 @dataclass(frozen=True)
 class Prior:
     """How much of the lost volume comes back: nothing with `never`, else a Beta(a, b) share."""
 
-    never: float = 0.4
-    a: float = 1.2
+    never: float = 0.3
+    a: float = 1.5
     b: float = 1.5
 
     def density(self, share: FloatArray) -> FloatArray:
-        """Of a share above zero; falls off fast beyond the whole."""
+        """(as share): of shares above zero, up to the whole."""
+        grid = np.linspace(0.01, 0.99, 99)
         inside = np.clip(share, 1e-3, 1 - 1e-3)
-        out: FloatArray = inside ** (self.a - 1) * (1 - inside) ** (self.b - 1)
+        out: FloatArray = self._kernel(inside) / self._kernel(grid).mean()
         return np.where(share > 1.0, 0.0, out)
 
+    def _kernel(self, share: FloatArray) -> FloatArray:
+        out: FloatArray = share ** (self.a - 1) * (1 - share) ** (self.b - 1)
+        return out
 
-LOAD_PRIOR = Prior(never=0.15, a=1.0, b=1.0)
+    def learn(self, shares: FloatArray) -> Prior:
+        """After past incidents of which these shares came back; the prior is worth four of them."""
+        back = shares[shares > 0.02]
+        never = (4 * self.never + len(shares) - len(back)) / (4 + len(shares))
+        return Prior(never, self.a + float(back.sum()), self.b + float((1 - back).sum()))
+
+    def draws(self, rng: np.random.Generator) -> FloatArray:
+        """(DRAWS,): shares, zero with `never`."""
+        even = even_uniforms(rng)
+        grid = np.linspace(0, 1, 201)
+        cumulated = np.cumsum(self.density(grid))
+        at = np.clip((even - self.never) / (1 - self.never), 0, 1)
+        out: FloatArray = np.where(
+            even < self.never, 0.0, np.interp(at, cumulated / cumulated[-1], grid)
+        )
+        return out
 
 
-def shapes(
-    since: FloatArray, width: FloatArray, usual: FloatArray, busiest_per_h: float
-) -> FloatArray:
+FLOW = Prior()
+LOAD = Prior(never=0.15, a=1.0, b=1.0)
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """The window's expected z, and the surplus, under K hypotheses; the first is no surplus."""
+
+    mean: FloatArray  # (Nw, K)
+    cov: FloatArray  # (Nw, Nw) counting noise included
+    log_like: FloatArray  # (K,)
+    amount: FloatArray  # (K,) hypothesised
+    surplus: FloatArray  # (K,) what that amounts to, given what was seen, with what is to come
+    so_far: FloatArray  # (K,) until the end of the data
+
+
+def fading(since: FloatArray, width: FloatArray, usual: FloatArray, busiest: float) -> FloatArray:
     """(len(LENGTHS_H), N): the part of the whole surplus in each piece after the window.
 
-    since: hours from the window's end to the start of a piece, width: hours, usual: volume.
-    What falls past the last piece is still to come.
+    since: hours from the window's end to the start of a piece; width: hours; usual: volume;
+    busiest: volume of the busiest hour. What falls past the last piece is still to come.
     """
     tau = LENGTHS_H[:, None] / 3
-    fading = np.exp(-since / tau) - np.exp(-(since + width) / tau)
-    fading = np.where(since[None, :] < LENGTHS_H[:, None], fading, 0.0)
-    rate = usual / width + FLOOR * busiest_per_h
-    out = fading * rate
+    share = np.exp(-since / tau) - np.exp(-(since + width) / tau)
+    share = np.where(since[None, :] < LENGTHS_H[:, None], share, 0.0)
+    rate = usual / width + FLOOR * busiest
+    out = share * rate
     last = since[-1] + width[-1]
     left = np.exp(-last / tau[:, 0]) * (last < LENGTHS_H) * rate[-1]
-    total = out.sum(axis=1) + left
-    result: FloatArray = out / np.maximum(total, 1e-300)[:, None]
-    return result
+    whole: FloatArray = out / np.maximum(out.sum(axis=1) + left, 1e-300)[:, None]
+    return whole
 
 
-def hours_since(first: FloatArray, end_s: float, start_s: float) -> FloatArray:
-    """Hours from the end of the window, for pieces measured from its start."""
-    return first - (end_s - start_s) / HOUR
+def weigh(v: View, g: Given, widen: float, kind: str, busiest: float) -> Posterior:
+    """The window's expected z under each hypothesis of what came back, and its likelihood."""
+    n, w, after = len(v.window), v.window, v.after
+    mean = v.mean[w] + v.gain[w] * g.mean[:n]
+    cov = _in_z(v, g.cov[:n, :n] * widen**2, widen)
+    nothing = np.zeros(1)
+    if not len(after):
+        return Posterior(mean[:, None], cov, nothing, nothing, nothing, nothing)
+    amount, row, shape = _hypotheses(v, mean, cov, kind, busiest)
+    surplus = amount[:, None] * shape[row][:, after - v.pieces.window.stop]  # (K, Na)
+    usual_z = np.maximum(v.mean[after] + v.gain[after] * g.mean[n:], LEAST * v.mean[after])
+    total_z = np.sqrt(usual_z**2 + surplus)
+    slope = v.gain[after] * usual_z / total_z  # of z per unit of residual
+    lumps = (LUMPS[kind] * surplus) ** 2 / (4 * total_z**2)
+    noise = counting_noise(v.pieces.usual[after] + surplus, v.unit) + QUIET * v.unit
+    spread = slope[:, :, None] * g.cov[n:, n:] * slope[:, None, :]
+    diagonal = np.arange(len(after))
+    spread[:, diagonal, diagonal] += noise + lumps + JITTER * v.mean[after] ** 2
+    root = np.linalg.cholesky(spread * widen**2)
+    cross = widen**2 * slope[:, :, None] * g.cov[n:, :n]
+    right = np.concatenate([(v.z[after] - total_z)[:, :, None], cross], axis=2)
+    solved = np.linalg.solve(root, right)
+    white, half = solved[:, :, 0], solved[:, :, 1:]
+    misfit = (white**2).sum(axis=1)
+    freedom = FREEDOM + len(after)
+    log_like = -freedom / 2 * np.log1p(misfit / FREEDOM)
+    log_like -= np.log(root[:, diagonal, diagonal]).sum(axis=1)
+    prob = np.exp(log_like - log_like.max())
+    prob /= prob.sum()
+    inner = widen**2 * g.cov[:n, :n] - np.einsum("k,kaw,kav->wv", prob, half, half)
+    inner *= float(prob @ ((FREEDOM + misfit) / freedom))
+    shift = np.einsum("kaw,ka->kw", half, white)
+    back = np.linalg.solve(np.swapaxes(root, 1, 2), white[:, :, None])[:, :, 0]
+    off_shape = (widen**2 * lumps * back * 2 * total_z).sum(axis=1)
+    to_come = amount * np.maximum(1 - shape.sum(axis=1)[row], 0.0)
+    so_far = np.maximum(amount - to_come + off_shape, 0.0)
+    return Posterior(
+        mean=mean[:, None] + v.gain[w][:, None] * shift.T,
+        cov=_in_z(v, inner, widen),
+        log_like=log_like,
+        amount=amount,
+        surplus=so_far + to_come,
+        so_far=so_far,
+    )
+
+
+def _in_z(v: View, cov: FloatArray, widen: float) -> FloatArray:
+    gain = v.gain[v.window]
+    out: FloatArray = gain[:, None] * cov * gain[None, :] + np.diag(v.noise[v.window]) * widen**2
+    return out
+
+
+def _hypotheses(
+    v: View, mean: FloatArray, cov: FloatArray, kind: str, busiest: float
+) -> tuple[FloatArray, IntArray, FloatArray]:
+    """Amounts (K,), the row of the shape of each (K,), and the shapes over all pieces after."""
+    pieces, w = v.pieces, v.window
+    every = np.arange(pieces.window.stop, len(pieces.usual))
+    end = pieces.centre[w[-1]] + pieces.width[w[-1]] / 2
+    since = pieces.centre[every] - pieces.width[every] / 2 - end
+    shape = fading(since, pieces.width[every], pieces.usual[every], busiest)
+    expected = np.maximum(mean, 0) ** 2 - v.offset + np.diag(cov)
+    gross = float(((expected - pieces.actual[w]) * v.opened).sum())
+    spread = float(np.sqrt(np.maximum(4 * mean @ cov @ mean, 0.0)))
+    most = (gross if kind == "flow" else -gross) + HIGHEST * spread
+    if most <= 0:
+        return np.zeros(1), np.zeros(1, np.int64), shape
+    shares = np.arange(1, STEPS + 1) / STEPS
+    amount = np.concatenate([[0.0], np.repeat(shares * most, len(shape))])
+    row = np.concatenate([[0], np.tile(np.arange(len(shape)), STEPS)])
+    return amount, row, shape
+
+
+def choose(
+    p: Posterior, v: View, noise: FloatArray, shared: FloatArray, kind: str, prior: Prior
+) -> tuple[IntArray, IntArray]:
+    """(DRAWS,) numbers of a hypothesis and of a draw of noise, by likelihood and prior.
+
+    Loss and recovery are drawn together: little can come back where little was lost. The chosen
+    stand at even quantiles of what was lost, in the order of `shared` by what was expected.
+    """
+    if len(p.amount) == 1:
+        return np.zeros(DRAWS, np.int64), np.arange(DRAWS)
+    opened = v.opened > 0
+    m, e = np.maximum(p.mean[opened], 0.0), noise[:, opened]
+    expected = (m**2).sum(axis=0)[:, None] + 2 * m.T @ e.T + (e**2).sum(axis=1)[None, :]
+    expected = expected - v.offset * opened.sum()
+    gross = expected - v.pieces.actual[v.window][opened].sum()  # (K, DRAWS)
+    if kind == "load":
+        gross = -gross
+    step = p.amount[-1] / STEPS / len(LENGTHS_H)
+    positive = np.maximum(gross, 1e-9 * p.amount[-1])
+    weight = (1 - prior.never) * prior.density(p.amount[:, None] / positive) / positive * step
+    weight = np.where(gross > 0, weight, 0.0)
+    usual = expected[0] if kind == "flow" else expected[0] + gross[0]
+    weight[0] = prior.never + _no_effect(gross[0], float(usual.mean()))
+    weight *= np.exp(p.log_like - p.log_like.max())[:, None]
+    lost = gross + p.surplus[:, None] * (1.0 if kind == "load" else -1.0)
+    order = np.argsort(lost, axis=None, kind="stable")
+    cumulated = np.cumsum(weight.ravel()[order])
+    even = (np.arange(DRAWS) + 0.5) / DRAWS * cumulated[-1]
+    chosen = order[np.minimum(np.searchsorted(cumulated, even), len(order) - 1)]
+    chosen = chosen[np.argsort(expected.ravel()[chosen], kind="stable")]
+    chosen = chosen[np.argsort(np.argsort(shared, kind="stable"), kind="stable")]
+    return chosen // DRAWS, chosen % DRAWS
+
+
+def _no_effect(gross: FloatArray, scale: float) -> float:
+    """Odds that nothing happened: a point mass at zero against any loss up to `scale`."""
+    spread = max(float(gross.std()), 1e-12)
+    density = np.exp(-0.5 * (float(gross.mean()) / spread) ** 2) / (spread * np.sqrt(2 * np.pi))
+    return float(NO_EFFECT / (1 - NO_EFFECT) * max(scale, 0.0) * density)

@@ -13,9 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from impact.calendar import DAY, WEEK, IntArray
 from impact.model import FloatArray
+
+BoolArray = NDArray[np.bool_]
 
 SHAPE_MEMORY = 12.0  # weeks until a week's shape counts 1/e
 LEVEL_MEMORY = 1.0  # weeks, of the level
@@ -52,7 +55,8 @@ class Profile:
         near = np.exp(-distance / LEVEL_MEMORY) * self.cover
         near[distance == 0] *= OWN_LEVEL
         level = near @ self.level / np.maximum(near.sum(axis=1), 1e-12)
-        return shape * level[:, None]
+        root: FloatArray = shape * level[:, None]
+        return root
 
     def _shape(self, index: IntArray, memory: FloatArray) -> FloatArray:
         total, count = memory @ (self.weight * self.shape), memory @ self.weight
@@ -117,31 +121,35 @@ def fit_profile(
     return Profile(slot_s, unit, first, shape, weight, level, cover, prior, group)
 
 
-def _usual(z: FloatArray, known: FloatArray, group: IntArray) -> FloatArray:
+def _usual(z: FloatArray, known: BoolArray, group: IntArray) -> FloatArray:
     """(S,): the median over weeks, of like days where a slot has fewer than three."""
-    masked = np.ma.array(z, mask=~known.astype(bool))
-    own = np.ma.median(masked, axis=0)
-    out = own.filled(np.nan)
+    own = np.where(known, z, np.inf)
+    own.sort(axis=0)
+    seen_n = known.sum(axis=0)
+    columns = np.arange(z.shape[1])
+    low, high = np.maximum(seen_n - 1, 0) // 2, np.minimum(seen_n // 2, len(z) - 1)
+    out = np.where(seen_n > 0, (own[low, columns] + own[high, columns]) / 2, np.nan)
     few = known.sum(axis=0) < 3
     if few.any():
         for g in np.unique(group[few]):
             same = group == g
-            values = z[:, same][known[:, same].astype(bool)]
+            values = z[:, same][known[:, same]]
             if len(values):
                 out[same & few] = np.median(values)
-    seen = z[known.astype(bool)]
-    return np.nan_to_num(out, nan=float(np.median(seen)) if len(seen) else 0.0)
+    seen = z[known]
+    filled: FloatArray = np.nan_to_num(out, nan=float(np.median(seen)) if len(seen) else 0.0)
+    return filled
 
 
-def _dead(z: FloatArray, usual: FloatArray, unit: float) -> FloatArray:
-    """Where next to nothing came though much was usual: an outage nobody labelled, or a dead feed."""
+def _dead(z: FloatArray, usual: FloatArray, unit: float) -> BoolArray:
+    """Where next to nothing came though much was usual: an unlabelled outage, or a dead feed."""
     offset = 0.375 * unit
     volume, expected = z**2 - offset, usual**2 - offset
-    out: FloatArray = (volume <= DEAD * expected) & (expected >= DEAD_COUNT * unit)
+    out: BoolArray = (volume <= DEAD * expected) & (expected >= DEAD_COUNT * unit)
     return out
 
 
-def _huber(shape: FloatArray, alive: FloatArray, usual: FloatArray, group: IntArray) -> FloatArray:
+def _huber(shape: FloatArray, alive: BoolArray, usual: FloatArray, group: IntArray) -> FloatArray:
     """(W, S): 1, less for observations far from their slot's usual value (Huber 1964)."""
     residual = np.where(alive, np.abs(shape - usual), np.nan)
     spread = np.zeros(shape.shape[1])

@@ -3,8 +3,8 @@
 The relative residual u = z / expected z - 1 of square-root volumes is a Gaussian process: a sum of
 Ornstein-Uhlenbeck parts (covariance a exp(-|t| / tau), Uhlenbeck and Ornstein 1930) from a quarter
 of an hour to two weeks, one part that returns at the same hour on following days, and the noise
-of counting (variance 1/4 of z: Anscombe 1948). How much of each part a series has is read from its own
-autocovariance by non-negative least squares (Lawson and Hanson 1974), leaning on typical shares
+of counting (variance 1/4 of z: Anscombe 1948). How much of each part a series has is read from its
+own autocovariance by non-negative least squares (Lawson and Hanson 1974), leaning on typical shares
 while the history is short. Averages of an Ornstein-Uhlenbeck process over disjoint intervals with
 gap g have covariance a exp(-g / tau) A(v) A(w), A(w) = (1 - exp(-w / tau)) tau / w.
 """
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
-from impact.calendar import DAY, HOUR
+from impact.calendar import IntArray
 from impact.model import FloatArray
 
 TAUS_H = np.array([0.25, 1.0, 4.0, 16.0, 72.0, 336.0])
@@ -33,6 +33,11 @@ class Residuals:
 
     amount: FloatArray  # (7,), of TAUS_H and the daily part
     scale: FloatArray  # (S,), standard deviation relative to the whole, mean about 1
+
+    @property
+    def quick(self) -> float:
+        """Variance of what passes within a day."""
+        return float(self.amount[:-1][TAUS_H < 24].sum())
 
     def covariance(self, centre: FloatArray, width: FloatArray) -> FloatArray:
         """(N, N) of averages over intervals (hours), without scale and counting noise."""
@@ -78,8 +83,8 @@ def counting_noise(expected: FloatArray, unit: float) -> FloatArray:
 def fit_residuals(
     z: FloatArray,
     root: FloatArray,
-    slots: FloatArray,
-    group: FloatArray,
+    slots: IntArray,
+    group: IntArray,
     step_h: float,
     unit: float,
 ) -> tuple[Residuals, FloatArray]:
@@ -105,7 +110,7 @@ def fit_residuals(
 
 
 def _scale(
-    u: FloatArray, noise: FloatArray, weight: FloatArray, slots: FloatArray, group: FloatArray
+    u: FloatArray, noise: FloatArray, weight: FloatArray, slots: IntArray, group: IntArray
 ) -> tuple[FloatArray, float]:
     """Standard deviation per slot over that of the whole, and the variance of the whole."""
     excess = weight * (u**2 - noise)
@@ -134,7 +139,7 @@ def _autocovariance(u: FloatArray, weight: FloatArray, lags: int) -> tuple[Float
 def _amounts(
     auto: FloatArray, pairs: FloatArray, step_h: float, variance: float, seen: float
 ) -> FloatArray:
-    lag = np.arange(len(auto)) * step_h
+    lag: FloatArray = np.arange(len(auto)) * np.float64(step_h)
     columns = []
     for tau in TAUS_H:
         ratio = np.array([step_h / tau])
@@ -153,11 +158,3 @@ def _amounts(
     out[0] = max(out[0], 0.01 * variance)
     amounts: FloatArray = out
     return amounts
-
-
-def hours(seconds: float) -> float:
-    """Seconds as hours."""
-    return seconds / HOUR
-
-
-__all__ = ["DAY", "Residuals", "counting_noise", "fit_residuals", "hours"]

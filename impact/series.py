@@ -12,6 +12,7 @@ from impact.calendar import DAY, HOUR, IntArray
 from impact.model import FloatArray, TimeArray
 
 Windows = Iterable[tuple[datetime, datetime]]
+Window = tuple[float, float]  # epoch seconds
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,24 @@ def regular(times: TimeArray, values: FloatArray) -> Series:
     grid = np.full(int((seconds[-1] - seconds[0]) // step) + 1, np.nan)
     grid[(seconds - seconds[0]) // step] = volumes
     return Series(int(seconds[0]), step, np.where(np.isfinite(grid), grid, np.nan))
+
+
+def windows(given: Windows) -> tuple[Window, ...]:
+    """Earlier incidents in epoch seconds, in order of time."""
+    name = "known_incidents"
+    return tuple(sorted((epoch(a, name), epoch(b, name)) for a, b in given))
+
+
+def masked(
+    series: Series, given: Iterable[Window], settling_s: int, limit: int | None = None
+) -> FloatArray:
+    """The values, NaN in windows and while they settle; bins from `limit` on are left alone."""
+    values = series.values.copy()
+    for start, end in given:
+        a = max(0, int((start - series.first) // series.step))
+        b = max(0, int(-(-(end + settling_s - series.first) // series.step)))
+        values[a : b if limit is None else min(b, limit)] = np.nan
+    return values
 
 
 def epoch(moment: datetime, name: str) -> float:
