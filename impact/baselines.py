@@ -19,8 +19,9 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import numpy as np
 
 from enrich.model import BusinessMap, Measure
-from impact.baseline import Baseline, prepare
+from impact.baseline import Baseline
 from impact.effect import Watched, calibrate_threshold
+from impact.estimate import prepare
 from impact.history import History
 from impact.model import FloatArray, TimeArray
 from impact.money import MeanAmounts
