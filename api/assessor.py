@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from threading import Event
 
+from api.business_first import business_first
 from api.casebook import Casebook
 from api.pricing import Pricer
 from api.status import AssessStatus
@@ -99,6 +100,7 @@ class Desk:
         self._casebook = Casebook(self._store.signals, parts.map)
         self._pricer = Pricer(self._store, parts.map)
         self._stored = {v.incident.id: v.incident for v in self._store.incidents.find()}
+        self._business = {k: i for k, i in self._stored.items() if i.kind == "business"}
         self._pricer.restore()
         self._pricer.take_up(self._incidents(now), self._stored)
         logger.info("this assessor is active, generation %d", self._generation)
@@ -119,8 +121,16 @@ class Desk:
 
     def _incidents(self, now: datetime) -> dict[str, Incident]:
         """All incidents, the settling of their measures taken into account."""
+        technical = self._casebook.update(now)
+        self._business = business_first(
+            self._parts.map.graph,
+            self._business,
+            self._pricer.shortfalls,
+            technical.values(),
+            now,
+        )
         found = {}
-        for name, incident in self._casebook.update(now).items():
+        for name, incident in {**technical, **self._business}.items():
             ends = [m.settling_until for m in self._pricer.issued(name) if m.settling_until]
             found[name] = settle(incident, now, max(ends, default=None))
         return found

@@ -20,6 +20,7 @@ from impact.assess import Tick, known_windows, measures_of, predicted_by
 from impact.baselines import Baselines, Windows
 from impact.effect import SETTLING_MAX
 from impact.model import MeasureImpact
+from impact.shortfall import Shortfall, find_shortfalls
 from store.asof import AsOf
 from store.minutes import ChangedMinutes
 from store.store import Store
@@ -38,6 +39,7 @@ class Pricer:
         self._baselines = Baselines(loaded.map, store)
         self._issued: dict[str, dict[str, MeasureImpact]] = {}  # by incident and measure, no draws
         self._priced: dict[str, Incident] = {}  # past ones, as they were when priced
+        self.shortfalls: Sequence[Shortfall] | None = None  # as of the last live tick
         self._all: tuple[Incident, ...] = ()
         self._changes: frozenset[ChangedMinutes] = frozenset()
         self._seen = 0  # generation of the newest minute that was looked at
@@ -86,7 +88,9 @@ class Pricer:
             now=now,
             known=self._known(self._all),
         )
-        return self._issue(incidents, tick, now)
+        found = self._issue(incidents, tick, now)
+        self.shortfalls = find_shortfalls(self._loaded.map, self._baselines, tick.marks)
+        return found
 
     def past(self, incidents: Sequence[Incident], now: datetime) -> list[MeasureImpact]:
         """Price the newest era of these (newest first) in hindsight; they count as done."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from api import schemas
 from api.present import present_incident
 from api.wiring import Parts
-from enrich.incident import IncidentState
+from enrich.incident import Incident, IncidentState
 from impact.model import MeasureImpact
 from ingest.errors import NotFoundError
 from store.incidents import IncidentVersion
@@ -35,7 +35,7 @@ def incidents(
         states=states, **{name: moment for name, moment in given.items() if moment is not None}
     )
     if process is not None:
-        found = [v for v in found if any(r.process == process for r in v.incident.reached)]
+        found = [v for v in found if process in _processes(v.incident)]
     return _with_impacts(parts, found[skip : skip + limit], as_of)
 
 
@@ -45,6 +45,11 @@ def incident(parts: Parts, incident_id: str, as_of: datetime | None = None) -> s
     if version is None or version.gone:
         raise NotFoundError(f"no incident '{incident_id}'; `toll incidents` lists them")
     return _with_impacts(parts, [version], as_of)[0]
+
+
+def _processes(found: Incident) -> set[str]:
+    """Whom an incident reaches; a business-first one is about the processes of its measures."""
+    return {r.process for r in found.reached} | {m.partition("/")[0] for m in found.measures}
 
 
 def _with_impacts(

@@ -1,0 +1,104 @@
+"""The simulated shop through the whole of Toll: are its incidents found, and is their truth held?
+
+Dates and seed are fixed, so that the answer is the same on every day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+
+from api.demo import Incident, Shop
+from store.store import Store
+from tests.api.app import Toll, opened
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(300)]
+
+START = datetime(2026, 3, 25, tzinfo=UTC)
+DAYS = 4  # from the start of the incidents to the moment at which they have settled
+
+
+def at(days: float) -> int:
+    return int((START + timedelta(days=days)).timestamp() * 1000)
+
+
+MINUTE = 60_000
+OUTAGE = Incident("out", "payment_outage", at(0.5), at(0.5) + 45 * MINUTE, 0.9)
+DELAY = Incident("late", "warehouse_delay", at(0.7), at(0.7) + 90 * MINUTE, 0.8)
+SPIKE = Incident("calls", "call_spike", at(1.55), at(1.55) + 40 * MINUTE, 8.0)
+QUIET = Incident(
+    "quiet", "payment_outage", at(3.5), at(3.5) + 45 * MINUTE, 0.9
+)  # no alert at first
+
+
+@pytest.fixture(scope="module")
+def shop() -> Shop:
+    incidents = (OUTAGE, DELAY, SPIKE, QUIET)
+    return Shop(5, START, weeks=3, payments_per_minute=5.0, incidents=incidents)
+
+
+@pytest.fixture
+def toll(tmp_path: Path, store: Store) -> Iterator[Toll]:
+    with opened(tmp_path, store) as toll:
+        yield toll
+
+
+def send(toll: Toll, shop: Shop, until: datetime) -> None:
+    for chunk in shop.history(until):
+        answer = toll.http.post("/v1/business", content=chunk, params={"history": True})
+        assert answer.json()["dead_letters"] == 0
+
+
+def send_signals(toll: Toll, shop: Shop, frm: datetime, to: datetime) -> None:
+    body = orjson.dumps(shop.signals(frm, to))
+    assert toll.http.post("/v1/signals/generic", content=body).status_code == 202
+
+
+def test_the_truth_of_every_incident_lies_in_its_range(toll: Toll, shop: Shop) -> None:
+    settled = START + timedelta(days=DAYS + 1)
+    send(toll, shop, START + timedelta(days=3.4))
+    send_signals(toll, shop, START, START + timedelta(days=3.4))
+    toll.ingest()
+    toll.assess(settled)
+    found = {i["root"]: i for i in toll.ask("/v1/incidents")}
+    assert set(found) == {"stripe", "warehouse", "telephony"}
+    assert {i["state"] for i in found.values()} == {"settled"}
+
+    def part(root: str, measure: str, name: str) -> dict[str, float]:
+        impact = next(i for i in found[root]["impacts"] if i["measure"] == measure)
+        assert impact["state"] == "final"
+        return impact["units"][name]
+
+    truth = shop.truth.final(OUTAGE)
+    assert holds(part("stripe", "payments", "gross"), truth.gross)
+    assert holds(part("stripe", "payments", "lost"), truth.lost_for_good)
+    assert holds(part("warehouse", "orders", "delayed"), shop.truth.final(DELAY).cohort_late_orders)
+    assert holds(part("telephony", "calls", "excess"), shop.truth.final(SPIKE).excess_calls)
+
+
+def test_what_no_alert_explains_is_an_incident_until_an_alert_does(toll: Toll, shop: Shop) -> None:
+    burning = datetime.fromtimestamp(QUIET.start_ms / 1000, UTC) + timedelta(minutes=25)
+    send(toll, shop, burning)
+    toll.ingest()
+    toll.assess(burning)  # sees the shortfall
+    assessor = toll.assess(burning + timedelta(seconds=10))
+    assessor.tick()
+    (incident,) = toll.ask("/v1/incidents", state="open")
+    assert (incident["kind"], incident["root"]) == ("business", "")
+    assert "no alert" in incident["title"]
+    assert incident["impacts"][0]["units"]["gross"]["low"] > 0
+
+    send_signals(toll, shop, burning - timedelta(minutes=30), burning)
+    toll.ingest()
+    assessor.tick()
+    (explained,) = toll.ask("/v1/incidents", state="open")
+    assert (explained["kind"], explained["root"]) == ("outage", "stripe")
+    assert toll.http.get(f"/v1/incidents/{incident['id']}").status_code == 404
+
+
+def holds(range_: dict[str, float], truth: float) -> bool:
+    return range_["low"] <= truth <= range_["high"]
