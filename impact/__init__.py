@@ -1,6 +1,6 @@
 """The numbers: what would have happened, and what was lost, delayed or added."""
 
-from impact.baseline import Baseline
-from impact.estimate import Prepared, estimate, prepare
+from impact.baseline import Baseline, prepare
+from impact.estimate import estimate
 
-__all__ = ["Baseline", "Prepared", "estimate", "prepare"]
+__all__ = ["Baseline", "estimate", "prepare"]

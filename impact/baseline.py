@@ -1,215 +1,85 @@
-"""What a measure usually does, learned once from its history, then asked many times.
+"""A measure's baseline: learned once by `prepare`, then asked many times.
 
-The usual week is learned on hours (`impact.profile`), how volumes stray from it on the same hours
-(`impact.residuals`). Finer bins get their part of the hour from the mean shape within the hour.
-Hours without data, dead hours and earlier incidents teach nothing.
+It knows what is usual (`impact.usual`), answers for windows of the data it was prepared on, and has
+learned from the measure's past incidents how much comes back.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from zoneinfo import ZoneInfo
 
 import numpy as np
-from scipy.special import ndtri
 
-from impact.calendar import (
-    DAY,
-    HOUR,
-    SUNDAY,
-    WEEK,
-    Holidays,
-    IntArray,
-    holiday_days,
-    local_time,
-)
-from impact.model import FloatArray, Range, TimeArray
-from impact.profile import Profile, fit_profile
-from impact.residuals import Residuals, counting_noise, fit_residuals
-from impact.series import Series, Window, coarse_step, epoch
-from impact.series import masked as masked_values
+from impact import catchup, series
+from impact.answer import SETTLED_S, SETTLING_S, Kind, answer, draw
+from impact.calendar import DAY, Holidays, zone_of
+from impact.model import Estimate, FloatArray, TimeArray
+from impact.usual import Usual, learn
 
-SETTLING_MASK_S = 6 * HOUR  # after an earlier incident: its catch-up teaches nothing
-WITHIN_MEMORY = 20.0  # events until a slot's own shape within the hour outweighs its hour's
+LEARN_FROM = 2  # latest known incidents whose recovery is looked at
+LEAST_HISTORY_S = 7 * DAY  # before them
 
 
 @dataclass(frozen=True)
-class Band:
-    """What is expected per bin; arrays of shape (T,)."""
+class Baseline(Usual):
+    """What is usual, with answers: prepare once, estimate many times."""
 
-    times: TimeArray
-    expected: FloatArray
-    low: FloatArray
-    high: FloatArray
+    def estimate(
+        self,
+        start: datetime,
+        end: datetime,
+        kind: Kind = "flow",
+        as_of: datetime | None = None,
+        level: float = 0.90,
+    ) -> Estimate:
+        """What the window [start, end) of the data it was prepared on cost."""
+        window = series.window(start, end)
+        data = series.until(self.series, as_of)
+        return answer(self, data, window, kind, level, self.prior(kind))
 
-
-@dataclass(frozen=True)
-class Baseline:
-    """The usual volumes of one measure and how they stray."""
-
-    series: Series
-    zone: ZoneInfo
-    profile: Profile
-    residuals: Residuals
-    within: FloatArray = field(repr=False)  # (S, B) share of the slot in each of its B bins
-    holidays: IntArray = field(repr=False)  # local days since 1970
-    history_days: float
-    masked: tuple[Window, ...] = ()
-
-    @property
-    def bins_per_slot(self) -> int:
-        """How many bins of the series make a slot of the profile."""
-        return self.profile.slot_s // self.series.step
-
-    def usual(self, seconds: IntArray, weekday: int | None = None) -> tuple[FloatArray, IntArray]:
-        """Expected volume of the bins that start at `seconds`, and their slots.
-
-        `weekday` 0 to 6: as if every day were that weekday.
-        """
-        slot_s = self.profile.slot_s
-        hours = seconds // slot_s
-        whole, where = np.unique(hours, return_inverse=True)
-        local = local_time(whole * slot_s, self.zone)
-        slots = local.second // slot_s
-        per_day = max(1, DAY // slot_s)
-        days = slots // per_day
-        if weekday is not None:
-            days = np.full_like(days, weekday)
-        elif len(self.holidays):
-            days = np.where(np.isin(local.day, self.holidays), SUNDAY, days)
-        slots = slots % per_day + days * per_day
-        weeks, row = np.unique(local.week, return_inverse=True)
-        root = self.profile.root(weeks)[row, slots]
-        volume = np.maximum(root**2 - self.profile.offset, 0.0)
-        of = slots[where]
-        position = (seconds % slot_s) // self.series.step
-        out: FloatArray = volume[where] * self.within[of, position]
-        return out, of
-
-    def expected(self, start: datetime, end: datetime, level: float = 0.90) -> Band:
-        """What is usual from start to end, with the range of single bins."""
-        step = self.series.step
-        first = int((epoch(start, "start") - self.series.first) // step) * step + self.series.first
-        seconds = np.arange(first, int(np.ceil(epoch(end, "end"))), step, dtype=np.int64)
-        return self.band(seconds, Range(1.0, 1.0, 1.0), level)
-
-    def band(self, seconds: IntArray, factor: Range, level: float) -> Band:
-        """Usual volumes times a factor, with the range of single bins."""
-        usual, slots = self.usual(seconds)
-        unit, offset = self.profile.unit, self.profile.offset
-        mid = np.sqrt(usual * factor.mid + offset)
-        spread = np.sqrt(
-            (mid * self.residuals.scale[slots]) ** 2 * self.residuals.quick
-            + counting_noise(usual * factor.mid, unit)
-        )
-        reach = -ndtri((1 - level) / 2) * spread
-        open_ = usual > 0
-        low = np.maximum(mid - reach, 0.0) ** 2 - offset
-        high = (mid + reach) ** 2 - offset
-        return Band(
-            seconds.astype("datetime64[s]"),
-            usual * factor.mid,
-            np.where(open_, np.clip(low, 0.0, usual * factor.low), 0.0),
-            np.where(open_, np.maximum(high, usual * factor.high), 0.0),
-        )
+    def prior(self, kind: Kind) -> catchup.Prior:
+        """What to think, beforehand, of what comes back or of the tail."""
+        return self._recovery if kind == "flow" else catchup.LOAD
 
     @cached_property
-    def busiest(self) -> float:
-        """Usual volume of the busiest slot, per second."""
-        p = self.profile
-        root = p.root(np.array([p.first_week + len(p.level) - 1]))
-        return float(np.maximum(root**2 - p.offset, 0).max() / p.slot_s)
-
-    def normal_week(self) -> FloatArray:
-        """(168,): usual volume per local hour of the week, Monday 00:00 first."""
-        p = self.profile
-        root = p.root(np.array([p.first_week + len(p.level) - 1]))[0]
-        volume = np.maximum(root**2 - p.offset, 0.0)
-        per_second = np.repeat(volume / p.slot_s, p.slot_s // 60)[: WEEK // 60]
-        hours: FloatArray = per_second.reshape(168, 60).sum(axis=1) * 60
-        return hours
+    def _recovery(self) -> catchup.Prior:
+        """How much of a loss comes back, learned from the latest known incidents."""
+        usable = [w for w in self.masked if w[0] > self.series.first + LEAST_HISTORY_S]
+        usable = [w for w in usable if w[1] + SETTLED_S <= self.series.end][-LEARN_FROM:]
+        shares = []
+        for window in usable:
+            data = self.series.until(int(window[1] + SETTLING_S))
+            draws = draw(self, data, window, "flow", catchup.FLOW)
+            gross, recovered = draws["gross"], draws["recovered"]
+            if np.quantile(gross, 0.05) > 0:
+                shares.append(float(np.clip(recovered.mean() / gross.mean(), 0.0, 1.0)))
+        return catchup.FLOW.learn(np.array(shares)) if shares else catchup.FLOW
 
 
-def learn(
-    series: Series, zone: ZoneInfo, holidays: Holidays, masked: tuple[Window, ...]
+def prepare(
+    times: TimeArray,
+    values: FloatArray,
+    *,
+    timezone: str = "UTC",
+    holidays: Holidays = None,
+    known_incidents: series.Windows = (),
+    as_of: datetime | None = None,
 ) -> Baseline:
-    """The baseline of a series; what happened in the windows `masked` teaches nothing."""
-    values = masked_values(series, masked, SETTLING_MASK_S)
-    slot_s = coarse_step(series.step)
-    first_slot = series.first // slot_s
-    in_slot = series.starts // slot_s - first_slot
-    per_slot = slot_s // series.step
-    size = int(in_slot[-1]) + 1
-    seen = np.isfinite(values)
-    count = np.bincount(in_slot, seen, size)
-    total = np.bincount(in_slot, np.where(seen, values, 0.0), size)
-    hours = (first_slot + np.arange(size, dtype=np.int64)) * slot_s
-    local = local_time(hours, zone)
-    slots = local.second // slot_s
-    volume = np.where(count >= 0.5 * per_slot, total * per_slot / np.maximum(count, 1), np.nan)
-    if not np.isfinite(volume).any():
-        raise ValueError("values: too few were measured outside the incidents")
-    off_days = holiday_days(holidays, int(local.day[0]), int(local.day[-1]) + 400)
-    per_day = max(1, DAY // slot_s)
-    weekday_slots = np.where(
-        np.isin(local.day, off_days), slots % per_day + SUNDAY * per_day, slots
-    )
-    profile = fit_profile(volume, local.week, weekday_slots, slot_s, unit_of(values))
-    weeks, row = np.unique(local.week, return_inverse=True)
-    root = profile.root(weeks)[row, weekday_slots]
-    alive = profile.weight[local.week - profile.first_week, weekday_slots] > 0
-    z = np.where(alive, np.sqrt(np.nan_to_num(volume) + profile.offset), np.nan)
-    residuals, _ = fit_residuals(z, root, weekday_slots, profile.group, slot_s / HOUR, profile.unit)
-    within = _within(series, values, zone, slot_s)
-    return Baseline(
-        series,
-        zone,
-        profile,
-        residuals,
-        within,
-        off_days,
-        float(seen.sum()) * series.step / DAY,
-        masked,
-    )
+    """Learn what is usual; earlier incidents and their catch-up are left out of the history."""
+    data = series.until(series.regular(times, values), as_of)
+    return prepared(data, timezone, holidays, series.windows(known_incidents))
 
 
-def unit_of(values: FloatArray) -> float:
-    """What one event counts: 1 for counts (or their common divisor), little for others."""
-    seen = values[np.isfinite(values)]
-    positive = seen[seen > 0]
-    if not len(positive):
-        return 1.0
-    if (positive == np.round(positive)).all() and positive.max() < 2**53:
-        return float(np.gcd.reduce(positive.astype(np.int64)))
-    return float(np.median(positive)) * 1e-3
-
-
-def _within(series: Series, values: FloatArray, zone: ZoneInfo, slot_s: int) -> FloatArray:
-    """(S, B): which part of its slot's volume falls into each bin; rows sum to one."""
-    per_slot = slot_s // series.step
-    slots_n = -(-WEEK // slot_s)
-    if per_slot == 1:
-        return np.ones((slots_n, 1))
-    starts = series.starts
-    local = local_time(starts, zone)
-    seen = np.isfinite(values)
-    position = (starts % slot_s) // series.step
-    slot = local.second // slot_s
-    size = slots_n * per_slot
-    total = np.bincount((slot * per_slot + position)[seen], values[seen], size)
-    count = np.bincount((slot * per_slot + position)[seen], minlength=size)
-    mean = (total / np.maximum(count, 1)).reshape(slots_n, per_slot)
-    per_day = max(1, DAY // slot_s)
-    by_time = np.zeros_like(mean)
-    for days in (np.arange(5), np.arange(5, 7)):
-        rows = (days[:, None] * per_day + np.arange(per_day)[None, :]).clip(max=slots_n - 1)
-        like = mean[rows].mean(axis=0)
-        by_time[rows] = like[None]
-    weight = WITHIN_MEMORY * unit_of(values)
-    lean = weight * by_time / np.maximum(by_time.sum(axis=1, keepdims=True), 1e-12)
-    flat = 1e-6 * weight / per_slot
-    both = mean + lean + flat
-    out: FloatArray = both / both.sum(axis=1, keepdims=True)
-    return out
+def prepared(
+    data: series.Series,
+    timezone: str,
+    holidays: Holidays,
+    known: tuple[series.Window, ...],
+    current: series.Window | None = None,
+) -> Baseline:
+    """`prepare` for checked input; the `current` window is left out of the history, too."""
+    masked = known if current is None else (*known, current)
+    learned = learn(data, zone_of(timezone), holidays, masked)
+    return Baseline(**{**vars(learned), "masked": known})

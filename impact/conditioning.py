@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
-from impact.baseline import Baseline
 from impact.calendar import IntArray
 from impact.model import FloatArray
 from impact.pieces import Pieces, as_other_days
 from impact.residuals import counting_noise
+from impact.usual import Usual
 
 CLIP = 3.5  # standard deviations beyond which a residual before the window is not believed
 ODD_DAY = 0.1  # share of days that go like another weekday
@@ -61,7 +61,7 @@ class Given:
     surprise: float  # variance of the last hours' innovations, about 1
 
 
-def view(baseline: Baseline, pieces: Pieces) -> View:
+def view(baseline: Usual, pieces: Pieces) -> View:
     """Volumes as square roots, with gains and counting noise."""
     unit, offset = baseline.profile.unit, baseline.profile.offset
     mean = np.sqrt(pieces.usual + offset)
@@ -82,7 +82,7 @@ def view(baseline: Baseline, pieces: Pieces) -> View:
     )
 
 
-def given_before(baseline: Baseline, known: FloatArray, v: View) -> Given:
+def given_before(baseline: Usual, known: FloatArray, v: View) -> Given:
     """Condition the window and what follows on the pieces before it."""
     pieces, seen = v.pieces, v.before
     target = np.concatenate([v.window, v.after])

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from impact.baseline import Baseline
 from impact.calendar import DAY, HOUR, IntArray, local_time
 from impact.model import FloatArray
+from impact.usual import Usual
 
 BEFORE_S = 21 * 86400
 AFTER_S = 48 * HOUR
@@ -35,7 +35,7 @@ class Pieces:
     after: slice
 
 
-def cut(baseline: Baseline, values: FloatArray, first: int, last: int) -> Pieces:
+def cut(baseline: Usual, values: FloatArray, first: int, last: int) -> Pieces:
     """Pieces around the window of bins [first, last)."""
     step = baseline.series.step
     lengths_before = _growing(step, min(first, BEFORE_S // step), 1 / 12)
@@ -72,7 +72,7 @@ def cut(baseline: Baseline, values: FloatArray, first: int, last: int) -> Pieces
     )
 
 
-def as_other_days(baseline: Baseline, values: FloatArray, pieces: Pieces, first: int) -> FloatArray:
+def as_other_days(baseline: Usual, values: FloatArray, pieces: Pieces, first: int) -> FloatArray:
     """(6, N): usual volume if the window's first local day went like each other weekday."""
     step = baseline.series.step
     start = baseline.series.first + step * first

@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtri
 
-from impact.baseline import Baseline
 from impact.calendar import DAY, IntArray
 from impact.model import DRAWS, FloatArray, Range
 from impact.pieces import Pieces
+from impact.usual import Usual
 
 DAYS = 28
 PRIOR_COUNT = 12
@@ -65,7 +65,7 @@ def widening(errors: FloatArray) -> float:
 
 
 def placebo_errors(
-    baseline: Baseline,
+    baseline: Usual,
     known: FloatArray,
     pieces: Pieces,
     weights: tuple[IntArray, FloatArray, FloatArray, float],

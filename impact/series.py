@@ -79,6 +79,24 @@ def windows(given: Windows) -> tuple[Window, ...]:
     return tuple(sorted((epoch(a, name), epoch(b, name)) for a, b in given))
 
 
+def window(start: datetime, end: datetime) -> Window:
+    """A window in epoch seconds, or a ValueError naming the argument."""
+    a, b = epoch(start, "start"), epoch(end, "end")
+    if b <= a:
+        raise ValueError("end: must be after start")
+    return a, b
+
+
+def until(series: Series, as_of: datetime | None) -> Series:
+    """Only the bins that were over at a moment."""
+    if as_of is None:
+        return series
+    seen = series.until(int(epoch(as_of, "as_of")))
+    if not len(seen.values):
+        raise ValueError("as_of: lies before the data")
+    return seen
+
+
 def masked(
     series: Series, given: Iterable[Window], settling_s: int, limit: int | None = None
 ) -> FloatArray:

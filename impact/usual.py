@@ -1,0 +1,220 @@
+"""What a measure usually does, and how it strays from that: learned once from its history.
+
+The usual week is learned on hours (`impact.profile`), how volumes stray from it on the same hours
+(`impact.residuals`). Finer bins get their part of the hour from the mean shape within the hour.
+Hours without data, dead hours and earlier incidents teach nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from scipy.special import ndtri
+
+from impact.calendar import (
+    DAY,
+    HOUR,
+    SUNDAY,
+    WEEK,
+    Holidays,
+    IntArray,
+    holiday_days,
+    local_time,
+)
+from impact.model import FloatArray, Range, TimeArray
+from impact.profile import Profile, fit_profile
+from impact.residuals import Residuals, counting_noise, fit_residuals
+from impact.series import Series, Window, coarse_step, epoch
+from impact.series import masked as masked_values
+
+SETTLING_MASK_S = 6 * HOUR  # after an earlier incident: its catch-up teaches nothing
+WITHIN_MEMORY = 20.0  # events until a slot's own shape within the hour outweighs its hour's
+
+
+@dataclass(frozen=True)
+class Band:
+    """What is expected per bin; arrays of shape (T,)."""
+
+    times: TimeArray
+    expected: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+@dataclass(frozen=True)
+class Usual:
+    """The usual volumes of one measure and how they stray."""
+
+    series: Series
+    zone: ZoneInfo
+    profile: Profile
+    residuals: Residuals
+    within: FloatArray = field(repr=False)  # (S, B) share of the slot in each of its B bins
+    holidays: IntArray = field(repr=False)  # local days since 1970
+    history_days: float
+    masked: tuple[Window, ...] = ()
+
+    @property
+    def bins_per_slot(self) -> int:
+        """How many bins of the series make a slot of the profile."""
+        return self.profile.slot_s // self.series.step
+
+    def usual(self, seconds: IntArray, weekday: int | None = None) -> tuple[FloatArray, IntArray]:
+        """Expected volume of the bins that start at `seconds`, and their slots.
+
+        `weekday` 0 to 6: as if every day were that weekday.
+        """
+        slot_s = self.profile.slot_s
+        hours = seconds // slot_s
+        whole, where = np.unique(hours, return_inverse=True)
+        local = local_time(whole * slot_s, self.zone)
+        slots = local.second // slot_s
+        per_day = max(1, DAY // slot_s)
+        days = slots // per_day
+        if weekday is not None:
+            days = np.full_like(days, weekday)
+        elif len(self.holidays):
+            days = np.where(np.isin(local.day, self.holidays), SUNDAY, days)
+        slots = slots % per_day + days * per_day
+        weeks, row = np.unique(local.week, return_inverse=True)
+        root = self.profile.root(weeks)[row, slots]
+        volume = np.maximum(root**2 - self.profile.offset, 0.0)
+        of = slots[where]
+        position = (seconds % slot_s) // self.series.step
+        out: FloatArray = volume[where] * self.within[of, position]
+        return out, of
+
+    def expected(self, start: datetime, end: datetime) -> tuple[TimeArray, FloatArray]:
+        """Starts of the bins from start to end, and what is usual in them."""
+        seconds = self._between(start, end)
+        return seconds.astype("datetime64[s]"), self.usual(seconds)[0]
+
+    def expected_band(self, start: datetime, end: datetime, level: float = 0.90) -> Band:
+        """What is usual from start to end, with the range of single bins."""
+        return self.band(self._between(start, end), Range(1.0, 1.0, 1.0), level)
+
+    def _between(self, start: datetime, end: datetime) -> IntArray:
+        step, origin = self.series.step, self.series.first
+        first = int((epoch(start, "start") - origin) // step) * step + origin
+        return np.arange(first, int(np.ceil(epoch(end, "end"))), step, dtype=np.int64)
+
+    def band(self, seconds: IntArray, factor: Range, level: float) -> Band:
+        """Usual volumes times a factor, with the range of single bins."""
+        usual, slots = self.usual(seconds)
+        unit, offset = self.profile.unit, self.profile.offset
+        mid = np.sqrt(usual * factor.mid + offset)
+        spread = np.sqrt(
+            (mid * self.residuals.scale[slots]) ** 2 * self.residuals.quick
+            + counting_noise(usual * factor.mid, unit)
+        )
+        reach = -ndtri((1 - level) / 2) * spread
+        open_ = usual > 0
+        low = np.maximum(mid - reach, 0.0) ** 2 - offset
+        high = (mid + reach) ** 2 - offset
+        return Band(
+            seconds.astype("datetime64[s]"),
+            usual * factor.mid,
+            np.where(open_, np.clip(low, 0.0, usual * factor.low), 0.0),
+            np.where(open_, np.maximum(high, usual * factor.high), 0.0),
+        )
+
+    @cached_property
+    def busiest(self) -> float:
+        """Usual volume of the busiest slot, per second."""
+        p = self.profile
+        root = p.root(np.array([p.first_week + len(p.level) - 1]))
+        return float(np.maximum(root**2 - p.offset, 0).max() / p.slot_s)
+
+    def normal_week(self) -> FloatArray:
+        """(168,): usual volume per local hour of the week, Monday 00:00 first."""
+        p = self.profile
+        root = p.root(np.array([p.first_week + len(p.level) - 1]))[0]
+        volume = np.maximum(root**2 - p.offset, 0.0)
+        per_second = np.repeat(volume / p.slot_s, p.slot_s // 60)[: WEEK // 60]
+        hours: FloatArray = per_second.reshape(168, 60).sum(axis=1) * 60
+        return hours
+
+
+def learn(series: Series, zone: ZoneInfo, holidays: Holidays, masked: tuple[Window, ...]) -> Usual:
+    """What is usual in a series; what happened in the windows `masked` teaches nothing."""
+    values = masked_values(series, masked, SETTLING_MASK_S)
+    slot_s = coarse_step(series.step)
+    first_slot = series.first // slot_s
+    in_slot = series.starts // slot_s - first_slot
+    per_slot = slot_s // series.step
+    size = int(in_slot[-1]) + 1
+    seen = np.isfinite(values)
+    count = np.bincount(in_slot, seen, size)
+    total = np.bincount(in_slot, np.where(seen, values, 0.0), size)
+    hours = (first_slot + np.arange(size, dtype=np.int64)) * slot_s
+    local = local_time(hours, zone)
+    slots = local.second // slot_s
+    volume = np.where(count >= 0.5 * per_slot, total * per_slot / np.maximum(count, 1), np.nan)
+    if not np.isfinite(volume).any():
+        raise ValueError("values: too few were measured outside the incidents")
+    off_days = holiday_days(holidays, int(local.day[0]), int(local.day[-1]) + 400)
+    per_day = max(1, DAY // slot_s)
+    weekday_slots = np.where(
+        np.isin(local.day, off_days), slots % per_day + SUNDAY * per_day, slots
+    )
+    profile = fit_profile(volume, local.week, weekday_slots, slot_s, unit_of(values))
+    weeks, row = np.unique(local.week, return_inverse=True)
+    root = profile.root(weeks)[row, weekday_slots]
+    alive = profile.weight[local.week - profile.first_week, weekday_slots] > 0
+    z = np.where(alive, np.sqrt(np.nan_to_num(volume) + profile.offset), np.nan)
+    residuals, _ = fit_residuals(z, root, weekday_slots, profile.group, slot_s / HOUR, profile.unit)
+    within = _within(series, values, zone, slot_s)
+    return Usual(
+        series,
+        zone,
+        profile,
+        residuals,
+        within,
+        off_days,
+        float(seen.sum()) * series.step / DAY,
+        masked,
+    )
+
+
+def unit_of(values: FloatArray) -> float:
+    """What one event counts: 1 for counts (or their common divisor), little for others."""
+    seen = values[np.isfinite(values)]
+    positive = seen[seen > 0]
+    if not len(positive):
+        return 1.0
+    if (positive == np.round(positive)).all() and positive.max() < 2**53:
+        return float(np.gcd.reduce(positive.astype(np.int64)))
+    return float(np.median(positive)) * 1e-3
+
+
+def _within(series: Series, values: FloatArray, zone: ZoneInfo, slot_s: int) -> FloatArray:
+    """(S, B): which part of its slot's volume falls into each bin; rows sum to one."""
+    per_slot = slot_s // series.step
+    slots_n = -(-WEEK // slot_s)
+    if per_slot == 1:
+        return np.ones((slots_n, 1))
+    starts = series.starts
+    local = local_time(starts, zone)
+    seen = np.isfinite(values)
+    position = (starts % slot_s) // series.step
+    slot = local.second // slot_s
+    size = slots_n * per_slot
+    total = np.bincount((slot * per_slot + position)[seen], values[seen], size)
+    count = np.bincount((slot * per_slot + position)[seen], minlength=size)
+    mean = (total / np.maximum(count, 1)).reshape(slots_n, per_slot)
+    per_day = max(1, DAY // slot_s)
+    by_time = np.zeros_like(mean)
+    for days in (np.arange(5), np.arange(5, 7)):
+        rows = (days[:, None] * per_day + np.arange(per_day)[None, :]).clip(max=slots_n - 1)
+        like = mean[rows].mean(axis=0)
+        by_time[rows] = like[None]
+    weight = WITHIN_MEMORY * unit_of(values)
+    lean = weight * by_time / np.maximum(by_time.sum(axis=1, keepdims=True), 1e-12)
+    flat = 1e-6 * weight / per_slot
+    both = mean + lean + flat
+    out: FloatArray = both / both.sum(axis=1, keepdims=True)
+    return out
