@@ -86,7 +86,7 @@ class MeasureImpact:
     state: EstimateState
     as_of: datetime
     method: Method
-    units: Mapping[str, Range]  # flow: gross, recovered, lost; load: excess; lead_time: delayed, ...
+    units: Mapping[str, Range]  # flow: gross, recovered, lost; load: excess; ...
     money: Mapping[str, MoneyRange]  # the same names, where the measure has a value
     lost_is: Literal["forecast", "measured", ""]
     per_minute_units: float | None

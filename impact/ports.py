@@ -38,7 +38,7 @@ class StreamState:
     first_at: datetime | None  # of the oldest minute known
     last_at: datetime | None  # newest event time seen
     last_received: datetime | None  # when anything of it last arrived
-    delay_s: float | None  # learned arrival delay (high quantile over minutes of arrival); None: unknown
+    delay_s: float | None  # learned arrival delay, a high quantile; None: unknown
     read_until: datetime | None  # the ingesters have read its topics up to here; None: never read
     siblings_received: datetime | None  # when another stream of the same topic last arrived
     cadence: timedelta | None = None  # declared rhythm, from the settings
