@@ -39,6 +39,8 @@ def build_app(state: State) -> FastAPI:
         title="Toll",
         version=version("toll"),
         description=_DESCRIPTION,
+        docs_url=None,  # `api.page` has one that loads nothing from elsewhere
+        redoc_url=None,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         openapi_tags=[
             {"name": "in", "description": "What comes in: business events and signals."},

@@ -11,7 +11,6 @@ site: a name that an attacker points at 127.0.0.1 (DNS rebinding) and a form on 
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import quote, urlsplit
@@ -22,6 +21,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.problems import problem
+from api.settings import is_loopback
 from api.tokens import LOCAL, Caller, Role, Tokens
 
 _bearer = HTTPBearer(auto_error=False, description="A token of the file TOLL_TOKENS names.")
@@ -40,10 +40,10 @@ class PathToken:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, its token in `scope["toll.token"]`."""
         if scope["type"] == "http" and scope["path"].startswith(_PATH):
-            token, _, rest = scope["path"].removeprefix(_PATH).partition("/")
+            token, slash, rest = scope["path"].removeprefix(_PATH).partition("/")
+            path = f"/{rest}" if slash else "/t"  # which serves nothing
             # In place: the handler of unexpected errors stands further out and logs this path.
-            scope["path"] = f"/{rest}"
-            scope["raw_path"] = quote(f"/{rest}").encode()
+            scope["path"], scope["raw_path"] = path, quote(path).encode()
             scope["toll.token"] = token
         await self._app(scope, receive, send)
 
@@ -84,7 +84,7 @@ class ThisMachineOnly:
 def _refusal(scope: Scope) -> tuple[int, str] | None:
     headers = Headers(scope=scope)
     host = headers.get("host", "")
-    if not loopback(_name(host)):
+    if not is_loopback(_name(host)):
         return 421, (
             "without tokens Toll answers to this machine's names alone (localhost, 127.0.0.1): "
             "use one of them, or name a file of tokens in TOLL_TOKENS"
@@ -106,16 +106,6 @@ def _name(host: str) -> str:
         return ""
 
 
-def loopback(host: str) -> bool:
-    """Whether a host name means this machine and nothing else."""
-    if host.rstrip(".").lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def require(role: Role) -> Callable[..., Caller]:
     """A dependency that lets only callers with this role pass."""
 
@@ -131,7 +121,7 @@ def require(role: Role) -> Callable[..., Caller]:
         if caller is None:
             raise HTTPException(
                 401,
-                "send a known token, as `Authorization: Bearer TOKEN` or in the path as `/t/TOKEN/...`",
+                "send a known token: `Authorization: Bearer TOKEN`, or `/t/TOKEN/...` as the path",
                 headers={"WWW-Authenticate": "Bearer"},
             )
         if not caller.may(role):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import httpx2
 
@@ -18,7 +19,14 @@ from api.runtime import Runtime
 from api.settings import SETTINGS, Settings
 from api.state import State
 from api.wiring import open_parts
-from ingest.errors import InputError, NotFoundError, SettingsError, TollError, UnavailableError
+from ingest.errors import (
+    BusyError,
+    InputError,
+    NotFoundError,
+    SettingsError,
+    TollError,
+    UnavailableError,
+)
 
 _DEFAULT_URL = next(s.default for s in SETTINGS if s.name == "url")
 _TIMEOUT = httpx2.Timeout(60.0, connect=2.0)
@@ -65,9 +73,12 @@ class Client:
             answer = self.send(request)
         except httpx2.HTTPError as error:
             raise UnavailableError(f"{self.base} does not answer: {error}") from error
-        if answer.is_success:
+        if not answer.is_success:
+            raise _error_of(answer)
+        try:
             return answer.json()
-        raise _error_of(answer)
+        except ValueError as error:
+            raise UnavailableError(f"what answers at {self.base} is no Toll (TOLL_URL)") from error
 
 
 def _error_of(answer: httpx2.Response) -> TollError:
@@ -79,9 +90,16 @@ def _error_of(answer: httpx2.Response) -> TollError:
         return NotFoundError(detail)
     if answer.status_code in {401, 403}:
         return SettingsError(f"{detail} (TOLL_TOKEN)")
-    if answer.status_code in {503, 504}:
+    if answer.status_code == 409:
+        return BusyError(detail)
+    if answer.status_code >= 500:
         return UnavailableError(detail)
     return InputError(detail)
+
+
+def part(text: str) -> str:
+    """A name as one part of a path, whatever stands in it."""
+    return quote(text, safe="")
 
 
 @contextmanager
@@ -104,13 +122,12 @@ def connect(settings: Settings, *, background: bool = False) -> Iterator[Client]
         )
     with open_parts(settings) as parts:
         state = State(parts)
-        if background:
-            with Runtime(parts, ingest=True, assess=True) as runtime:
-                state.runtime = runtime
-                yield _local(state)
-        else:
+        with ExitStack() as stack:
+            stack.callback(state.close)
+            if background:
+                runtime = Runtime(parts, ingest=True, assess=True)
+                state.runtime = stack.enter_context(runtime)
             yield _local(state)
-        state.close()
 
 
 def _answers(url: str) -> bool:
@@ -121,10 +138,11 @@ def _answers(url: str) -> bool:
 
 
 def _local(state: State) -> Client:
-    app = build_app(state)
+    # As behind a server: an unexpected error is an answer, its trace stands in the log.
+    transport = httpx2.ASGITransport(build_app(state), raise_app_exceptions=False)
 
     async def exchange(request: httpx2.Request) -> httpx2.Response:
-        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as http:
+        async with httpx2.AsyncClient(transport=transport) as http:
             return await http.send(request)
 
     return Client("http://localhost", lambda request: asyncio.run(exchange(request)), state=state)

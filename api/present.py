@@ -7,12 +7,16 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
 
+import numpy as np
+
 from api import schemas
 from api.words import sentence
 from enrich.incident import Incident
 from enrich.model import BusinessMap
 from impact.model import MeasureImpact, MoneyRange, Range
 from impact.totals import MONEY, Total, cost_name, total_money
+
+_NOTHING = 1e-3  # units: of less, the draws as they are stored tell no worth
 
 
 def present_incident(
@@ -112,12 +116,21 @@ def present_sum(money: MoneyRange) -> schemas.Sum:
 
 
 def _gross(impact: MeasureImpact) -> MeasureImpact:
-    """The impact with its cost before anything comes back."""
+    """The impact with its cost before anything comes back.
+
+    Money is drawn for the cost alone. Draw for draw it is units x worth of a unit, so that the
+    gross units of each draw have their money too.
+    """
     name = cost_name(impact)
     if name != "lost" or "gross" not in impact.money:
         return impact
-    draws = {MONEY + name: impact.draws[MONEY + "gross"]} if MONEY + "gross" in impact.draws else {}
-    return replace(impact, money={name: impact.money["gross"]}, draws=draws)
+    money, draws = impact.money["gross"], {}
+    if {"gross", "lost", MONEY + name} <= impact.draws.keys():
+        gross, lost, worth = (np.array(impact.draws[n]) for n in ("gross", "lost", MONEY + name))
+        usual = float(money.mid) / (impact.units["gross"].mid or 1.0)
+        each = np.divide(worth, lost, out=np.full_like(lost, usual), where=np.abs(lost) > _NOTHING)
+        draws = {MONEY + name: tuple((gross * each).tolist())}
+    return replace(impact, money={name: money}, draws=draws)
 
 
 def _total(total: Total) -> schemas.Sum | None:

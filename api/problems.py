@@ -25,7 +25,7 @@ MEDIA_TYPE = "application/problem+json"
 class Problem(BaseModel):
     """What went wrong, and what to do."""
 
-    type: str = Field("about:blank", description="Always this: the status says the kind.")
+    type: str = Field(default="about:blank", description="Always this: the status says the kind.")
     title: str = Field(description="The status in words.", examples=["Not Found"])
     status: int = Field(examples=[404])
     detail: str = Field(
@@ -49,9 +49,9 @@ class ListedError(InputError):
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The problem answers of a route, for OpenAPI."""
+    """The problem answers of a route, for OpenAPI. 421: without tokens, see `api.auth`."""
     described = {}
-    for status in sorted({*statuses, 500}):
+    for status in sorted({*statuses, 421, 500}):
         described[status] = {
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": _REFERENCE}},
@@ -66,6 +66,11 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
         schemas.pop(replaced, None)
     schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     document["components"]["schemas"] = dict(sorted(schemas.items()))
+    unreadable = responses(422)[422]
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            if "422" in operation["responses"]:
+                operation["responses"]["422"] = unreadable
     return document
 
 

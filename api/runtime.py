@@ -16,6 +16,7 @@ from ingest.errors import TollError
 logger = logging.getLogger(__name__)
 
 INGEST_GROUP = "toll-ingest"
+FIRST_PAUSE_S = 0.5  # before a failed thread tries again; doubles up to 30 s
 
 
 class Supervised:
@@ -45,7 +46,7 @@ class Supervised:
         return self._thread.is_alive() and not self.error
 
     def _run(self) -> None:
-        wait = 0.5
+        wait = FIRST_PAUSE_S
         while not self._stop.is_set():
             try:
                 self._task(self._stop)

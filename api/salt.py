@@ -9,12 +9,16 @@ from pathlib import Path
 
 from ingest.errors import SettingsError
 
+_SHORTEST = 16  # characters
+
 
 def company_salt(setting: str, data: Path) -> bytes:
     """The salt of the settings, else of the data folder, where one is made at the first start."""
     if setting:
-        if len(setting) < 16:
-            raise SettingsError("TOLL_SALT: write at least 16 characters, best random ones")
+        if len(setting) < _SHORTEST:
+            raise SettingsError(
+                f"TOLL_SALT: write at least {_SHORTEST} characters, best random ones"
+            )
         return setting.encode()
     file = data / "salt"
     if not file.exists():
@@ -27,7 +31,13 @@ def company_salt(setting: str, data: Path) -> bytes:
             handle.flush()
             os.fsync(handle.fileno())
         fresh.rename(file)
-    return file.read_text("ascii").strip().encode()
+    try:
+        salt = file.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} holds no salt that can be read: {error}") from error
+    if len(salt) < _SHORTEST:
+        raise SettingsError(f"{file} has been cut short: give back the salt it held")
+    return salt.encode()
 
 
 def fingerprint(salt: bytes) -> str:

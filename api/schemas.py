@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, PlainSerializer
 
+_EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _storable(moment: datetime) -> datetime:
+    if not _EARLIEST <= moment < _LATEST:
+        raise ValueError("write a time between 1970-01-02 and 2199-12-31")
+    return moment.astimezone(UTC)
+
+
+# A moment that a caller names: with a zone, and such that an hour more or less is still a time.
+Moment = Annotated[AwareDatetime, AfterValidator(_storable)]
 Utc = Annotated[
     datetime,
     PlainSerializer(lambda t: t.isoformat().replace("+00:00", "Z"), return_type=str),

@@ -6,6 +6,8 @@ read once, at the start; nothing else in Toll looks at the environment.
 
 from __future__ import annotations
 
+import ipaddress
+import math
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -13,7 +15,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from enrich.suggest import did_you_mean
 from ingest.errors import SettingsError
 
 
@@ -43,13 +47,23 @@ class Listen:
     @property
     def loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        return self.host in {"localhost", "::1"} or self.host.startswith("127.")
+        return is_loopback(self.host)
 
     @property
     def url(self) -> str:
         """The address as a browser on this machine writes it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name means this machine and nothing else."""
+    if host.rstrip(".").lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _text(value: str) -> str:
@@ -70,35 +84,48 @@ def _optional(value: str) -> str | None:
 
 def _listen(value: str) -> Listen:
     host, colon, port = value.rpartition(":")
-    if not colon or not port.isdecimal() or not 0 <= int(port) <= 65535:
+    if not colon or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
         raise ValueError("write host:port, such as 127.0.0.1:8080")
     return Listen(host.strip("[]") or "127.0.0.1", int(port))
 
 
 def _days(value: str) -> timedelta:
-    days = float(value)
-    if not days > 0:
-        raise ValueError("write a number of days above 0")
+    days = _positive(value)
+    if days > _LONGEST_DAYS:
+        raise ValueError(f"write at most {_LONGEST_DAYS} days")
     return timedelta(days=days)
 
 
 def _positive(value: str) -> float:
-    number = float(value)
-    if not number > 0:
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
         raise ValueError("write a number above 0")
     return number
 
 
 def _count(value: str) -> int:
-    if not value.isdecimal() or int(value) < 1:
+    if not value.isascii() or not value.isdecimal() or int(value) < 1:
         raise ValueError("write a whole number of at least 1")
     return int(value)
+
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("write http://host:port")
+    return value.rstrip("/")
 
 
 def _client(value: str) -> str:
     if value not in {"auto", "kafka-python", "confluent"}:
         raise ValueError("write auto, kafka-python or confluent")
     return value
+
+
+_LONGEST_DAYS = 36500
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -145,7 +172,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("log_gib", "10", "How large the embedded log may grow, in GiB.", _positive),
     Setting("tick_s", "10", "Seconds between two assessments of what burns.", _positive),
     Setting("body_limit_mib", "10", "Largest HTTP body, after decompression, in MiB.", _positive),
-    Setting("url", "http://127.0.0.1:8080", "Which running Toll the commands talk to.", _text),
+    Setting("url", "http://127.0.0.1:8080", "Which running Toll the commands talk to.", _url),
     Setting("token", "", "Token that the commands send.", _text, secret=True),
 )
 
@@ -211,7 +238,11 @@ def read_settings(
     env = os.environ if environ is None else environ
     from_file = _read_file(file)
     known = {s.name: s for s in SETTINGS}
-    wrong = [f"{file}: unknown setting '{name}'" for name in from_file if name not in known]
+    wrong = [
+        f"{file}: unknown setting '{name}'{did_you_mean(name, known)}"
+        for name in from_file
+        if name not in known
+    ]
     values: dict[str, Any] = {}
     for setting in SETTINGS:
         text, place = _find(setting, env, from_file, overrides or {})
@@ -241,6 +272,12 @@ def _read_file(file: Path) -> dict[str, str]:
     if not file.exists():
         return {}
     try:
-        return {k: str(v) for k, v in tomllib.loads(file.read_text("utf-8")).items()}
+        found = tomllib.loads(file.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} is not TOML: {error}") from error
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+    nested = [name for name, value in found.items() if not isinstance(value, str | int | float)]
+    if nested:
+        raise SettingsError(f"{file}: write {', '.join(nested)} as `name = value`, without tables")
+    return {name: str(value) for name, value in found.items()}

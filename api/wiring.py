@@ -22,7 +22,7 @@ from store.store import Store, open_store
 logger = logging.getLogger(__name__)
 
 EMBEDDED_REFUSAL = (
-    "parts apart (ingest, assess, serve) require Kafka and a ClickHouse server: "
+    "Parts apart (`ingest`, `assess`, `serve`) require Kafka and a ClickHouse server: "
     "set TOLL_KAFKA and TOLL_CLICKHOUSE, or use `toll run`, which is all of them in one process"
 )
 

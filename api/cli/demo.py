@@ -13,7 +13,7 @@ from api.calibrate import calibrate
 from api.cli.load import progress_bar, wait_until_counted
 from api.cli.options import DataOption, JsonOption, ListenOption, settings_from
 from api.cli.read import print_json
-from api.cli.run import serve_parts, tokens_of
+from api.cli.run import port, serve_parts, tokens_of
 from api.runtime import Runtime, Supervised
 from api.settings import read_settings
 from api.simulate import Simulation, demo_settings, take_up
@@ -44,9 +44,10 @@ def demo(
     overrides = {"listen": f"{given.listen.host}:{given.listen.port}"}
     settings = read_settings(overrides=overrides | demo_settings(given))
     tokens = tokens_of(settings)
-    kept = take_up(settings.data, datetime.now(UTC), fresh=fresh)
     out = Console(stderr=True, highlight=False)
     with ExitStack() as stack:
+        door = stack.enter_context(port(settings.listen))
+        kept = take_up(settings.data, datetime.now(UTC), fresh=fresh)
         parts = stack.enter_context(open_parts(settings))
         simulation = Simulation(parts, kept, lambda text: out.print(text, soft_wrap=True))
         stack.callback(simulation.close)
@@ -57,7 +58,7 @@ def demo(
                 wait_until_counted(loader)
             out.print(f"{sent:,} simulated events are loaded and counted.")
         task = Supervised("simulated shop", simulation.run)
-        serve_parts(parts, tokens, ingest=True, assess=True, simulated=True, beside=(task,))
+        serve_parts(parts, tokens, door, ingest=True, assess=True, simulated=True, beside=(task,))
 
 
 def _calibrate(runs: int, seed: int, as_json: bool) -> None:

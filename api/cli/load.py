@@ -50,6 +50,8 @@ def import_file(
     as_json: JsonOption = False,
 ) -> None:
     """Import business events, or a provider's incidents. Repeating an import changes nothing."""
+    if not file.is_file():
+        raise InputError(f"{file}: no such file")
     settings = settings_from(map_path, data)
     renames = dict(_rename(text) for text in field or [])
     kind = kind_of(file)

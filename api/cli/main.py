@@ -1,12 +1,9 @@
-"""The `toll` program: its commands, and what they exit with.
-
-Exit codes: 0 done; 1 a mistake in settings, map or input; 2 a command written wrong; 3 the log, the
-store or Toll does not answer; 4 not found; 5 somebody else holds what is needed; 130 interrupted.
-"""
+"""The `toll` program: its commands, and what they exit with."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Annotated
 
@@ -17,9 +14,21 @@ from api.cli import demo, load, read, run
 from api.settings import SETTINGS
 from ingest.errors import BusyError, NotFoundError, TollError, UnavailableError
 
+EXIT_CODES = {
+    0: "done",
+    1: "a mistake in the settings, the map or the input",
+    2: "a command written wrong",
+    3: "the log, the store or Toll does not answer",
+    4: "not found",
+    5: "somebody else holds what is needed: the data folder, the port",
+    130: "interrupted",
+    141: "whoever read the output has gone",
+}
+
 app = typer.Typer(
     name="toll",
     help="What an outage costs the business, while it burns.",
+    epilog="Exit codes: " + "; ".join(f"{code} {why}" for code, why in EXIT_CODES.items()) + ".",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -64,10 +73,20 @@ def main() -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         app()
+        sys.stdout.flush()
     except TollError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
-            f"toll: {error}", style="bold red", markup=False
-        )
-        sys.exit(exit_code(error))
+        _fail(str(error), exit_code(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the exit
+        sys.exit(141)
+    except OSError as error:  # a file or folder that a command was given
+        _fail(f"{error.filename or 'this'}: {error.strerror or error}", 1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _fail(message: str, code: int) -> None:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"toll: {message}", style="bold red", markup=False
+    )
+    sys.exit(code)

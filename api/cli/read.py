@@ -12,7 +12,7 @@ import typer
 from api import schemas
 from api.cli import show
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
-from api.client import connect
+from api.client import connect, part
 from api.mapfiles import read_map
 from ingest.errors import InputError
 
@@ -92,7 +92,7 @@ def impact(
 ) -> None:
     """What one incident did to every measure it reaches."""
     with connect(settings_from(map_path, data)) as client:
-        found = client.get(f"/v1/incidents/{incident}")
+        found = client.get(f"/v1/incidents/{part(incident)}")
     if as_json:
         print_json(found["impacts"])
         return
@@ -107,7 +107,7 @@ def explain(
 ) -> None:
     """Whom a node reaches, by which path, and what an hour without it would cost."""
     with connect(settings_from(map_path, data)) as client:
-        found = client.get(f"/v1/map/nodes/{node}/reach")
+        found = client.get(f"/v1/map/nodes/{part(node)}/reach")
     if as_json:
         print_json(found)
         return
@@ -143,8 +143,10 @@ def dead_letters(
     map_path: MapOption = None,
 ) -> None:
     """What could not be read: list it, show one, or send one again once mended."""
-    body = mended.read_bytes() if mended is not None and mended.exists() else b""
-    if mended is not None and not body:
+    if mended is not None and replay is None:
+        raise InputError("--with goes with --replay TOPIC/PARTITION/OFFSET/LINE")
+    body = mended.read_bytes() if mended is not None and mended.is_file() else b""
+    if mended is not None and not body.strip():
         raise InputError(f"--with {mended}: no such file, or an empty one")
     background = replay is not None
     with connect(settings_from(map_path, data), background=background) as client:
@@ -169,4 +171,4 @@ def _place(text: str) -> str:
     parts = text.rsplit("/", 3)
     if len(parts) != 4 or not all(p.isdecimal() for p in parts[1:]):
         raise InputError(f"'{text}' is no place: write TOPIC/PARTITION/OFFSET/LINE")
-    return text
+    return "/".join([part(parts[0]), *parts[1:]])

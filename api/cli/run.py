@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
-from contextlib import ExitStack
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from threading import Event
 from typing import Annotated
 
@@ -13,11 +15,11 @@ import uvicorn
 from api.app import build_app
 from api.cli.options import DataOption, ListenOption, MapOption, settings_from
 from api.runtime import Runtime, Supervised
-from api.settings import Settings
+from api.settings import Listen, Settings
 from api.state import State
 from api.tokens import Tokens, new_token, read_tokens
 from api.wiring import Parts, open_parts, require_servers
-from ingest.errors import InputError, SettingsError
+from ingest.errors import BusyError, InputError, SettingsError
 
 
 def register(app: typer.Typer) -> None:
@@ -71,13 +73,33 @@ def token(
 def serve_until_stopped(settings: Settings, *, ingest: bool, assess: bool) -> None:
     """Open the parts and serve HTTP, with background threads, until a signal says stop."""
     tokens = tokens_of(settings)
-    with open_parts(settings) as parts:
-        serve_parts(parts, tokens, ingest=ingest, assess=assess)
+    with port(settings.listen) as door, open_parts(settings) as parts:
+        serve_parts(parts, tokens, door, ingest=ingest, assess=assess)
+
+
+@contextmanager
+def port(listen: Listen) -> Iterator[socket.socket]:
+    """The port to listen on, taken before anything else is begun; `BusyError` where it is not free.
+
+    Nobody is let in yet: that begins with serving.
+    """
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    with socket.socket(family) as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind((listen.host, listen.port))
+        except OSError as error:
+            raise BusyError(
+                f"cannot listen on {listen.host}:{listen.port} ({error.strerror or error}): "
+                "stop what does, or write --listen HOST:PORT"
+            ) from error
+        yield door
 
 
 def serve_parts(
     parts: Parts,
     tokens: Tokens | None,
+    door: socket.socket,
     *,
     ingest: bool,
     assess: bool,
@@ -86,6 +108,8 @@ def serve_parts(
 ) -> None:
     """Serve HTTP over open parts; `beside` are more threads to run meanwhile."""
     settings = parts.settings
+    # The server ends on a signal and then raises it again; the parts are to be closed all the same.
+    signal.signal(signal.SIGTERM, _leave)
     with ExitStack() as stack:
         runtime = stack.enter_context(Runtime(parts, ingest=ingest, assess=assess, serve=True))
         state = State(parts, runtime, tokens, simulated=simulated)
@@ -96,15 +120,18 @@ def serve_parts(
         server = uvicorn.Server(
             uvicorn.Config(
                 build_app(state),
-                host=settings.listen.host,
-                port=settings.listen.port,
                 log_level="warning",
                 access_log=False,  # its lines would carry tokens of paths
                 timeout_graceful_shutdown=5,
             )
         )
-        typer.echo(f"Toll listens on {settings.listen.url}", err=True)
-        server.run()
+        listens = Listen(settings.listen.host, door.getsockname()[1])
+        typer.echo(f"Toll listens on {listens.url}", err=True)
+        server.run(sockets=[door])
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(0)
 
 
 def tokens_of(settings: Settings) -> Tokens | None:

@@ -1,4 +1,7 @@
-"""The on-call page: what burns, what it has cost, what the company does. Rendered on the server."""
+"""The on-call page: what burns, what it has cost, what the company does. Rendered on the server.
+
+Links are relative, so that the pages also work behind a token in the path, or behind a proxy.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from api.state import State, state_of
 router = APIRouter(include_in_schema=False)
 
 _LATELY = 10
+_POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -43,14 +47,33 @@ def now(request: Request, _: Reading) -> HTMLResponse:
 def incident(request: Request, _: Reading, incident_id: str) -> HTMLResponse:
     """One incident with all its numbers."""
     state = state_of(request)
-    return _page(state, "incident.html", incident=reading.incident(state.parts, incident_id))
+    found = reading.incident(state.parts, incident_id)
+    return _page(state, "incident.html", root="../", incident=found)
 
 
-def _page(state: State, template: str, **values: Any) -> HTMLResponse:
+@router.get("/docs", response_class=HTMLResponse)
+def docs(request: Request) -> HTMLResponse:
+    """The HTTP interface, from its OpenAPI document. Nothing in it is secret."""
+    document = request.app.openapi()
+    operations = [
+        {"method": method.upper(), "path": path, **operation}
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    tags = [
+        {**tag, "operations": [o for o in operations if tag["name"] in o["tags"]]}
+        for tag in document["tags"]
+    ]
+    return _page(state_of(request), "docs.html", tags=tags, about=document["info"])
+
+
+def _page(state: State, template: str, root: str = "./", **values: Any) -> HTMLResponse:
+    """A page; `root` is the way from it to the first page."""
     business_map = state.parts.map.map
     html = _environment(business_map.timezone).get_template(template)
     return HTMLResponse(
         html.render(
+            root=root,
             company=business_map.company,
             company_currency=business_map.currency,
             timezone=business_map.timezone,
@@ -60,7 +83,7 @@ def _page(state: State, template: str, **values: Any) -> HTMLResponse:
         ),
         headers={
             "Cache-Control": "no-store",
-            "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'",
+            "Content-Security-Policy": _POLICY,
         },
     )
 
@@ -75,6 +98,7 @@ def _environment(timezone: str) -> Environment:
     )
     zone = ZoneInfo(timezone)
     environment.filters |= {
+        "arrows": lambda path: path.replace("->", "→"),
         "age": words.age,
         "clock": lambda moment: clock(moment, zone),
         "money": words.money,
@@ -93,7 +117,10 @@ def clock(moment: datetime, zone: ZoneInfo) -> str:
     """A time of day, with its date where it is not today."""
     local = moment.astimezone(zone)
     same_day = local.date() == datetime.now(zone).date()
-    return local.strftime("%H:%M" if same_day else "%a %d %b %Y %H:%M")
+    if same_day:
+        return local.strftime("%H:%M")
+    this_year = local.year == datetime.now(zone).year
+    return local.strftime("%a %d %b %H:%M" if this_year else "%d %b %Y %H:%M")
 
 
 def _cost(incident: schemas.Incident) -> Decimal:
@@ -114,6 +141,7 @@ def _rows(state: State, view: View, burning: list[schemas.Incident]) -> list[dic
                     "title": measure.title or measure.name,
                     "actual": found.actual,
                     "expected": found.expected and present_range(found.expected),
+                    "why": found.why,
                     "hour": present_sum(cost.now.money) if counted and number == 0 else None,
                     "data_until": found.data_until,
                     "red": (process.name, measure.name) in red,

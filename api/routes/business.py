@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
 
@@ -21,10 +22,23 @@ router = APIRouter(tags=["in"])
 
 _LISTED = 100  # rejected lines that an answer lists; all of them are kept as dead letters
 
-_EXAMPLE = (
-    '{"id": "pay-8821", "stream": "payments", "at": "2026-11-22T10:14:03Z", "status": "ok", '
-    '"key": "cart-17", "amount": "39.90", "currency": "EUR"}'
-)
+_EVENT = {
+    "id": "pay-8821",
+    "stream": "payments",
+    "at": "2026-11-22T10:14:03Z",
+    "status": "ok",
+    "key": "cart-17",
+    "amount": "39.90",
+    "currency": "EUR",
+}
+_ENVELOPE = {
+    "specversion": "1.0",
+    "id": "pay-8821",
+    "time": "2026-11-22T10:14:03Z",
+    "source": "/shop",
+    "type": "payment.settled",
+    "data": {"stream": "payments", "status": "ok", "amount": "39.90", "currency": "EUR"},
+}
 
 
 class RejectedLine(BaseModel):
@@ -60,10 +74,27 @@ class _How(NamedTuple):
         "requestBody": {
             "required": True,
             "content": {
-                "application/x-ndjson": {"schema": {"type": "string"}, "example": _EXAMPLE},
-                "application/json": {"schema": {"type": "object"}},
-                "application/cloudevents+json": {"schema": {"type": "object"}},
-                "application/cloudevents-batch+json": {"schema": {"type": "array"}},
+                "application/x-ndjson": {
+                    "schema": {"type": "string"},
+                    "example": json.dumps(_EVENT) + "\n",
+                },
+                "application/json": {
+                    "schema": {
+                        "oneOf": [
+                            {"type": "object"},
+                            {"type": "array", "items": {"type": "object"}},
+                        ]
+                    },
+                    "example": [_EVENT],
+                },
+                "application/cloudevents+json": {
+                    "schema": {"type": "object"},
+                    "example": _ENVELOPE,
+                },
+                "application/cloudevents-batch+json": {
+                    "schema": {"type": "array", "items": {"type": "object"}},
+                    "example": [_ENVELOPE],
+                },
             },
         }
     },
@@ -72,7 +103,12 @@ async def post_business(
     request: Request,
     _: Writing,
     stream: Annotated[
-        str | None, Query(description="Stream of events that name none.", pattern="^[a-z0-9_.-]+$")
+        str | None,
+        Query(
+            description="Stream of events that name none.",
+            pattern="^[a-z0-9_.-]{1,64}$",
+            examples=["payments"],
+        ),
     ] = None,
     history: Annotated[
         bool, Query(description="Loaded late on purpose: no delay is learned of these events.")

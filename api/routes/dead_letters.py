@@ -6,7 +6,7 @@ import base64
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
@@ -23,6 +23,12 @@ from ingest.sources.wire import decode_signals
 from store.dead_letters import KeptLetter
 
 router = APIRouter(tags=["data"])
+
+_U32, _U63 = 2**32 - 1, 2**63 - 1
+Topic = Annotated[str, Path(examples=["toll.business"])]
+Partition = Annotated[int, Path(ge=0, le=_U32, examples=[0])]
+Offset = Annotated[int, Path(ge=0, le=_U63, description="Of the record.", examples=[1207])]
+Line = Annotated[int, Path(ge=0, le=_U32, description="Within the record, from 0.", examples=[0])]
 
 
 class DeadLetterEntry(BaseModel):
@@ -61,8 +67,8 @@ def list_dead_letters(
     _: Reading,
     reason: Annotated[str | None, Query(description=f"One of {', '.join(REASONS)}.")] = None,
     replayed: Annotated[bool, Query(description="Also those already replayed.")] = False,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    skip: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000, description="At most so many.")] = 100,
+    skip: Annotated[int, Query(ge=0, le=10**9, description="Leave out the first ones.")] = 0,
 ) -> list[DeadLetterEntry]:
     """Where each stood, and why it could not be read."""
     if reason is not None and reason not in REASONS:
@@ -78,7 +84,12 @@ def list_dead_letters(
     responses=problems.responses(401, 403, 404, 422, 503),
 )
 def get_dead_letter(
-    request: Request, _: Administering, topic: str, partition: int, offset: int, line: int
+    request: Request,
+    _: Administering,
+    topic: Topic,
+    partition: Partition,
+    offset: Offset,
+    line: Line,
 ) -> DeadLetterBytes:
     """Its bytes may hold personal data, so this needs an admin; they are kept for 30 days."""
     kept = _letter(state_of(request), topic, partition, offset, line)
@@ -94,17 +105,33 @@ def get_dead_letter(
     "/v1/dead-letters/{topic}/{partition}/{offset}/{line}/replay",
     status_code=202,
     summary="Send a dead letter again, as it was or mended",
-    responses=problems.responses(401, 403, 404, 409, 413, 422, 503),
+    responses=problems.responses(400, 401, 403, 404, 413, 415, 422, 503),
     openapi_extra={
         "requestBody": {
             "required": False,
             "description": "The mended line; without a body the bytes are sent as they were.",
-            "content": {"application/json": {"schema": {"type": "object"}}},
+            "content": {
+                "application/json": {
+                    "schema": {"type": "object"},
+                    "example": {
+                        "id": "pay-8821",
+                        "stream": "payments",
+                        "at": "2026-11-22T10:14:03Z",
+                        "amount": "39.90",
+                        "currency": "EUR",
+                    },
+                }
+            },
         }
     },
 )
 async def replay_dead_letter(
-    request: Request, _: Administering, topic: str, partition: int, offset: int, line: int
+    request: Request,
+    _: Administering,
+    topic: Topic,
+    partition: Partition,
+    offset: Offset,
+    line: Line,
 ) -> Replayed:
     """202 means that the log has it again; 422 says why it still could not be read."""
     state = state_of(request)
@@ -136,6 +163,8 @@ def _messages(state: State, topic: str, body: bytes) -> list[Message]:
     checked = check_lines(body, config, now, None)
     if checked.rejected:
         raise InputError(f"{checked.rejected[0].reason}: {checked.rejected[0].detail}")
+    if not checked.accepted:
+        raise InputError("empty: the mended line holds no event")
     partitions = state.producer().partitions(settings.business_topic)
     return business_messages(checked.accepted, settings.business_topic, partitions)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
+from api import problems
 from api.auth import Reading
 from api.metrics import registry
 from api.state import State, state_of
@@ -26,7 +29,7 @@ class Health(BaseModel):
     )
 
 
-@router.get("/health/live", summary="Whether the process answers")
+@router.get("/health/live", summary="Whether the process answers", responses=problems.responses())
 async def live() -> Health:
     """200 as long as the process serves at all."""
     return Health(status="ok", troubles=[])
@@ -35,7 +38,8 @@ async def live() -> Health:
 @router.get(
     "/health/ready",
     summary="Whether the log, the store and the threads are well",
-    responses={503: {"model": Health, "description": "Not ready; `troubles` says why."}},
+    responses=problems.responses()
+    | {503: {"model": Health, "description": "Not ready; `troubles` says why."}},
 )
 async def ready(request: Request, response: Response) -> Health:
     """200 when everything works, 503 with the reasons when something does not."""
@@ -47,14 +51,25 @@ async def ready(request: Request, response: Response) -> Health:
 
 def _troubles(state: State) -> list[str]:
     found = state.runtime.troubles() if state.runtime else []
-    try:
-        state.parts.store.ping()
-    except TollError as error:
-        found.append(f"store: {error}")
+    topic = state.parts.settings.business_topic
+    probes: dict[str, Callable[[], object]] = {
+        "store": state.parts.store.ping,
+        "log": lambda: state.producer().partitions(topic),
+    }
+    for name, probe in probes.items():
+        try:
+            probe()
+        except TollError as error:
+            found.append(f"{name}: {error}")
     return found
 
 
-@router.get("/metrics", summary="Toll's own metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Toll's own metrics",
+    response_class=PlainTextResponse,
+    responses=problems.responses(401, 403),
+)
 async def metrics(request: Request, _: Reading) -> Response:
     """Prometheus text format."""
     runtime = state_of(request).runtime

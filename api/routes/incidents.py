@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import AwareDatetime
 
 from api import problems, reading, schemas
 from api.auth import Reading
@@ -13,7 +12,7 @@ from api.state import state_of
 
 router = APIRouter(tags=["numbers"])
 
-AsOf = Annotated[AwareDatetime | None, Query(description="Answer as was known at this moment.")]
+AsOf = Annotated[schemas.Moment | None, Query(description="Answer as was known at this moment.")]
 IncidentId = Annotated[str, Path(description="An incident's id.", examples=["20261122-5b1c2d3e4f"])]
 
 
@@ -28,12 +27,14 @@ def list_incidents(
     state: Annotated[
         list[Literal["open", "recovering", "settled"]] | None, Query(description="Only these.")
     ] = None,
-    process: Annotated[str | None, Query(description="Only those that reach it.")] = None,
-    start: Annotated[AwareDatetime | None, Query(description="Not over before this.")] = None,
-    end: Annotated[AwareDatetime | None, Query(description="Begun before this.")] = None,
+    process: Annotated[
+        str | None, Query(description="Only those that reach it.", examples=["checkout"])
+    ] = None,
+    start: Annotated[schemas.Moment | None, Query(description="Not over before this.")] = None,
+    end: Annotated[schemas.Moment | None, Query(description="Begun before this.")] = None,
     as_of: AsOf = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    skip: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000, description="At most so many.")] = 100,
+    skip: Annotated[int, Query(ge=0, le=10**9, description="Leave out the first ones.")] = 0,
 ) -> list[schemas.Incident]:
     """Each incident carries its impacts; open ones have a forecast of what they will come to."""
     return reading.incidents(

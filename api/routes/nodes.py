@@ -10,12 +10,10 @@ from pydantic import BaseModel, Field
 
 from api import problems, schemas
 from api.auth import Reading
-from api.routes.processes import HourCosts, hour_costs
-from api.state import State, state_of
+from api.routes.processes import HourCosts, hour_costs, known_node
+from api.state import state_of
 from enrich.explain import reach
 from enrich.model import needed
-from enrich.suggest import did_you_mean
-from ingest.errors import NotFoundError
 
 router = APIRouter(tags=["map"])
 
@@ -101,11 +99,13 @@ def get_map(request: Request, _: Reading) -> MapAnswer:
     responses=problems.responses(401, 403, 404, 503),
 )
 def get_reach(
-    request: Request, _: Reading, node: Annotated[str, Path(examples=["stripe"])]
+    request: Request,
+    _: Reading,
+    node: Annotated[str, Path(description="A node of the map.", examples=["stripe"])],
 ) -> Reach:
     """Direct and through others, with the redundancy that would be left."""
     state = state_of(request)
-    _known(state, node)
+    known_node(state, node)
     found = reach(state.parts.map.graph, node)
     processes = state.parts.map.map.processes
     return Reach(
@@ -125,9 +125,3 @@ def get_reach(
         words=list(found.words),
         cost_of_an_hour=hour_costs(state.outlook().without(node, datetime.now(UTC))),
     )
-
-
-def _known(state: State, node: str) -> None:
-    if node not in state.parts.map.map.nodes:
-        hint = did_you_mean(node, state.parts.map.map.nodes)
-        raise NotFoundError(f"no node '{node}' on the map{hint}")

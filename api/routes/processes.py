@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, HTTPException, Path, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, Field
 
 from api import problems, schemas
 from api.auth import Reading
@@ -15,6 +15,7 @@ from api.outlook import MeasureView, View, sd_of_sums
 from api.present import present_range, present_sum
 from api.state import State, state_of
 from enrich.model import Measure, Process
+from enrich.suggest import did_you_mean
 from impact.cost_now import CostOfAnHour, HourCost
 from ingest.errors import InputError, NotFoundError
 
@@ -134,10 +135,12 @@ def get_minutes(
     request: Request,
     _: Reading,
     process: ProcessName,
-    measure: Annotated[str, Path(examples=["payments"])],
-    start: Annotated[AwareDatetime | None, Query(alias="from")] = None,
-    to: AwareDatetime | None = None,
-    step: Annotated[int, Query(ge=60, le=86400, description="Seconds, whole minutes.")] = 60,
+    measure: Annotated[str, Path(description="A measure of it.", examples=["payments"])],
+    start: Annotated[
+        schemas.Moment | None, Query(alias="from", description="By default six hours before.")
+    ] = None,
+    to: Annotated[schemas.Moment | None, Query(description="By default now.")] = None,
+    step: Annotated[int, Query(ge=60, le=86400, description="Width of a bin in seconds.")] = 60,
 ) -> Bins:
     """By default the last six hours. Expectations are at the level of the hours before `from`."""
     state = state_of(request)
@@ -149,6 +152,8 @@ def get_minutes(
     watched = state.outlook().watched(found, begin, until)
     if watched is None:
         raise NotFoundError(f"{found.id} has no baseline: {_why(state, found)}")
+    if np.isnan(watched.actual[watched.times >= np.datetime64(begin.replace(tzinfo=None))]).all():
+        raise NotFoundError(f"{found.id} has no data between `from` and `to`")
     return _bins(watched.times, (watched.actual, watched.expected, watched.sigma), begin, step)
 
 
@@ -160,15 +165,23 @@ def get_minutes(
 def get_cost_of_an_hour(
     request: Request,
     _: Reading,
-    node: Annotated[str | None, Query(description="A node; else every process.")] = None,
+    node: Annotated[
+        str | None, Query(description="A node; else every process.", examples=["stripe"])
+    ] = None,
 ) -> list[HourCosts]:
     """Now, at the week's peak, and tonight, for each process or for one node."""
     state = state_of(request)
     if node is None:
         return [hour_costs(c) for c in state.outlook().view().hours.values()]
-    if node not in state.parts.map.map.nodes:
-        raise NotFoundError(f"no node '{node}' on the map")
+    known_node(state, node)
     return [hour_costs(state.outlook().without(node, datetime.now(UTC)))]
+
+
+def known_node(state: State, node: str) -> None:
+    """`NotFoundError` for a node that is not on the map, with what was perhaps meant."""
+    nodes = state.parts.map.map.nodes
+    if node not in nodes:
+        raise NotFoundError(f"no node '{node}' on the map{did_you_mean(node, nodes)}")
 
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -255,7 +268,7 @@ def _bins(
     actual, expected, sigma = (column[inside] for column in columns)
     edges = np.flatnonzero(np.diff(group, prepend=group[0] - 1)) if len(group) else group
     if not len(edges):
-        raise HTTPException(404, "no bins in that time")
+        raise NotFoundError("no bins in that time")
     seen, usual = np.add.reduceat(actual, edges), np.add.reduceat(expected, edges)
     spread = 1.645 * sd_of_sums(sigma, edges)
     moments = group[edges] * step

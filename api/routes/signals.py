@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
@@ -35,6 +35,19 @@ _EXAMPLES = {
                 "fingerprint": "5b1c2d3e4f",
             }
         ],
+    },
+    "statuspage": {
+        "page": {"id": "p1", "status_indicator": "major", "status_description": "Partial outage"},
+        "incident": {
+            "id": "i1",
+            "name": "Card payments fail",
+            "status": "investigating",
+            "impact": "major",
+            "created_at": "2026-11-22T10:01:00Z",
+            "updated_at": "2026-11-22T10:01:00Z",
+            "resolved_at": None,
+            "incident_updates": [],
+        },
     },
     "generic": {
         "id": "deploy-771",
@@ -72,7 +85,9 @@ class SignalsTaken(BaseModel):
         }
     },
 )
-async def post_signals(request: Request, format: Format, _: Writing) -> SignalsTaken:
+async def post_signals(
+    request: Request, format: Annotated[Format, Path(description="Who sends.")], _: Writing
+) -> SignalsTaken:
     """A webhook's body as its sender sends it. 202 means that the log has its signals.
 
     Signals that match no node of the map are kept and listed under coverage, never refused.

@@ -1,0 +1,103 @@
+"""Whether Toll says how it is: liveness, readiness, metrics."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from api.metrics import METRICS, registry
+from api.runtime import Runtime, Supervised
+from api.status import AssessStatus
+from ingest.consumer import Stats
+from ingest.errors import UnavailableError
+from tests.api.app import priced
+from tests.store.rows import NOON
+
+pytestmark = pytest.mark.engine
+
+
+def test_alive_and_ready(toll):
+    for path in ("/health/live", "/health/ready"):
+        assert toll.ask(path) == {"status": "ok", "troubles": []}
+
+
+def test_not_ready_says_why(toll, monkeypatch):
+    def away():
+        raise UnavailableError("the store does not answer")
+
+    monkeypatch.setattr(toll.parts.store, "ping", away)
+    monkeypatch.setattr(toll.state, "_producer", NoLog())
+    toll.state.runtime = Runtime(toll.parts, ingest=True, assess=True)  # whose threads do not run
+    answer = toll.http.get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json()["status"] == "unwell"
+    said = " | ".join(answer.json()["troubles"])
+    assert "store: the store does not answer" in said
+    assert "log: no broker answers" in said
+    assert "ingest: not running" in said and "assess: not running" in said
+    assert toll.http.get("/health/live").status_code == 200
+
+
+class NoLog:
+    def partitions(self, topic, /):
+        raise UnavailableError("no broker answers")
+
+    def close(self):
+        pass
+
+
+def families(text):
+    return {f.name: f for f in text_string_to_metric_families(text)}
+
+
+def test_metrics_are_prometheus_text(toll):
+    toll.state.runtime = Runtime(toll.parts, ingest=True, assess=True)
+    status = toll.state.runtime.assessor.status
+    status.impacts = [priced("inc", NOON), priced("inc", NOON, measure="carts", money={})]
+    answer = toll.http.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    found = families(answer.text)
+    served = {name.removesuffix("_total"): told for name, told in METRICS.items()}
+    assert found.keys() == served.keys()
+    for name, told in served.items():
+        assert (found[name].type, found[name].documentation) == (told.kind, told.help)
+        for sample in found[name].samples:
+            assert set(sample.labels) == set(told.labels)
+    [money] = found["toll_impact_money"].samples
+    assert (money.value, money.labels["currency"]) == (10900.0, "EUR")
+    assert found["toll_impact_money_per_minute"].samples[0].value == 498.0
+    assert len(found["toll_impact_units"].samples) == 2
+
+
+def test_what_does_not_run_here_has_no_metrics(toll):
+    assert families(toll.http.get("/metrics").text) == {}
+    assert {f.name for f in registry(Stats(), None).collect()} == {
+        n.removesuffix("_total") for n in METRICS if n.startswith("toll_ingest")
+    }
+
+
+def test_costs_of_several_incidents_are_added_per_measure():
+    status = AssessStatus(impacts=[priced("one", NOON), priced("two", NOON)])
+    [(place, cost)] = status.costs().items()
+    assert place == ("checkout", "payments")
+    assert (cost.units, cost.money, cost.per_minute) == (540.0, Decimal("21800.00"), Decimal(996))
+
+
+def test_a_failing_thread_is_told_of_and_tried_again(monkeypatch):
+    tries = []
+
+    def task(stop):
+        tries.append(1)
+        if len(tries) == 1:
+            raise UnavailableError("the log is away")
+        stop.wait(20)
+
+    thread = Supervised("ingest", task)
+    monkeypatch.setattr("api.runtime.FIRST_PAUSE_S", 0.01)
+    thread.start()
+    while len(tries) < 2:
+        assert thread.error in ("", "the log is away")
+    thread.stop()
+    assert not thread.alive
