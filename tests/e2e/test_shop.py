@@ -91,7 +91,7 @@ def test_what_no_alert_explains_is_an_incident_until_an_alert_does(toll: Toll, s
     assert "no alert" in incident["title"]
     assert incident["impacts"][0]["units"]["gross"]["low"] > 0
 
-    send_signals(toll, shop, burning - timedelta(minutes=30), burning)
+    send_signals(toll, shop, burning - timedelta(minutes=45), burning)
     toll.ingest()
     assessor.tick()
     (explained,) = toll.ask("/v1/incidents", state="open")
