@@ -10,6 +10,7 @@ from threading import Event, Thread
 from api.assessor import Assessor
 from api.outlook import Outlook
 from api.wiring import Parts
+from ingest.collector import look_seldom
 from ingest.consumer import ConsumerConfig, Ingester, Stats, topics_of
 from ingest.errors import TollError
 
@@ -81,6 +82,7 @@ class IngestTask:
 
     def __call__(self, stop: Event) -> None:
         """Ingest until told to stop."""
+        look_seldom()
         settings, parts = self._parts.settings, self._parts
         topics = topics_of(parts.config, settings.business_topic, settings.signals_topic)
         with ThreadPoolExecutor(1, "toll-store") as worker:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -21,12 +22,13 @@ HISTORY_HEADER = ("toll-history", b"1")  # of records that load history, as `tol
 _LIVE_MS = 26 * 3600 * 1000  # older than a daily export: history that is being loaded
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Batch:
     """Records of one poll or several, in order per partition."""
 
     records: Sequence[Record]
 
+    @cached_property
     def last(self) -> dict[TopicPartition, Record]:
         """The last record of each partition."""
         last = {record[:2]: record for record in self.records}  # no object per record
@@ -34,7 +36,7 @@ class Batch:
 
     def next_offsets(self) -> dict[TopicPartition, int]:
         """Per partition, the offset to read after this batch."""
-        return {place: record.offset + 1 for place, record in self.last().items()}
+        return {place: record.offset + 1 for place, record in self.last.items()}
 
     def split(self, topic: str) -> tuple[list[Record], list[Record]]:
         """The records of one topic, and the others."""

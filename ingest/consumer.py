@@ -236,7 +236,7 @@ class Ingester:
         now = datetime.now(UTC)
         reach = {
             at: _Reach(_appended(record, now), record.offset + 1)
-            for at, record in batch.last().items()
+            for at, record in batch.last.items()
         }
         if not self._consumer.healthy():
             return reach

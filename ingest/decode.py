@@ -119,8 +119,8 @@ def _table(
 ) -> pa.Table:
     """The events as they are stored: keys hashed, places in the log added."""
     record = frame["record"].to_numpy()
-    offset = np.fromiter((r.offset for r in records), np.uint64, len(records))[record]
-    partition = np.fromiter((r.partition for r in records), np.uint32, len(records))[record]
+    offset = np.array([r.offset for r in records], np.uint64)[record]
+    partition = np.array([r.partition for r in records], np.uint32)[record]
     line = frame["line"].to_numpy().astype(np.uint64)
     stored = {
         **frame.to_dict(as_series=True),

@@ -51,20 +51,23 @@ def read_records(records: Sequence[Record], config: IngestConfig, received_at: d
     """The events as they were written, before keys are hashed, and what is none."""
     found = Found()
     received_ms = to_ms(received_at)
+    long = min(config.max_record_bytes, _MOST_LINES - 1)
     by_topic: dict[str, list[int]] = {}  # mapped topics apart, all others together under ""
     for index, record in enumerate(records):
-        value = record.value or b""
-        if fault := _oversized(value, config):
+        value, topic = record.value, record.topic
+        if value is not None and len(value) > long and (fault := _oversized(value, config)):
             found.put(index, 0, fault, value)
         elif record.headers and cloudevents.is_structured(record.headers):
-            rules = Rules(received_ms, shape_of(config.mappings.get(record.topic)))
-            _read_structured(found, index, value, rules)
+            rules = Rules(received_ms, shape_of(config.mappings.get(topic)))
+            _read_structured(found, index, value or b"", rules)
         else:
-            topic = record.topic if record.topic in config.mappings else ""
-            by_topic.setdefault(topic, []).append(index)
+            shared = topic if topic in config.mappings else ""
+            if shared not in by_topic:
+                by_topic[shared] = []
+            by_topic[shared].append(index)
     for topic, indexes in by_topic.items():
         rules = Rules(received_ms, shape_of(config.mappings.get(topic)))
-        _read_values(found, records, np.array(indexes, np.int64), rules)
+        _read_values(found, records, indexes, rules)
     return found
 
 
@@ -91,9 +94,12 @@ def _read_structured(found: Found, index: int, value: bytes, rules: Rules) -> No
             found.put(index, line, read_object(letter.data, its), value)
 
 
-def _read_values(found: Found, records: Sequence[Record], indexes: Ints, rules: Rules) -> None:
+def _read_values(
+    found: Found, records: Sequence[Record], chosen: Sequence[int], rules: Rules
+) -> None:
     """All lines of these records, which share one shape."""
-    lines = split([records[index].value or b"" for index in indexes])
+    indexes = np.array(chosen, np.int64)
+    lines = split([records[index].value or b"" for index in chosen])
     fast = plain(lines, floats="value" if rules.shape is PLAIN else None)
     frame = columns.read(lines, fast, rules)
     rows = frame["row"].to_numpy()
