@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import orjson
 import pytest
 
+from api.assessor import Assessor
 from api.demo import Incident, Shop
 from store.store import Store
 from tests.api.app import Toll, opened
@@ -84,7 +86,9 @@ def test_what_no_alert_explains_is_an_incident_until_an_alert_does(toll: Toll, s
     burning = datetime.fromtimestamp(QUIET.start_ms / 1000, UTC) + timedelta(minutes=40)
     send(toll, shop, burning)
     toll.ingest()
-    assessor = toll.assess(burning)  # sees the shortfall
+    seconds = count(1)
+    assessor = Assessor(toll.parts, now=lambda: burning + timedelta(seconds=next(seconds)))
+    assessor.tick()  # sees the shortfall
     assessor.tick()  # and makes an incident of it
     (incident,) = toll.ask("/v1/incidents", state="open")
     assert (incident["kind"], incident["root"]) == ("business", "")
