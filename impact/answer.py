@@ -127,7 +127,8 @@ def draw(
     noise = draws_along(p.cov, 2 * p.mean[:, 0], shared, rng)
     which, draw = catchup.choose(p, v, noise, shared, kind, prior)
     z = np.maximum(noise[draw] + p.mean.T[which], 0.0)
-    expected = np.maximum(z**2 - v.offset, 0.0) * v.opened  # (DRAWS, Nw)
+    wider = np.diag(p.cov) * (1 - 1 / widen**2)  # a wider range is no larger mean
+    expected = np.maximum(z**2 - v.offset - wider, 0.0) * v.opened  # (DRAWS, Nw)
     out = {"expected": expected.sum(axis=1), "usual": np.array([pieces.usual[v.window].sum()])}
     sign = 1.0 if kind == "flow" else -1.0
     effect = sign * (expected - pieces.actual[v.window])
