@@ -131,7 +131,8 @@ def test_merges_that_an_outage_held_up_come_back(
         for version in parts.store.incidents.find()
         for pager in {episode.pager for episode in version.incident.episodes}
     ]
-    assert len(pagers) == len(set(pagers)) == len(told(github))  # each is in exactly one of ours
+    assert len(pagers) == len(set(pagers))  # each is in exactly one of ours
+    assert 600 < len(pagers) <= len(told(github))  # but those whose components nobody claims
     assert len(incidents) > 600  # some of theirs overlap and are one
     priced = [i for i in incidents if i["impacts"]]
     assert {i["impacts"][0]["process"] for i in priced} == {"merges"}
