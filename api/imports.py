@@ -1,4 +1,4 @@
-"""Reading files to import, in chunks of NDJSON: NDJSON, CSV, Parquet, each also gzipped.
+"""Reading files to import, in chunks of NDJSON: NDJSON, JSON, CSV, Parquet, also gzipped.
 
 A chunk knows where in the file it ends, so that an import that was cut off goes on from there.
 Repeating a chunk is harmless: an event's identity is its stream, id and time.
@@ -10,7 +10,9 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
@@ -18,9 +20,10 @@ from typing import IO, Literal
 import orjson
 import polars as pl
 
+from ingest.bodies import numbered_lines
 from ingest.errors import InputError
 
-Kind = Literal["ndjson", "csv", "parquet", "statuspage"]
+Kind = Literal["ndjson", "json", "csv", "parquet", "statuspage"]
 
 CHUNK_LINES = 5000
 CHUNK_BYTES = 2 * 1024 * 1024
@@ -46,13 +49,13 @@ def kind_of(path: Path) -> Kind:
     if name in {".parquet", ".pq"}:
         return "parquet"
     if name == ".json":
-        return "statuspage" if _is_statuspage(path) else "ndjson"
+        return _kind_of_json(path)
     raise InputError(f"{path}: name it .ndjson, .jsonl, .json, .csv or .parquet, plain or .gz")
 
 
 def read_all(path: Path) -> bytes:
     """The whole file, unpacked."""
-    with _open(path) as (stream, _):
+    with _readable(path), _open(path) as (stream, _):
         return stream.read()
 
 
@@ -60,13 +63,40 @@ def chunks(
     path: Path, kind: Kind, renames: Mapping[str, str], skip_lines: int = 0
 ) -> Iterator[Chunk]:
     """The file's events as NDJSON; `renames` gives event fields their columns (`id` <- `txId`)."""
+    with _readable(path):
+        yield from _chunked(_lines(path, kind, renames), skip_lines)
+
+
+def _lines(path: Path, kind: Kind, renames: Mapping[str, str]) -> Iterator[tuple[bytes, float]]:
+    """Each event as a line of JSON, and which share of the file is done with it."""
     if kind == "parquet":
-        yield from _chunked(_parquet_lines(path, renames), skip_lines)
+        yield from _parquet_lines(path, renames)
+        return
+    if kind == "json":  # one object, or an array of them
+        elements = numbered_lines(read_all(path))
+        for number, (_, line) in enumerate(elements, 1):
+            yield _renamed(line, renames) if renames else line, number / len(elements)
         return
     size = max(1, path.stat().st_size)
     with _open(path) as (stream, raw):
         lines = _csv_lines(stream, renames) if kind == "csv" else _ndjson_lines(stream, renames)
-        yield from _chunked(((line, raw.tell() / size) for line in lines), skip_lines)
+        for line in lines:
+            yield line, raw.tell() / size
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """What is wrong with a file, in one sentence."""
+    try:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path} is not a whole gzip file: {error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8: {error}") from error
+    except csv.Error as error:
+        raise InputError(f"{path} is not CSV: {error}") from error
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"{path} is no Parquet file: {' '.join(str(error).split())}") from error
 
 
 class _open:  # noqa: N801  # reads as a verb where it is used
@@ -89,12 +119,13 @@ class _open:  # noqa: N801  # reads as a verb where it is used
         self._raw.close()
 
 
-def _is_statuspage(path: Path) -> bool:
+def _kind_of_json(path: Path) -> Kind:
     try:
         parsed = json.loads(read_all(path))
-    except ValueError:
-        return False  # several objects, one a line
-    return isinstance(parsed, dict) and ("incidents" in parsed or "page" in parsed)
+    except (ValueError, RecursionError):
+        return "ndjson"  # several objects, one a line
+    of_a_provider = isinstance(parsed, dict) and ("incidents" in parsed or "page" in parsed)
+    return "statuspage" if of_a_provider else "json"
 
 
 def _chunked(lines: Iterable[tuple[bytes, float]], skip: int) -> Iterator[Chunk]:
@@ -134,15 +165,19 @@ def _renamed(line: bytes, renames: Mapping[str, str]) -> bytes:
 
 
 def _csv_lines(stream: IO[bytes], renames: Mapping[str, str]) -> Iterator[bytes]:
-    rows = csv.DictReader(io.TextIOWrapper(stream, "utf-8-sig", newline=""))
-    for row in rows:
-        event = {k: v for k, v in row.items() if k and v not in (None, "")}
-        found = {field: event[column] for field, column in renames.items() if column in event}
-        merged: dict[str, object] = {**event, **found}
-        for whole in ("count", "value"):  # a CSV cannot say that these are numbers
-            if whole in merged:
-                merged[whole] = _number(str(merged[whole]))
-        yield orjson.dumps(merged)
+    with io.TextIOWrapper(stream, "utf-8-sig", newline="") as text:
+        for row in csv.DictReader(text):
+            yield _csv_event(row, renames)
+
+
+def _csv_event(row: Mapping[str | None, object], renames: Mapping[str, str]) -> bytes:
+    event = {k: v for k, v in row.items() if k and v not in (None, "")}
+    found = {field: event[column] for field, column in renames.items() if column in event}
+    merged: dict[str, object] = {**event, **found}
+    for whole in ("count", "value"):  # a CSV cannot say that these are numbers
+        if whole in merged:
+            merged[whole] = _number(str(merged[whole]))
+    return orjson.dumps(merged)
 
 
 def _number(text: str) -> object:
@@ -157,8 +192,8 @@ def _parquet_lines(path: Path, renames: Mapping[str, str]) -> Iterator[tuple[byt
         frame = pl.scan_parquet(path)
         names = frame.collect_schema()
         total = max(1, frame.select(pl.len()).collect().item())
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"{path} is no Parquet file: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
     columns = [pl.col(column).alias(field) for field, column in renames.items() if column in names]
     exact = [
         pl.col(name).cast(pl.String) for name, kind in names.items() if isinstance(kind, pl.Decimal)

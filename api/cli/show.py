@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -29,14 +30,14 @@ def burning(found: Sequence[schemas.Incident]) -> None:
     for one in sorted(found, key=lambda i: -(i.per_minute or 0)):
         out.print()
         out.print(Text(f"{one.title}  [{one.state}]", style="bold red"))
-        out.print(f"  {_cost_line(one)}")
-        out.print(f"  {one.explanation}", style="dim", soft_wrap=False)
         age = words.age(one.started_at, datetime.now(UTC))
-        out.print(f"  since {_time(one.started_at)} ({age}), id {one.id}", style="dim")
+        _indented(out, _cost_line(one), 2)
+        _indented(out, one.explanation, 2, "dim")
+        _indented(out, f"since {_time(one.started_at)} UTC ({age}), id {one.id}", 2, "dim")
         for impact in one.impacts:
-            out.print(f"  - {impact.process_title}: {words.sentence(impact)}")
+            _indented(out, f"{impact.process_title}: {words.sentence(impact)}", 4, mark="- ")
             for warning in impact.warnings:
-                out.print(f"      {warning}", style="yellow")
+                _indented(out, warning, 4, "yellow")
 
 
 def processes(found: Sequence[dict[str, Any]]) -> None:
@@ -88,7 +89,7 @@ def impact(found: schemas.Incident) -> None:
     for one in found.impacts:
         out.print()
         out.print(f"{one.process_title}: {one.measure_title}", style="bold")
-        out.print(f"  {words.sentence(one)}")
+        _indented(out, words.sentence(one), 2)
         table = _table("", "Low", "Middle", "High", numbers_from=1)
         for name, units in one.units.items():
             row = (words.units(v) for v in (units.low, units.mid, units.high))
@@ -97,10 +98,10 @@ def impact(found: schemas.Incident) -> None:
             ends = (words.amount(v, sum_.currency) for v in (sum_.low, sum_.mid, sum_.high))
             table.add_row(f"{words.words(name)}, money", *ends)
         if table.row_count:
-            out.print(table)
-        out.print(f"  {_rests_on(one)}", style="dim")
+            out.print(Padding(table, (0, 0, 0, 2)))
+        _indented(out, _rests_on(one), 2, "dim")
         for warning in one.warnings:
-            out.print(f"  {warning}", style="yellow")
+            _indented(out, warning, 2, "yellow")
 
 
 def reach(found: dict[str, Any]) -> None:
@@ -128,7 +129,8 @@ def coverage(found: dict[str, Any]) -> None:
         for stream in found["streams"]:
             first, last = stream["first_minute"], stream["last_minute"]
             events, statuses = words.units(stream["events"]), ", ".join(stream["statuses"])
-            table.add_row(stream["stream"], first[:16], last[:16], events, statuses)
+            span = (moment[:16].replace("T", " ") for moment in (first, last))
+            table.add_row(stream["stream"], *span, events, statuses)
         out.print(table)
     gaps = {
         "processes without measures": found["processes_without_measures"],
@@ -146,7 +148,7 @@ def coverage(found: dict[str, Any]) -> None:
         labels = ", ".join(f"{k}={v}" for k, v in signals["labels"].items())
         like = f", perhaps on {signals['node']}" if signals["node"] else ""
         out.print(f"{signals['count']} signals match no node: {labels}")
-        out.print(f"    {signals['match']}{like}", style="dim")
+        _indented(out, f"{signals['match']}{like}", 4, "dim")
     for reason, count in found["dead_letters"].items():
         out.print(f"{count} dead letters: {reason}")
     if not any(gaps.values()) and not found["unmatched_signals"] and not found["dead_letters"]:
@@ -164,6 +166,16 @@ def dead_letters(found: Sequence[dict[str, Any]]) -> None:
         place = f"{one['topic']}/{one['partition']}/{one['offset']}/{one['line']}"
         table.add_row(place, one["reason"], one["detail"])
     out.print(table)
+
+
+def _indented(out: Console, text: str, by: int, style: str = "", mark: str = "") -> None:
+    """A paragraph whose every line is indented; `mark` stands before its first line."""
+    shown = Text(mark + text, style=style)
+    lines = shown.wrap(out, max(20, out.width - by))
+    for number, line in enumerate(lines):
+        line.rstrip()
+        lead = by - len(mark) if number == 0 else by
+        out.print(Text(" " * lead) + line)
 
 
 def _table(*columns: str, numbers_from: int | None = None) -> Table:

@@ -80,6 +80,9 @@ class Http:
     def post(self, path: str, **more: Any) -> httpx2.Response:
         return self.request("POST", path, **more)
 
+    def send(self, request: httpx2.Request) -> httpx2.Response:
+        return self._loop.run(self._client.send(request))
+
     def close(self) -> None:
         self._loop.run(self._client.aclose())
         self._loop.close()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from api.cli import main
+from api.settings import SETTINGS
 from store.store import Store
 from tests.api.app import Toll, opened, with_tokens
 from tests.api.shop import Shop, five_weeks
@@ -27,14 +31,43 @@ def guarded(tmp_path: Path, store: Store) -> Iterator[Toll]:
         yield toll
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def shop(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """Five weeks of payments with half of them missing for a while this morning, assessed.
 
-    Shared by tests that only read.
+    Shared by the tests of a module, which only read; none of them may ask for `own_engine`.
     """
     store = Store(engine.migrated("chdb"))
     with opened(tmp_path_factory.mktemp("shop"), store) as toll:
         yield five_weeks(toll)
     store.close()
     engine.empty(store.database.name)
+
+
+@pytest.fixture
+def cli(monkeypatch, capsys, tmp_path):
+    """Runs one command line; gives (exit code, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("logging.basicConfig", lambda **_: None)
+    for setting in SETTINGS:
+        monkeypatch.delenv(setting.variable, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(line: str):
+        monkeypatch.setattr(sys, "argv", ["toll", *shlex.split(line)])
+        try:
+            main()
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """No Toll runs."""
+    monkeypatch.setattr("api.client._answers", lambda _: False)
