@@ -42,7 +42,7 @@ class ConsumerConfig:
     """The rhythm of the loop."""
 
     signals_topic: str = "toll.signals"
-    max_records: int = 20_000  # of one batch
+    max_records: int = 50_000  # of one batch
     max_bytes: int = 16 * 1024 * 1024  # of one batch, so that memory stays flat
     recompute_every_s: float = 2.0  # under load, a busy minute is counted again this often
     recompute_idle_s: float = 0.4  # with nothing waiting, soon, so that people see it soon
