@@ -81,6 +81,19 @@ def test_the_truth_of_every_incident_lies_in_its_range(toll: Toll, shop: Shop) -
     assert holds(part("warehouse", "orders", "delayed"), shop.truth.final(DELAY).cohort_late_orders)
     assert holds(part("telephony", "calls", "excess"), shop.truth.final(SPIKE).excess_calls)
 
+    # events that come late change what was final, and say so
+    before = part("stripe", "payments", "gross")
+    toll.post(late_payments(100), history=True)
+    toll.ingest()
+    toll.assess(settled + timedelta(hours=1))
+    incident = toll.ask(f"/v1/incidents/{found['stripe']['id']}")
+    impact = next(i for i in incident["impacts"] if i["measure"] == "payments")
+    assert impact["state"] == "restated"
+    assert impact["units"]["gross"]["mid"] == pytest.approx(before["mid"] - 100, abs=15)
+    then = toll.ask(f"/v1/incidents/{incident['id']}", as_of=iso(settled + timedelta(minutes=5)))
+    impact = next(i for i in then["impacts"] if i["measure"] == "payments")
+    assert (impact["state"], impact["units"]["gross"]) == ("final", before)
+
 
 def test_what_no_alert_explains_is_an_incident_until_an_alert_does(toll: Toll, shop: Shop) -> None:
     burning = datetime.fromtimestamp(QUIET.start_ms / 1000, UTC) + timedelta(minutes=40)
@@ -101,6 +114,20 @@ def test_what_no_alert_explains_is_an_incident_until_an_alert_does(toll: Toll, s
     (explained,) = toll.ask("/v1/incidents", state="open")
     assert (explained["kind"], explained["root"]) == ("outage", "stripe")
     assert toll.http.get(f"/v1/incidents/{incident['id']}").status_code == 404
+
+
+def late_payments(number: int) -> list[dict[str, object]]:
+    """Payments that succeeded during the outage, told days after."""
+    moments = (OUTAGE.start + timedelta(seconds=20 * i) for i in range(number))
+    return [
+        {"id": f"late-{i}", "stream": "payments", "at": iso(at), "status": "ok"}
+        | {"key": f"late-{i}", "amount": "20.00", "currency": "EUR"}
+        for i, at in enumerate(moments)
+    ]
+
+
+def iso(moment: datetime) -> str:
+    return moment.isoformat()
 
 
 def holds(range_: dict[str, float], truth: float) -> bool:
