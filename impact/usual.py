@@ -181,13 +181,10 @@ def learn(series: Series, zone: ZoneInfo, holidays: Holidays, masked: tuple[Wind
 
 
 def unit_of(values: FloatArray) -> float:
-    """What one event counts: 1 for counts (or their common divisor), little for others."""
-    seen = values[np.isfinite(values)]
-    positive = seen[seen > 0]
-    if not len(positive):
+    """What one event counts: 1 where all are whole numbers, little for other quantities."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    if not len(positive) or (positive == np.round(positive)).all():
         return 1.0
-    if (positive == np.round(positive)).all() and positive.max() < 2**53:
-        return float(np.gcd.reduce(positive.astype(np.int64)))
     return float(np.median(positive)) * 1e-3
 
 
