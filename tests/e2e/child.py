@@ -53,7 +53,7 @@ class Death:
     """When a child dies: at the nth time of a step, or so long after its first batch."""
 
     step: str = ""
-    nth: int = 2
+    nth: int = 1
     after_s: float = 0
 
     def __call__(self, seen: Counter[str], step: str) -> None:

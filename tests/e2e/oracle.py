@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 from typing import TypeAlias
 
 from ingest.log import Message
@@ -16,11 +17,13 @@ from store.store import Store
 
 BUSINESS, SIGNALS = "toll.business", "toll.signals"
 STREAMS, STATUSES, CURRENCIES = ("payments", "orders"), ("ok", "failed"), ("EUR", "USD")
-NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 ALWAYS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
+TOTAL = "total"
+
 Counts: TypeAlias = dict[tuple[str, str, str], int]  # stream, status, minute
-Sums: TypeAlias = dict[tuple[str, str, str, str], str]  # the same and the currency; cents
+Sums: TypeAlias = dict[tuple[str, str, str, str], str]  # the same and the currency; to the cent
 Totals: TypeAlias = tuple[Counts, Sums]
 
 
@@ -58,9 +61,14 @@ class Shop:
     def __init__(self, seed: int) -> None:
         self.sent: list[Sent] = []
         self._random = random.Random(seed)
+        self._start = NOON
 
     def send(self, number: int) -> list[Sent]:
-        """So many more: one in three says again, or corrects, what was said before."""
+        """So many more: one in three says again, or corrects, what was said before.
+
+        Most in a minute of their own: one that was not counted is not mended by the next.
+        """
+        self._start += timedelta(hours=1)
         new = [self._one(len(self.sent) + n) for n in range(number)]
         self.sent += new
         return new
@@ -73,7 +81,7 @@ class Shop:
         fresh = Sent(
             f"e{number}",
             rng.choice(STREAMS),
-            NOON + timedelta(seconds=rng.randrange(300)),
+            self._start + timedelta(seconds=rng.randrange(3600)),
             rng.choice(STATUSES),
             rng.randrange(1, 10**6),
             rng.choice((*CURRENCIES, "")),
@@ -91,28 +99,31 @@ def expected(sent: Iterable[Sent]) -> Totals:
     counts: dict[tuple[str, str, str], int] = defaultdict(int)
     cents: dict[tuple[str, str, str, str], int] = defaultdict(int)
     for event in last.values():
-        place = (event.stream, event.status, event.at.strftime("%H:%M"))
+        place = (event.stream, event.status, event.at.strftime("%d %H:%M"))
         counts[place] += event.count
-        if event.currency:
+        if event.currency and event.cents:
             cents[*place, event.currency] += event.cents
-    return dict(counts), {place: _money(Decimal(sum) / 100) for place, sum in cents.items()}
+            cents[event.stream, event.status, TOTAL, event.currency] += event.cents
+    return dict(counts), {place: f"{Decimal(sum) / 100:.2f}" for place, sum in cents.items()}
 
 
 def found(store: Store, streams: Sequence[str] = STREAMS) -> Totals:
-    """What the store says; exact sums of each minute."""
+    """What the store says."""
     counts: Counts = {}
     sums: Sums = {}
-    for stream in streams:
-        for status in STATUSES:
-            volumes = store.volumes(stream, [status], *ALWAYS)
-            for time, count in zip(volumes.times.tolist(), volumes.count.tolist(), strict=True):
-                start = time.replace(tzinfo=UTC)
-                place = (stream, status, start.strftime("%H:%M"))
-                counts[place] = int(count)
-                money = store.money(stream, [status], start, start + timedelta(minutes=1))
-                sums |= {(*place, currency): _money(sum) for currency, sum in money.items()}
+    for stream, status in product(streams, STATUSES):
+        volumes = store.volumes(stream, [status], *ALWAYS)
+        minutes = [f"{time:%d %H:%M}" for time in volumes.times.tolist()]
+        counts |= {
+            (stream, status, minute): int(count)
+            for minute, count in zip(minutes, volumes.count.tolist(), strict=True)
+        }
+        for currency, amounts in volumes.amounts.items():
+            sums |= {
+                (stream, status, minute, currency): f"{amount:.2f}"
+                for minute, amount in zip(minutes, amounts.tolist(), strict=True)
+                if amount
+            }
+        money = store.money(stream, [status], *ALWAYS)  # exact, all minutes together
+        sums |= {(stream, status, TOTAL, currency): f"{sum:.2f}" for currency, sum in money.items()}
     return counts, sums
-
-
-def _money(sum: Decimal) -> str:
-    return f"{sum:.9f}"

@@ -119,8 +119,8 @@ def test_corrections_and_repeats_across_restarts(log, topics, store):
         with running(log, store, topics=topics):
             wait_for_totals(store, sent)
     counts, sums = found(store)
-    assert counts == {("payments", "ok", "12:00"): 6, ("payments", "failed", "12:00"): 3}
-    assert sums["payments", "failed", "12:00", "EUR"] == "0.030000000"
+    assert counts == {("payments", "ok", "02 12:00"): 6, ("payments", "failed", "02 12:00"): 3}
+    assert sums["payments", "failed", "02 12:00", "EUR"] == "0.03"
 
 
 # the store is away

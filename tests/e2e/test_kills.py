@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import product
 
 import pytest
 
@@ -76,7 +77,7 @@ def test_killed_at_random_moments_while_consuming(make_world):
 
 def test_killed_between_every_two_steps(make_world):
     world = make_world(8)
-    for step in STEPS:
+    for step, nth in product(STEPS, (1, 3)):
         world.send()
-        ingest_until_killed(world.place, Death(step))
+        ingest_until_killed(world.place, Death(step, nth))
     world.check(ingest_to_the_end(world.place))
