@@ -44,8 +44,9 @@ class ConsumerConfig:
     signals_topic: str = "toll.signals"
     max_records: int = 50_000  # of one batch
     max_bytes: int = 16 * 1024 * 1024  # of one batch, so that memory stays flat
-    recompute_every_s: float = 2.0  # under load, a busy minute is counted again this often
     recompute_idle_s: float = 0.4  # with nothing waiting, soon, so that people see it soon
+    recompute_every_s: float = 2.0  # behind the log, where full batches wait
+    recompute_rest: float = 2.0  # in between, it rests so many times as long as counting takes
     poll_s: float = 0.2
     patience_s: float = 1.0  # with the worker, before pausing: that drops what was fetched ahead
     backoff_s: float = 0.5  # doubles up to `backoff_max_s`
@@ -127,6 +128,7 @@ class Ingester:
         self._paused = False
         self._newest: dict[Channel, int] = {}  # event time per channel, to tell the late ones
         self._said_at = float("-inf")  # monotonic, of the last progress written
+        self._counting_s = 0.0  # how long the last recompute took
 
     def run(self, stop: Event) -> None:
         """Ingest until told to stop, then finish what was begun and commit it."""
@@ -220,8 +222,13 @@ class Ingester:
         if since is None:
             return False
         rhythm = self._rhythm
-        every_s = rhythm.recompute_every_s if self._pending else rhythm.recompute_idle_s
-        return time.monotonic() - since >= every_s
+        wait_s = rhythm.recompute_idle_s
+        if self._full():
+            wait_s = rhythm.recompute_every_s
+        elif self._pending:
+            rest_s = max(wait_s, rhythm.recompute_rest * self._counting_s)
+            wait_s = min(rest_s, rhythm.recompute_every_s)
+        return time.monotonic() - since >= wait_s
 
     def _heartbeat_due(self) -> bool:
         nothing_left = self._written.since is None and bool(self._consumer.assigned())
@@ -331,10 +338,13 @@ class Ingester:
 
         def count() -> Done:
             self._step("recompute")
+            began = time.monotonic()
             if written.minutes:
                 self._sink.recompute(written.minutes)
+            counting_s = time.monotonic() - began
 
             def done() -> Task:
+                self._counting_s = counting_s
                 self._step("commit")
                 if written.offsets:
                     self._consumer.commit(written.offsets)

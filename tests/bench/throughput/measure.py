@@ -12,13 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import platform
 import resource
 import statistics
 import subprocess
 import sys
 import venv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -26,30 +27,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from tests.bench.throughput import workload
+from tests.bench.throughput.candidates import Candidate, Handled, Target
+from tests.bench.throughput.toll import toll, without_log
 
 HERE = Path(__file__).parent
 BUILD = HERE.parents[2] / "build"
 PEERS = BUILD / "peers"
 RESULT = BUILD / "throughput.json"
-
-
-@dataclass(frozen=True)
-class Target:
-    """What is to be read: a topic that holds `events` events, `distinct` of them different."""
-
-    broker: str
-    topic: str
-    events: int = workload.EVENTS
-    distinct: int = workload.DISTINCT
-
-
-@dataclass(frozen=True)
-class Handled:
-    """What a candidate says it did: seconds from its first event in hand to its last one done."""
-
-    events: int
-    seconds: float
-    with_start: float  # seconds with connecting and joining the group
+LIMIT = "toll, no kafka"  # the same work on the same lines, from memory
 
 
 @dataclass(frozen=True)
@@ -61,16 +46,15 @@ class Measured:
     events: int
     seconds: float
     with_start: float
+    cpu_seconds: float
     resident_mib: float
     round: int
+    load: float  # the machine's load average when the run ended
 
     @property
     def rate(self) -> float:
         """Events per second."""
         return self.events / self.seconds
-
-
-Candidate = Callable[[Target], Handled]
 
 
 def measure(name: str, candidate: Candidate, target: Target, number: int = 1) -> Measured:
@@ -94,8 +78,10 @@ def measure(name: str, candidate: Candidate, target: Target, number: int = 1) ->
         handled.events,
         handled.seconds,
         handled.with_start,
+        handled.cpu_seconds,
         resident_mib,
         number,
+        os.getloadavg()[0],
     )
 
 
@@ -110,7 +96,7 @@ def _run(candidate: Candidate, target: Target, answer: Connection) -> None:
 def peer(script: str, target: Target) -> Handled:
     """Run a peer's script in the peers' environment."""
     command = [
-        _peers_python(),
+        peers_python(),
         "-W",
         "ignore",
         str(HERE / script),
@@ -124,8 +110,12 @@ def peer(script: str, target: Target) -> Handled:
 
 # Name -> how to run it. Names without an environment of their own run in this one.
 CANDIDATES: dict[str, Candidate] = {
+    "toll": toll,
     "quix streams": partial(peer, "peer_quix.py"),
     "bytewax": partial(peer, "peer_bytewax.py"),
+    "toll, plain": partial(toll, keys="plain"),
+    "toll, python": partial(toll, client="kafka-python"),
+    LIMIT: without_log,
 }
 
 
@@ -135,10 +125,10 @@ def prepare(broker: str) -> None:
     stamp = PEERS / "installed.txt"
     if not stamp.exists() or stamp.read_text() != wanted:
         venv.create(PEERS / "venv", with_pip=True, clear=True)
-        pip = [_peers_python(), "-m", "pip", "install", "--quiet", "-r", str(HERE / "peers.txt")]
+        pip = [peers_python(), "-m", "pip", "install", "--quiet", "-r", str(HERE / "peers.txt")]
         subprocess.run(pip, check=True)
         stamp.write_text(wanted)
-    subprocess.run([_peers_python(), str(HERE / "workload.py"), broker], check=True)
+    subprocess.run([peers_python(), str(HERE / "workload.py"), broker], check=True)
 
 
 def compare(broker: str, rounds: int, names: Sequence[str]) -> list[Measured]:
@@ -154,34 +144,46 @@ def compare(broker: str, rounds: int, names: Sequence[str]) -> list[Measured]:
 
 
 def table(results: Sequence[Measured]) -> str:
-    """Medians per candidate and topic, and the median over rounds of the ratio to the fastest peer.
+    """Medians per candidate and topic, and the medians over rounds of the ratios to others.
 
     A ratio compares runs of one round, which shared whatever else the machine was doing.
     """
-    head = f"{'':14} {'events per record':>18} {'events/s':>10} {'spread':>17} {'ratio':>6}"
-    lines = [f"{head} {'with start':>10} {'MiB':>6}"]
+    against = [name for name in ("quix streams", "bytewax", LIMIT) if _any(results, name)]
+    head = f"{'':14} {'per record':>10} {'events/s':>10} {'spread':>17} {'CPU us':>6} {'MiB':>6}"
+    lines = [head + "".join(f" {'/ ' + name:>16}" for name in against)]
     for topic, per_record in ((workload.SINGLE, 1), (workload.PACKED, workload.PER_RECORD)):
         on_topic = [r for r in results if r.topic == topic]
         for name in dict.fromkeys(r.name for r in on_topic):
             runs = [r for r in on_topic if r.name == name]
             rates = [r.rate for r in runs]
             spread = f"{min(rates):,.0f}-{max(rates):,.0f}"
-            started = statistics.median(r.events / r.with_start for r in runs)
+            cpu = statistics.median(1e6 * r.cpu_seconds / r.events for r in runs)
             lines.append(
-                f"{name:14} {per_record:18} {statistics.median(rates):10,.0f} {spread:>17} "
-                f"{_ratio(runs, on_topic):>6} {started:10,.0f} "
-                f"{max(r.resident_mib for r in runs):6.0f}"
+                f"{name:14} {per_record:10} {statistics.median(rates):10,.0f} {spread:>17} "
+                f"{cpu:6.1f} {max(r.resident_mib for r in runs):6.0f}"
+                + "".join(f" {_said(ratio(on_topic, name, other)):>16}" for other in against)
             )
     return "\n".join(lines)
 
 
-def _ratio(runs: Sequence[Measured], on_topic: Sequence[Measured]) -> str:
-    ratios = []
-    for run in runs:
-        peers = [r.rate for r in on_topic if r.round == run.round and _is_peer(r.name)]
-        if peers:
-            ratios.append(run.rate / max(peers))
-    return f"{statistics.median(ratios):.2f}" if ratios else "-"
+def ratio(results: Sequence[Measured], name: str, other: str) -> float | None:
+    """The median over rounds of one's rate to another's in the same round."""
+    ratios = [
+        mine.rate / theirs.rate
+        for mine in results
+        for theirs in results
+        if (mine.name, theirs.name) == (name, other)
+        and (mine.round, mine.topic) == (theirs.round, theirs.topic)
+    ]
+    return statistics.median(ratios) if ratios else None
+
+
+def _said(found: float | None) -> str:
+    return "-" if found is None else f"{found:.2f}"
+
+
+def _any(results: Sequence[Measured], name: str) -> bool:
+    return any(r.name == name for r in results)
 
 
 def write(results: Sequence[Measured], path: Path) -> None:
@@ -198,12 +200,8 @@ def write(results: Sequence[Measured], path: Path) -> None:
     path.write_text(json.dumps(about | {"runs": runs}, indent=2) + "\n")
 
 
-def _is_peer(name: str) -> bool:
-    candidate = CANDIDATES[name]
-    return isinstance(candidate, partial) and candidate.func is peer
-
-
-def _peers_python() -> str:
+def peers_python() -> str:
+    """The interpreter of the peers' environment."""
     return str(PEERS / "venv" / "bin" / "python")
 
 

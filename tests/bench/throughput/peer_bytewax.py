@@ -23,17 +23,18 @@ def main() -> None:
     broker, name, expected = sys.argv[1], sys.argv[2], int(sys.argv[3])
     counts: Counter[tuple[str, str, str]] = Counter()
     seen, began, ended = 0, 0.0, 0.0
+    cpu_began, cpu_ended = 0.0, 0.0
 
     def count(batch):
-        nonlocal seen, began, ended
+        nonlocal seen, began, ended, cpu_began, cpu_ended
         if not seen:
-            began = time.perf_counter()
+            began, cpu_began = time.perf_counter(), time.process_time()
         for message in batch:
             for line in message.value.split(b"\n"):
                 event = orjson.loads(line)
                 counts[event["stream"], event["at"][:16], event["status"]] += 1
                 seen += 1
-        ended = time.perf_counter()
+        ended, cpu_ended = time.perf_counter(), time.process_time()
         return []
 
     flow = Dataflow("bench")
@@ -44,7 +45,8 @@ def main() -> None:
     cluster_main(flow, [], 0)
     if sum(counts.values()) != expected:
         raise SystemExit(f"peer_bytewax.py: counted {sum(counts.values())}, expected {expected}")
-    print(json.dumps({"events": seen, "seconds": ended - began, "with_start": ended - started}))
+    handled = {"events": seen, "seconds": ended - began, "with_start": ended - started}
+    print(json.dumps(handled | {"cpu_seconds": cpu_ended - cpu_began}))
 
 
 main()

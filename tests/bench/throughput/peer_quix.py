@@ -29,17 +29,18 @@ def main() -> None:
     topic = app.topic(name, value_deserializer="bytes", key_deserializer="bytes")
     counts: Counter[tuple[str, str, str]] = Counter()
     seen, began, ended = 0, 0.0, 0.0
+    cpu_began, cpu_ended = 0.0, 0.0
 
     def count(value: bytes) -> None:
-        nonlocal seen, began, ended
+        nonlocal seen, began, ended, cpu_began, cpu_ended
         if not seen:
-            began = time.perf_counter()
+            began, cpu_began = time.perf_counter(), time.process_time()
         for line in value.split(b"\n"):
             event = orjson.loads(line)
             counts[event["stream"], event["at"][:16], event["status"]] += 1
             seen += 1
         if seen == expected:
-            ended = time.perf_counter()
+            ended, cpu_ended = time.perf_counter(), time.process_time()
             app.stop()
 
     app.dataframe(topic).update(count)
@@ -47,7 +48,8 @@ def main() -> None:
     app.run()
     if sum(counts.values()) != expected:
         raise SystemExit(f"peer_quix.py: counted {sum(counts.values())}, expected {expected}")
-    print(json.dumps({"events": seen, "seconds": ended - began, "with_start": ended - started}))
+    handled = {"events": seen, "seconds": ended - began, "with_start": ended - started}
+    print(json.dumps(handled | {"cpu_seconds": cpu_ended - cpu_began}))
 
 
 main()
