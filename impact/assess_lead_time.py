@@ -78,10 +78,9 @@ def _delays(
     rng: np.random.Generator,
 ) -> Delays:
     measure = facts.measure
-    names = (measure.stream, measure.start, measure.finish, measure.closed)
     end = min(window.end, facts.mark.as_of)
-    cohort = reader.cohort(*names, window.start, end)
-    past = reader.late_history(*names, window.promise, window.start - HISTORY, end, window.as_of)
+    cohort = reader.cohort(measure, window.start, end)
+    past = reader.late_history(measure, window.start - HISTORY, end, window.as_of)
     usual = _without(past, abnormal, window)
     return delays(cohort, usual, window, timezone=facts.map.timezone, rng=rng, level=LEVEL)
 

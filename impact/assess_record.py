@@ -168,9 +168,7 @@ def _evidence(facts: Facts, window: EffectWindow, reader: EvidenceReader) -> dic
     now = facts.mark.as_of
     end = window.end or now
     until = min(window.settling_until or end + SETTLING_MAX, now)
-    keys, customers = reader.failed_keys(
-        measure.stream, measure.ok, measure.failed, window.start, end, max(until, end)
-    )
+    keys, customers = reader.failed_keys(measure, window.start, end, max(until, end))
     return {"failed_keys": keys, "customers": customers}
 
 

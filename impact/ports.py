@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from enrich.model import Measure
 from impact.model import FloatArray, TimeArray
 
 
@@ -86,29 +87,11 @@ class VolumeReader(Protocol):
 class JourneyReader(Protocol):
     """First times per key."""
 
-    def cohort(
-        self,
-        stream: str,
-        start_status: str,
-        finish_status: str,
-        closed: Sequence[str],
-        start: datetime,
-        end: datetime,
-        /,
-    ) -> Cohort:
-        """Keys whose `start_status` came before `end` and that were still open at `start`."""
+    def cohort(self, measure: Measure, start: datetime, end: datetime, /) -> Cohort:
+        """Keys begun (status `measure.start`) before `end` that were still open at `start`."""
 
     def late_history(
-        self,
-        stream: str,
-        start_status: str,
-        finish_status: str,
-        closed: Sequence[str],
-        promise: timedelta,
-        start: datetime,
-        end: datetime,
-        as_of: datetime,
-        /,
+        self, measure: Measure, start: datetime, end: datetime, as_of: datetime, /
     ) -> LateHistory:
         """Keys placed in [start, end), late as far as known at `as_of`, per hour of placement."""
 
@@ -117,14 +100,7 @@ class EvidenceReader(Protocol):
     """Counted, not modelled."""
 
     def failed_keys(
-        self,
-        stream: str,
-        ok: Sequence[str],
-        failed: Sequence[str],
-        start: datetime,
-        end: datetime,
-        until: datetime,
-        /,
+        self, measure: Measure, start: datetime, end: datetime, until: datetime, /
     ) -> tuple[int | None, int | None]:
         """(keys, customers) that failed in [start, end) and did not succeed before `until`.
 

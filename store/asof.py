@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from enrich.model import Measure
 from impact.ports import Cohort, LateHistory, Reader, StreamState, Volumes
 
 
@@ -32,48 +33,21 @@ class AsOf:
         """Minutes in [start, end), none after the moment."""
         return self._reader.volumes(stream, statuses, start, min(end, self._moment))
 
-    def cohort(
-        self,
-        stream: str,
-        start_status: str,
-        finish_status: str,
-        closed: Sequence[str],
-        start: datetime,
-        end: datetime,
-        /,
-    ) -> Cohort:
+    def cohort(self, measure: Measure, start: datetime, end: datetime, /) -> Cohort:
         """As the store has it."""
-        return self._reader.cohort(stream, start_status, finish_status, closed, start, end)
+        return self._reader.cohort(measure, start, end)
 
     def late_history(
-        self,
-        stream: str,
-        start_status: str,
-        finish_status: str,
-        closed: Sequence[str],
-        promise: timedelta,
-        start: datetime,
-        end: datetime,
-        as_of: datetime,
-        /,
+        self, measure: Measure, start: datetime, end: datetime, as_of: datetime, /
     ) -> LateHistory:
         """As the store has it."""
-        return self._reader.late_history(
-            stream, start_status, finish_status, closed, promise, start, end, as_of
-        )
+        return self._reader.late_history(measure, start, end, as_of)
 
     def failed_keys(
-        self,
-        stream: str,
-        ok: Sequence[str],
-        failed: Sequence[str],
-        start: datetime,
-        end: datetime,
-        until: datetime,
-        /,
+        self, measure: Measure, start: datetime, end: datetime, until: datetime, /
     ) -> tuple[int | None, int | None]:
         """As the store has it."""
-        return self._reader.failed_keys(stream, ok, failed, start, end, until)
+        return self._reader.failed_keys(measure, start, end, until)
 
 
 def _earlier(one: datetime | None, other: datetime) -> datetime | None:

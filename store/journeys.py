@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 
+from enrich.model import Measure
 from impact.model import FloatArray, TimeArray
 from impact.ports import Cohort, LateHistory
 from store.clickhouse import Database
@@ -36,22 +37,14 @@ class JourneyTable:
         self._database.run("journeys_backfill", streams=new, since=0)
         self._database.run("journeys_backfill", streams=new, since=ms(lately))
 
-    def cohort(
-        self,
-        stream: str,
-        start_status: str,
-        finish_status: str,
-        closed: Sequence[str],
-        start: datetime,
-        end: datetime,
-    ) -> Cohort:
-        """Keys whose `start_status` came before `end` and that were still open at `start`."""
+    def cohort(self, measure: Measure, start: datetime, end: datetime) -> Cohort:
+        """Keys begun before `end` that were still open at `start`."""
         table = self._database.table(
             "cohort",
-            stream=stream,
-            start_status=start_status,
-            finish_status=finish_status,
-            closed=list(closed),
+            stream=measure.stream,
+            start_status=measure.start,
+            finish_status=measure.finish,
+            closed=list(measure.closed),
             start=ms(start),
             end=ms(end),
         )
@@ -63,24 +56,18 @@ class JourneyTable:
         )
 
     def late_history(
-        self,
-        stream: str,
-        start_status: str,
-        finish_status: str,
-        closed: Sequence[str],
-        promise: timedelta,
-        start: datetime,
-        end: datetime,
-        as_of: datetime,
+        self, measure: Measure, start: datetime, end: datetime, as_of: datetime
     ) -> LateHistory:
         """Keys placed in [start, end), late as far as known at `as_of`, per hour of placement."""
+        if measure.promise is None:
+            raise ValueError("measure: has no promise to be late against")
         table = self._database.table(
             "late_history",
-            stream=stream,
-            start_status=start_status,
-            finish_status=finish_status,
-            closed=list(closed),
-            promise=promise // timedelta(milliseconds=1),
+            stream=measure.stream,
+            start_status=measure.start,
+            finish_status=measure.finish,
+            closed=list(measure.closed),
+            promise=measure.promise // timedelta(milliseconds=1),
             start=ms(start),
             end=ms(end),
             as_of=ms(as_of),
@@ -93,20 +80,14 @@ class JourneyTable:
         )
 
     def failed_keys(
-        self,
-        stream: str,
-        ok: Sequence[str],
-        failed: Sequence[str],
-        start: datetime,
-        end: datetime,
-        until: datetime,
+        self, measure: Measure, start: datetime, end: datetime, until: datetime
     ) -> tuple[int | None, int | None]:
         """(keys, customers) that failed in [start, end) and did not succeed before `until`."""
         row = self._database.rows(
             "failed_keys",
-            stream=stream,
-            ok=list(ok),
-            failed=list(failed),
+            stream=measure.stream,
+            ok=list(measure.ok),
+            failed=list(measure.failed),
             start=ms(start),
             end=ms(end),
             until=ms(until),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from enrich.model import Measure
 from impact.ports import Cohort, LateHistory, StreamState, Volumes
 from ingest.dead_letters import DeadLetter
 from ingest.events import Signal
@@ -107,48 +108,21 @@ class Store:
         """Every stream ever seen."""
         return self._pipeline.stream_states()
 
-    def cohort(
-        self,
-        stream: str,
-        start_status: str,
-        finish_status: str,
-        closed: Sequence[str],
-        start: datetime,
-        end: datetime,
-        /,
-    ) -> Cohort:
-        """Keys whose `start_status` came before `end` and that were still open at `start`."""
-        return self._journeys.cohort(stream, start_status, finish_status, closed, start, end)
+    def cohort(self, measure: Measure, start: datetime, end: datetime, /) -> Cohort:
+        """Keys begun before `end` that were still open at `start`."""
+        return self._journeys.cohort(measure, start, end)
 
     def late_history(
-        self,
-        stream: str,
-        start_status: str,
-        finish_status: str,
-        closed: Sequence[str],
-        promise: timedelta,
-        start: datetime,
-        end: datetime,
-        as_of: datetime,
-        /,
+        self, measure: Measure, start: datetime, end: datetime, as_of: datetime, /
     ) -> LateHistory:
         """Keys placed in [start, end), late as far as known at `as_of`, per hour of placement."""
-        return self._journeys.late_history(
-            stream, start_status, finish_status, closed, promise, start, end, as_of
-        )
+        return self._journeys.late_history(measure, start, end, as_of)
 
     def failed_keys(
-        self,
-        stream: str,
-        ok: Sequence[str],
-        failed: Sequence[str],
-        start: datetime,
-        end: datetime,
-        until: datetime,
-        /,
+        self, measure: Measure, start: datetime, end: datetime, until: datetime, /
     ) -> tuple[int | None, int | None]:
         """(keys, customers) that failed in [start, end) and did not succeed before `until`."""
-        return self._journeys.failed_keys(stream, ok, failed, start, end, until)
+        return self._journeys.failed_keys(measure, start, end, until)
 
     # for the outer room
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from enrich.model import Measure
 from ingest.sink import Arrival, Progress
 from ingest.streams import StreamConfig
 from store.store import Store
@@ -22,6 +23,17 @@ from tests.store.rows import NOON, event, later, minute, table, touched
 pytestmark = [pytest.mark.engine, pytest.mark.network]
 
 DAY = timedelta(days=1)
+PAYMENTS = Measure("checkout", "payments", "flow", "payments", failed=("failed",))
+ORDERS = Measure(
+    "fulfilment",
+    "orders",
+    "lead_time",
+    "orders",
+    start="placed",
+    finish="shipped",
+    closed=("cancelled",),
+    promise=timedelta(hours=1),
+)
 ALWAYS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
 
@@ -270,7 +282,7 @@ def order(key: str, status: str, minutes: float, **more: Any) -> dict[str, Any]:
 
 
 def cohort(store: Store, start: float, end: float) -> list[tuple[Any, ...]]:
-    found = store.cohort("orders", "placed", "shipped", ["cancelled"], later(start), later(end))
+    found = store.cohort(ORDERS, later(start), later(end))
     columns = (found.started, found.finished, found.closed, found.amount)
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
@@ -328,10 +340,7 @@ def test_late_history_judges_by_what_was_known(store):
     )  # fmt: skip
 
     def history(as_of: float) -> list[tuple[Any, ...]]:
-        found = store.late_history(
-            "orders", "placed", "shipped", ["cancelled"],
-            timedelta(hours=1), NOON, later(120), later(as_of),
-        )  # fmt: skip
+        found = store.late_history(ORDERS, NOON, later(120), later(as_of))
         columns = (found.hours, found.placed, found.late, found.late_hours)
         return list(zip(*(column.tolist() for column in columns), strict=True))
 
@@ -341,7 +350,7 @@ def test_late_history_judges_by_what_was_known(store):
 
 
 def failed_keys(store: Store) -> tuple[int | None, int | None]:
-    return store.failed_keys("payments", ["ok"], ["failed"], NOON, later(10), later(60))
+    return store.failed_keys(PAYMENTS, NOON, later(10), later(60))
 
 
 def test_keys_that_failed_and_never_succeeded(store):
@@ -421,6 +430,6 @@ def test_a_million_open_journeys_are_one_cohort(store: Store, store_clock: Manua
         f" fromUnixTimestamp64Milli({int(NOON.timestamp() * 1000)} + number, 'UTC'),"
         " 'placed', toString(number), 1 FROM numbers(1000000)"
     )
-    found = store.cohort("orders", "placed", "shipped", [], NOON, NOON + DAY)
+    found = store.cohort(ORDERS, NOON, NOON + DAY)
     assert len(found.started) == 1_000_000
     assert np.isnat(found.finished).all()

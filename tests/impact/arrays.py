@@ -70,16 +70,7 @@ class ArrayReader:
             )
         return found
 
-    def cohort(
-        self,
-        stream: str,
-        start_status: str,
-        finish_status: str,
-        closed: Sequence[str],
-        start: datetime,
-        end: datetime,
-        /,
-    ) -> Cohort:
+    def cohort(self, measure: Measure, start: datetime, end: datetime, /) -> Cohort:
         c = self.journeys
         assert c is not None
         stop = np.fmin(c.finished, c.closed)
@@ -87,23 +78,14 @@ class ArrayReader:
         return Cohort(c.started[keep], c.finished[keep], c.closed[keep], c.amount[keep])
 
     def late_history(
-        self,
-        stream: str,
-        start_status: str,
-        finish_status: str,
-        closed: Sequence[str],
-        promise: timedelta,
-        start: datetime,
-        end: datetime,
-        as_of: datetime,
-        /,
+        self, measure: Measure, start: datetime, end: datetime, as_of: datetime, /
     ) -> LateHistory:
         c = self.journeys
-        assert c is not None
+        assert c is not None and measure.promise is not None
         inside = (c.started >= stamp(start)) & (c.started < stamp(end))
         started, stop = c.started[inside], np.fmin(c.finished, c.closed)[inside]
         over = np.where(np.isnat(stop) | (stop > stamp(as_of)), stamp(as_of), stop) - started
-        over_s = (over - np.timedelta64(int(promise.total_seconds()), "s")).astype(np.int64)
+        over_s = (over - np.timedelta64(int(measure.promise.total_seconds()), "s")).astype(np.int64)
         hours, which = np.unique(started.astype("datetime64[h]"), return_inverse=True)
         late = over_s > 0
         size = len(hours)
@@ -115,14 +97,7 @@ class ArrayReader:
         )
 
     def failed_keys(
-        self,
-        stream: str,
-        ok: Sequence[str],
-        failed: Sequence[str],
-        start: datetime,
-        end: datetime,
-        until: datetime,
-        /,
+        self, measure: Measure, start: datetime, end: datetime, until: datetime, /
     ) -> tuple[int | None, int | None]:
         return self.failed
 
