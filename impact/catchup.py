@@ -27,7 +27,7 @@ LUMPS = {"flow": 0.15, "load": 0.5}  # standard deviation of a piece's surplus a
 LEAST = 0.2  # of what is usual; below it the square root is not linear enough
 FREEDOM = 12.0
 HIGHEST = 2.0  # standard deviations above the middle of what was lost: the largest amount
-NO_EFFECT = 0.5  # prior that the window had no effect, so that nothing can come back
+NO_EFFECT = 0.7  # prior that the window had no effect, so that nothing can come back
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from impact.usual import Usual
 
 DAYS = 28
 PRIOR_COUNT = 12
-PRIOR_FACTOR = 1.15
+PRIOR_FACTOR = 1.35
 QUANTILE = 0.90
 
 
