@@ -154,3 +154,4 @@ def test_the_docs_need_no_token_and_show_every_path(guarded):
     for _, path in SERVED:
         assert path in page
     assert all(token not in page for token in TOKENS.values())
+    assert "Example Shop" not in page

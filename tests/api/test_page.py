@@ -1,0 +1,81 @@
+"""The on-call page: readable without scripts, whatever stands in the data, behind whatever path."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urljoin
+
+import pytest
+
+from tests.api.app import TOKENS, opened, priced
+from tests.api.test_reading import known
+from tests.store.rows import later
+
+pytestmark = pytest.mark.engine
+
+
+def links(page: str) -> set[str]:
+    return set(re.findall(r'(?:href|src)="([^"#]+)"', page))
+
+
+def test_nothing_burns(toll):
+    page = toll.http.get("/").text
+    assert "Nothing is burning" in page and "No incident yet." in page
+    assert "Example Shop" in page and "simulated data" not in page
+    assert page.count("no data yet") == 4
+
+
+def test_what_burns_stands_first_with_its_cost(toll):
+    now = datetime.now(UTC)
+    incident = known(toll, started_at=now - timedelta(minutes=12))
+    toll.parts.store.estimates.insert([priced(incident.id, now)], 1)
+    page = " ".join(toll.http.get("/").text.split())
+    assert "<title>1 burning · Example Shop · Toll</title>" in page
+    assert "<strong>EUR 18,100</strong> so far" in page
+    assert "EUR 498 a minute" in page and "(12 min)" in page
+    assert "<strong>EUR 10,900</strong>" in page and "Stripe → Payment" in page
+    assert "270 payments lost (190 to 380)" in page
+    one = toll.http.get(f"/incidents/{incident.id}").text
+    assert "371 keys failed and never succeeded" in " ".join(one.split())
+
+
+def test_names_from_outside_are_text(toll):
+    nasty = '<script>alert("x")</script>'
+    incident = known(toll, title=nasty, explanation=nasty)
+    toll.parts.store.estimates.insert([priced(incident.id, later(15), warnings=(nasty,))], 1)
+    for path in ("/", f"/incidents/{incident.id}"):
+        page = toll.http.get(path).text
+        assert "<script>" not in page and "&lt;script&gt;" in page
+
+
+def test_every_link_leads_somewhere_also_behind_a_token(guarded):
+    incident = known(guarded)
+    start = f"http://localhost/t/{TOKENS['admin']}/"
+    todo, seen = [start, f"{start}incidents/{incident.id}"], set()
+    while todo:
+        address = todo.pop()
+        if address in seen:
+            continue
+        seen.add(address)
+        assert address.startswith(start), address
+        answer = guarded.http.get(address)
+        assert answer.status_code == 200, address
+        if answer.headers["content-type"].startswith("text/html"):
+            assert TOKENS["admin"] not in answer.text
+            todo += [urljoin(address, link) for link in links(answer.text)]
+    assert {a.removeprefix(start) for a in seen} >= {
+        "", "docs", "metrics", "static/toll.css", f"v1/incidents/{incident.id}/impact",
+    }  # fmt: skip
+
+
+def test_pages_are_not_kept_and_not_framed(toll):
+    headers = toll.http.get("/").headers
+    assert headers["cache-control"] == "no-store"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+
+
+def test_the_demo_says_that_it_is_one(tmp_path, store):
+    with opened(tmp_path, store) as toll:
+        toll.state.simulated = True
+        assert "simulated data" in toll.http.get("/").text
