@@ -21,7 +21,7 @@ from impact.ranges import even_uniforms
 from impact.residuals import counting_noise
 
 LENGTHS_H = np.array([1.0, 2.0, 4.0, 7.0, 12.0])
-STEPS = 20  # of the amount
+STEPS = 10  # of the amount
 FLOOR = 0.02  # of the busiest hour: something may come back while a shop is closed
 LUMPS = {"flow": 0.15, "load": 0.5}  # standard deviation of a piece's surplus around its shape
 LEAST = 0.2  # of what is usual; below it the square root is not linear enough
@@ -129,9 +129,10 @@ def weigh(v: View, g: Given, widen: float, kind: str, busiest: float) -> Posteri
     log_like -= np.log(root[:, diagonal, diagonal]).sum(axis=1)
     prob = np.exp(log_like - log_like.max())
     prob /= prob.sum()
-    inner = widen**2 * g.cov[:n, :n] - np.einsum("k,kaw,kav->wv", prob, half, half)
+    known = (np.sqrt(prob)[:, None, None] * half).reshape(-1, n)
+    inner = widen**2 * g.cov[:n, :n] - known.T @ known
     inner *= float(prob @ ((FREEDOM + misfit) / freedom))
-    shift = np.einsum("kaw,ka->kw", half, white)
+    shift = (white[:, None, :] @ half)[:, 0]
     back = np.linalg.solve(np.swapaxes(root, 1, 2), white[:, :, None])[:, :, 0]
     off_shape = (widen**2 * lumps * back * 2 * total_z).sum(axis=1)
     to_come = amount * np.maximum(1 - shape.sum(axis=1)[row], 0.0)
