@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from tests.clickhouse_engine import engine, make_store, own_engine, store, store_clock
+from tests.guards import engine_as_marked, sockets_as_marked
 from tests.kafka_broker import kafka_broker, kafka_topic
 from tests.shared_data import shared_data
 
 __all__ = [
     "engine",
+    "engine_as_marked",
     "kafka_broker",
     "kafka_topic",
     "make_store",
     "own_engine",
     "shared_data",
+    "sockets_as_marked",
     "store",
     "store_clock",
 ]

@@ -141,7 +141,8 @@ class Toll:
         answer = self.http.post("/v1/business", content=ndjson(events), params=params)
         assert answer.status_code == 202, answer.text
         assert answer.json()["dead_letters"] == 0, answer.text
-        return answer.json()
+        taken: dict[str, Any] = answer.json()
+        return taken
 
     def ask(self, path: str, **params: Any) -> Any:
         """The JSON of a path that answers 200."""

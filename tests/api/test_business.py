@@ -8,6 +8,7 @@ import json
 import tracemalloc
 import zlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.engine
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
-def events_of(toll: Toll) -> list[dict]:
+def events_of(toll: Toll) -> list[dict[str, Any]]:
     return [json.loads(line) for line in toll.lines()]
 
 
@@ -50,7 +51,7 @@ def test_json_in_other_forms(toll, body):
     assert [e["id"] for e in events_of(toll)] == ["pay-1"]
 
 
-def envelope(number: int) -> dict:
+def envelope(number: int) -> dict[str, Any]:
     event = payment(number)
     return {
         "specversion": "1.0",
