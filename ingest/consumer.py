@@ -43,7 +43,7 @@ class ConsumerConfig:
 
     signals_topic: str = "toll.signals"
     max_records: int = 50_000  # of one batch
-    max_bytes: int = 16 * 1024 * 1024  # of one batch, so that memory stays flat
+    max_bytes: int = 8 * 1024 * 1024  # of one batch, so that memory stays flat
     recompute_idle_s: float = 0.4  # with nothing waiting, soon, so that people see it soon
     recompute_every_s: float = 2.0  # behind the log, where full batches wait
     recompute_rest: float = 2.0  # in between, it rests so many times as long as counting takes
@@ -121,6 +121,7 @@ class Ingester:
         self._assignment = 0
         self._pending: deque[Record] = deque()
         self._pending_bytes = 0
+        self._record_bytes = 1024  # of one record, as the last poll brought them
         self._written = _Written()
         self._job: _Job | None = None
         self._task: Task | None = None  # to be run next: again after a failure, or what follows
@@ -147,7 +148,9 @@ class Ingester:
             self._start_over(polled.assignment)
         if polled.records:
             self._pending.extend(polled.records)
-            self._pending_bytes += sum(len(r.value or b"") for r in polled.records)
+            size = sum(len(r.value or b"") for r in polled.records)
+            self._pending_bytes += size
+            self._record_bytes = max(1, size // len(polled.records))
         self._note_idle(nothing_came=not polled.records)
         if self._job is not None and self._full() and not self._paused:
             wait((self._job.future,), self._rhythm.patience_s)
@@ -185,7 +188,9 @@ class Ingester:
     # -- what to do next ---------------------------------------------------------------------
 
     def _take(self) -> int:
-        return max(1, self._rhythm.max_records - len(self._pending))
+        """How many records there is room for, by their number and by the size of the last ones."""
+        by_bytes = (self._rhythm.max_bytes - self._pending_bytes) // self._record_bytes
+        return max(1, min(self._rhythm.max_records - len(self._pending), by_bytes))
 
     def _full(self) -> bool:
         return (
