@@ -1,4 +1,4 @@
-"""What an incident is: episodes of signals that belong together, their root, and whom they reach."""
+"""What an incident is: episodes that belong together, their root, and whom they reach."""
 
 from __future__ import annotations
 

@@ -9,32 +9,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
 AMOUNT_DIGITS, AMOUNT_SCALE = 38, 9
 
 # One row per business event, in the order of the log. Times are UTC milliseconds.
-EVENT_SCHEMA = pa.schema(
-    [
-        pa.field("stream", pa.string(), nullable=False),
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("at", pa.timestamp("ms", tz="UTC"), nullable=False),
-        pa.field("status", pa.string(), nullable=False),
-        pa.field("key", pa.string(), nullable=False),  # "" where there is none; hashed by default
-        pa.field("customer", pa.string(), nullable=False),  # the same
-        pa.field("amount", pa.decimal128(AMOUNT_DIGITS, AMOUNT_SCALE)),
-        pa.field("currency", pa.string(), nullable=False),  # "" without an amount
-        pa.field("count", pa.uint64(), nullable=False),
-        pa.field("value", pa.float64()),
-        pa.field("segment", pa.map_(pa.string(), pa.string()), nullable=False),
-        pa.field("received_at", pa.timestamp("ms", tz="UTC"), nullable=False),
-        pa.field("topic", pa.string(), nullable=False),
-        pa.field("partition", pa.uint32(), nullable=False),
-        pa.field("position", pa.uint64(), nullable=False),  # see `position`
-    ]
-)
+_FIELDS: list[pa.Field[Any]] = [
+    pa.field("stream", pa.string(), nullable=False),
+    pa.field("id", pa.string(), nullable=False),
+    pa.field("at", pa.timestamp("ms", tz="UTC"), nullable=False),
+    pa.field("status", pa.string(), nullable=False),
+    pa.field("key", pa.string(), nullable=False),  # "" where there is none; hashed by default
+    pa.field("customer", pa.string(), nullable=False),  # the same
+    pa.field("amount", pa.decimal128(AMOUNT_DIGITS, AMOUNT_SCALE)),
+    pa.field("currency", pa.string(), nullable=False),  # "" without an amount
+    pa.field("count", pa.uint64(), nullable=False),
+    pa.field("value", pa.float64()),
+    pa.field("segment", pa.map_(pa.string(), pa.string()), nullable=False),
+    pa.field("received_at", pa.timestamp("ms", tz="UTC"), nullable=False),
+    pa.field("topic", pa.string(), nullable=False),
+    pa.field("partition", pa.uint32(), nullable=False),
+    pa.field("position", pa.uint64(), nullable=False),  # see `position`
+]
+EVENT_SCHEMA = pa.schema(_FIELDS)
 
 LINE_BITS = 20
 

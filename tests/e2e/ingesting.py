@@ -101,6 +101,16 @@ def running(log: Log, *sinks: Sink, topics: Sequence[str] = (BUSINESS, SIGNALS))
             end.result(30)
 
 
+def is_idle(member: Ingester) -> bool:
+    """Whether all that the log holds is counted."""
+    return member.idle_since is not None
+
+
+def holds_some(consumer: Watched) -> bool:
+    """Whether the member has partitions."""
+    return bool(consumer.holds)
+
+
 def wait(until: Callable[[], bool], patience_s: float = 40) -> None:
     """Look until it is so; fail when it does not become so."""
     deadline = time.monotonic() + patience_s

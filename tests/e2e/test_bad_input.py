@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -17,7 +18,7 @@ from ingest.kafka import KafkaLog
 from ingest.log import Log, Message
 from store.store import Store
 from tests.contract.logs import EmbeddedPlace, KafkaPlace, Place
-from tests.e2e.ingesting import running, wait
+from tests.e2e.ingesting import is_idle, running, wait
 from tests.e2e.oracle import Sent, expected, found
 
 pytestmark = [
@@ -183,7 +184,7 @@ def test_duplicates_in_a_batch_and_across_restarts_count_once(log, topics, store
         with closing(log.producer()) as producer:
             producer.send([event.message(topics[0])] * times + [Message(topics[0], refused)])
         with running(log, store, topics=topics) as member:
-            wait(lambda member=member: member.ingester.idle_since is not None)
+            wait(partial(is_idle, member.ingester))
     counts, sums = found(store)
     assert counts == {("payments", "ok", "02 12:00"): 1}
     assert set(sums.values()) == {"2.50"}

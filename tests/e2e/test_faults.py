@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +28,7 @@ from store.store import Store
 from tests.clickhouse_engine import Engine
 from tests.clickhouse_front import Front
 from tests.contract.logs import OPTIONS, EmbeddedPlace
-from tests.e2e.ingesting import CONFIG, Refusing, running, wait
+from tests.e2e.ingesting import CONFIG, Refusing, holds_some, running, wait
 from tests.e2e.oracle import BUSINESS, SIGNALS, Sent, Shop, expected, found
 
 pytestmark = [
@@ -103,7 +104,7 @@ def test_members_that_come_and_go_change_no_total(log, topics, store):
         for _ in range(3):
             send(log, topics[0], shop.send(10))
             with running(log, store, topics=topics) as other:
-                wait(lambda other=other: bool(other.consumer.holds))
+                wait(partial(holds_some, other.consumer))
                 send(log, topics[0], shop.send(10))
         wait_for_totals(store, shop.sent)
 

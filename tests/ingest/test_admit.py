@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -22,7 +22,7 @@ def sink() -> ListSink:
     return ListSink()
 
 
-def times(events) -> dict[str, list]:
+def times(events) -> dict[str, list[datetime]]:
     rows = events.to_pylist()
     return {id: [r["at"] for r in rows if r["id"] == id] for id in {r["id"] for r in rows}}
 
