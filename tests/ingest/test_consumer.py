@@ -10,8 +10,8 @@ from threading import Event
 import pytest
 
 from ingest import consumer as module
-from ingest import storing
 from ingest.consumer import ConsumerConfig, Ingester, topics_of
+from ingest.decode import decode as decode_records
 from ingest.errors import SettingsError, UnavailableError
 from ingest.events import Signal
 from ingest.sources.wire import encode_signal
@@ -273,7 +273,7 @@ def test_a_record_that_trips_the_reader_stops_no_other(rig, monkeypatch, caplog)
             raise RecursionError("too deep")
         return real(records, *others)
 
-    real = storing.decode
+    real = decode_records
     monkeypatch.setattr("ingest.storing.decode", decode)
     rig.log.write(line("a"), b"trip", line("b"))
     rig.settle()
