@@ -257,6 +257,7 @@ class ConfluentConsumer:
                 "session.timeout.ms": _ms(options.session_timeout_s),
                 "heartbeat.interval.ms": _ms(options.heartbeat_s),
                 "queued.max.messages.kbytes": 32 * 1024,
+                "fetch.queue.backoff.ms": 20,  # a full queue is soon taken; by default, 1 s
                 "fetch.message.max.bytes": 4 * 1024 * 1024,
                 "statistics.interval.ms": _ms(NEWS_S),
                 "stats_cb": self._news,
@@ -350,6 +351,22 @@ class ConfluentConsumer:
         except confluent_kafka.KafkaException:
             return {}
         return {TopicPartition(one.topic, one.partition): max(0, one.offset) for one in found}
+
+    def offsets_at(self, moment_ms: int, /) -> Mapping[TopicPartition, int]:
+        """Per assigned partition the first offset appended at or after a moment, else the end."""
+        wanted = [confluent_kafka.TopicPartition(*at, moment_ms) for at in self._assigned]
+        timeout_s = self._log.options.request_timeout_s
+        try:
+            asked = self._client.offsets_for_times(wanted, timeout=timeout_s) if wanted else []
+            return {
+                TopicPartition(one.topic, one.partition): one.offset
+                if one.offset >= 0
+                else self._client.get_watermark_offsets(one, timeout=timeout_s)[1]
+                for one in asked
+                if one.error is None
+            }
+        except confluent_kafka.KafkaException:
+            return {}  # not known, with the broker away
 
     def healthy(self) -> bool:
         """Whether a broker was up by the last news; one that leaves requests unanswered is not."""

@@ -19,13 +19,14 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import NamedTuple, Optional, TypeAlias
 
 from ingest.batch import Batch, Channel, merge_minutes
 from ingest.errors import UnavailableError
 from ingest.log import Consumer, Record, TopicPartition
+from ingest.reread import go_back
 from ingest.sink import Arrival, Minutes, Progress, Sink
 from ingest.storing import BatchStore, Step, Stored
 from ingest.streams import IngestConfig
@@ -48,10 +49,11 @@ class ConsumerConfig:
     recompute_every_s: float = 2.0  # behind the log, where full batches wait
     recompute_rest: float = 2.0  # in between, it rests so many times as long as counting takes
     poll_s: float = 0.2
-    patience_s: float = 1.0  # with the worker, before pausing: that drops what was fetched ahead
+    patience_s: float = 1.0  # with the worker, where a full batch waits, before pausing
     backoff_s: float = 0.5  # doubles up to `backoff_max_s`
     backoff_max_s: float = 10.0
     heartbeat_s: float = 5.0  # an idle ingester says this often that it has read everything
+    reread: timedelta | None = None  # what was appended since so long ago is read again at first
 
 
 @dataclass(slots=True)
@@ -130,6 +132,10 @@ class Ingester:
         self._newest: dict[Channel, int] = {}  # event time per channel, to tell the late ones
         self._said_at = float("-inf")  # monotonic, of the last progress written
         self._counting_s = 0.0  # how long the last recompute took
+        self.owes_reread = self._rhythm.reread is not None  # until the log was wound back
+        if self.owes_reread:
+            consumer.pause()  # until then, nothing is to come
+            self._paused = True
 
     def run(self, stop: Event) -> None:
         """Ingest until told to stop, then finish what was begun and commit it."""
@@ -146,19 +152,21 @@ class Ingester:
         polled = self._consumer.poll(0.01 if waiting else self._rhythm.poll_s, self._take())
         if polled.assignment != self._assignment:
             self._start_over(polled.assignment)
+        if self._rhythm.reread is not None and self.owes_reread:
+            self._wind_back(self._rhythm.reread)
+            return
         if polled.records:
             self._pending.extend(polled.records)
             size = sum(len(r.value or b"") for r in polled.records)
             self._pending_bytes += size
             self._record_bytes = max(1, size // len(polled.records))
         self._note_idle(nothing_came=not polled.records)
-        if self._job is not None and self._full() and not self._paused:
-            wait((self._job.future,), self._rhythm.patience_s)
+        late = self._job is not None and self._full() and not self._ended_soon(self._job)
         if self._job is not None and self._job.future.done():
             self._collect()
         if self._job is None and time.monotonic() >= self._retry_at:
             self._hand_out()
-        self._throttle()
+        self._throttle(late=late)
 
     def _start_over(self, assignment: int) -> None:
         """Forget what is not committed: every partition is read again from its committed offset.
@@ -171,6 +179,20 @@ class Ingester:
         self._written, self._task = _Written(), None
         self._newest.clear()
         self._went_well()
+
+    def _wind_back(self, reread: timedelta) -> None:
+        """Start that far back, once there are partitions of ours, and before anything is stored."""
+        if time.monotonic() < self._retry_at:
+            return
+        try:
+            if not go_back(self._consumer, datetime.now(UTC) - reread):
+                return  # nothing is ours yet, or the log does not answer
+        except UnavailableError as error:
+            self._failed(error)
+            return
+        self.owes_reread = False
+        self._went_well()
+        self._throttle()
 
     def _note_idle(self, *, nothing_came: bool) -> None:
         busy = self._pending or self._job or self._task or self._written.since is not None
@@ -198,12 +220,18 @@ class Ingester:
             or self._pending_bytes >= self._rhythm.max_bytes
         )
 
-    def _throttle(self) -> None:
-        if self._full() or self._failures:
+    def _ended_soon(self, job: _Job) -> bool:
+        """Whether the worker is done, given a moment: to pause drops what was fetched ahead."""
+        wait((job.future,), 0 if self._paused else self._rhythm.patience_s)
+        return job.future.done()
+
+    def _throttle(self, *, late: bool) -> None:
+        """Pause while the worker is late or the store away, until there is room again."""
+        if late or self._failures:
             if not self._paused:
                 self._consumer.pause()
                 self._paused = True
-        elif self._paused:
+        elif self._paused and not self._full():
             self._consumer.resume()
             self._paused = False
 
