@@ -192,7 +192,8 @@ class Ingester:
             return
         self.owes_reread = False
         self._went_well()
-        self._throttle()
+        self._consumer.resume()
+        self._paused = False
 
     def _note_idle(self, *, nothing_came: bool) -> None:
         busy = self._pending or self._job or self._task or self._written.since is not None

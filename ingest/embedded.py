@@ -232,6 +232,18 @@ class EmbeddedConsumer:
         with self._log.changed:
             return {at: self._position(at) for at in self._assigned}
 
+    def offsets_at(self, moment_ms: int, /) -> Mapping[TopicPartition, int]:
+        """Per assigned partition the first offset appended at or after a moment, else the end."""
+        if self._reader is None:
+            return {}
+        try:
+            return {
+                at: self._log.file.first_at(self._reader, at, moment_ms) for at in self._assigned
+            }
+        except UnavailableError:
+            self._readable = False  # `healthy` tells
+            return {}
+
     def healthy(self) -> bool:
         """Whether the last read worked."""
         return self._readable and not self._log.closed

@@ -141,6 +141,22 @@ class LogFile:
             raise UnavailableError(f"the log {self._path} cannot be read ({error})") from error
         return records
 
+    def first_at(self, reader: sqlite3.Connection, at: TopicPartition, moment_ms: int) -> int:
+        """The first offset that was appended at or after a moment; the end where none was.
+
+        Looks at every older record: a clock that was set back leaves times in no order.
+        """
+        part = self._parts[at]
+        try:
+            found = reader.execute(
+                "SELECT id FROM records WHERE id >= ? AND id < ? AND timestamp_ms >= ?"
+                " ORDER BY id LIMIT 1",
+                (part.row(0), part.row(part.end), moment_ms),
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise UnavailableError(f"the log {self._path} cannot be read ({error})") from error
+        return found[0][0] - part.row(0) if found else part.end
+
     # What changes it
 
     def append(self, messages: Mapping[TopicPartition, Sequence[Message]]) -> None:

@@ -340,6 +340,21 @@ class KafkaLogConsumer:
             return {}
         return {at: offset for at, offset in found.items() if offset is not None}
 
+    def offsets_at(self, moment_ms: int, /) -> Mapping[TopicPartition, int]:
+        """Per assigned partition the first offset appended at or after a moment, else the end."""
+        wanted = {KafkaPartition(*at): moment_ms for at in self.assigned()}
+        if not wanted:
+            return {}
+        timeout_ms = _ms(self._log.options.request_timeout_s)
+        try:
+            found = self.client.offsets_for_times(wanted, timeout_ms=timeout_ms)
+            older = [partition for partition in wanted if found.get(partition) is None]
+            ends = self.client.end_offsets(older, timeout_ms=timeout_ms) if older else {}
+        except kafka_errors.KafkaError:
+            return {}  # not known, with the broker away
+        young = {at: one.offset for at, one in found.items() if one is not None}
+        return {TopicPartition(*at): offset for at, offset in {**young, **ends}.items()}
+
     def healthy(self) -> bool:
         """Whether a broker is connected; one that leaves requests unanswered is cut off."""
         if self._net is None or self._closed:

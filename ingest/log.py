@@ -120,6 +120,13 @@ class Consumer(Protocol):
     def positions(self) -> Mapping[TopicPartition, int]:
         """The offset of each assigned partition that is polled next, as far as known."""
 
+    def offsets_at(self, moment_ms: int, /) -> Mapping[TopicPartition, int]:
+        """Per assigned partition the first offset that was appended at or after a moment (epoch).
+
+        Where nothing is that young it is the end; a partition of which neither is known is left
+        out.
+        """
+
     def healthy(self) -> bool:
         """Whether the log answered lately."""
 

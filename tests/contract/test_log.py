@@ -242,6 +242,36 @@ def test_lag_is_what_is_still_to_be_read(log, topic):
         assert sum(consumer.lag().values()) == 0
 
 
+def test_offsets_are_found_by_the_time_of_their_records(log, topic):
+    write(log, topic, b"a", b"b", key=b"k")
+    time.sleep(0.01)  # so that the next is a millisecond younger, at least
+    write(log, topic, b"c", key=b"k")
+    home = TopicPartition(topic, partition_for(b"k", 4))
+    with closing(log.consumer(topic, [topic])) as consumer:
+        first, _, last = read(consumer, 3)
+        others = dict.fromkeys(consumer.assigned() - {home}, 0)
+        for moment_ms, offset in [(0, 0), (first.timestamp_ms, 0), (last.timestamp_ms, 2)]:
+            assert consumer.offsets_at(moment_ms) == {home: offset, **others}
+        assert consumer.offsets_at(last.timestamp_ms + 1) == {home: 3, **others}
+
+
+def test_a_consumer_that_was_paused_from_the_start_can_be_sent_back(log, topic):
+    write(log, topic, b"a", b"b", b"c", key=b"k")
+    home = TopicPartition(topic, partition_for(b"k", 4))
+    with closing(log.consumer(topic, [topic])) as consumer:
+        consumer.commit(after(read(consumer, 3)))
+    with closing(log.consumer(topic, [topic])) as consumer:
+        consumer.pause()
+        (seen,) = run(consumer, until=lambda _: bool(consumer.assigned()))
+        assert (seen, consumer.positions()[home]) == ([], 3)
+        consumer.commit({home: 1})
+        consumer.rewind({home: 1})
+        consumer.resume()
+        assert values(read(consumer, 2)) == [b"b", b"c"]
+    with closing(log.consumer(topic, [topic])) as consumer:
+        assert values(read(consumer, 2)) == [b"b", b"c"]  # committed backwards
+
+
 def test_a_paused_consumer_stays_a_member_past_the_poll_limit(place, kafka_topic):
     log, limit_s = place.impatient()
     topic = kafka_topic()

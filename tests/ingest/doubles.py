@@ -104,6 +104,15 @@ class ScriptedConsumer:
     def positions(self) -> Mapping[TopicPartition, int]:
         return dict(self._positions)
 
+    def offsets_at(self, moment_ms: int, /) -> Mapping[TopicPartition, int]:
+        if not self.answers:
+            return {}
+        records = {at: self.log.get(at, []) for at in self._positions}
+        return {
+            at: next((r.offset for r in kept if r.timestamp_ms >= moment_ms), len(kept))
+            for at, kept in records.items()
+        }
+
     def healthy(self) -> bool:
         return self.answers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Event
 
@@ -281,6 +282,85 @@ def test_a_record_that_trips_the_reader_stops_no_other(rig, monkeypatch, caplog)
     assert (letter.offset, letter.reason, letter.raw) == (1, "refused", b"trip")
     assert rig.sink.ids() == ["a", "b"]
     assert rig.log.committed == {home(): 3}
+
+
+# after an unclean stop
+
+
+def restarted(clock: Clock, log: ScriptedConsumer) -> Rig:
+    """An ingester that is to read the last hour again, on a log that was read before."""
+    rig = Rig(clock)
+    rig.log = log
+    rhythm = replace(RHYTHM, reread=timedelta(hours=1))
+    rig.ingester = Ingester(log, rig.sink, rig.worker, rig.config, rhythm)
+    rig.stats = rig.ingester.stats
+    return rig
+
+
+def read_before(*ages_min: int) -> ScriptedConsumer:
+    """A log with records of these ages, e0, e1, ..., all of them committed."""
+    log = ScriptedConsumer(0)
+    now = datetime.now(UTC)
+    for n, age in enumerate(ages_min):
+        log.write(line(f"e{n}"), logged=now - timedelta(minutes=age))
+    log.committed = {home(): len(ages_min)}
+    log.assign(0)
+    return log
+
+
+def test_the_last_hour_is_read_again_once(clock, caplog):
+    rig = restarted(clock, read_before(90, 61, 59, 1))
+    with caplog.at_level(logging.WARNING, "ingest.reread"):
+        rig.settle()
+    assert "2 records since" in caplog.text and len(caplog.records) == 1
+    assert (rig.sink.ids(), rig.log.committed[home()]) == (["e2", "e3"], 4)
+    assert (rig.log.paused, rig.ingester.owes_reread) == (False, False)
+    rig.log.assign(0)
+    rig.settle()
+    assert rig.sink.ids() == ["e2", "e3"]
+
+
+def test_a_log_that_was_not_read_so_far_is_read_on_from_where_it_was(clock):
+    log = read_before(300, 200, 1)
+    log.committed = {home(): 1}
+    log.assign(0)
+    rig = restarted(clock, log)
+    rig.settle()
+    assert rig.sink.ids() == ["e1", "e2"]
+
+
+def test_going_back_is_committed_before_anything_is_stored(clock):
+    """So that whoever gets the partition next, or starts after another power cut, goes back too."""
+    rig = restarted(clock, read_before(90, 30))
+    rig.worker.held = True
+    rig.turn(3)
+    assert (rig.sink.ids(), rig.log.committed) == ([], {home(): 1})
+    rig.log.assign()
+    rig.log.assign(0)
+    rig.worker.held = False
+    rig.worker.work()
+    rig.settle()
+    assert set(rig.sink.ids()) == {"e1"} and rig.log.committed == {home(): 2}
+
+
+def test_nothing_is_read_until_going_back_has_worked(clock):
+    log = read_before(90, 30)
+    log.write(line("new"), logged=datetime.now(UTC))
+    log.assign()
+    log.fails = [UnavailableError("no broker")]
+    rig = restarted(clock, log)
+    rig.turn(2)
+    assert rig.ingester.owes_reread and rig.stats.failures == 0  # nothing is assigned
+    log.assign(0)
+    log.answers = False
+    rig.turn(2)
+    assert rig.ingester.owes_reread and rig.stats.failures == 0  # nobody answers
+    log.answers = True
+    rig.turn(2)
+    assert rig.ingester.owes_reread and rig.stats.failures == 1
+    assert (rig.sink.ids(), log.paused, rig.ingester.idle_since) == ([], True, None)
+    rig.settle()
+    assert rig.sink.ids() == ["e1", "new"] and rig.stats.failing_since is None
 
 
 # partitions that come and go
