@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
 from api.assessor import Assessor
+from api.marker import RunMarker
 from api.outlook import Outlook
 from api.wiring import Parts
 from ingest.collector import look_seldom
@@ -17,6 +19,7 @@ from ingest.errors import TollError
 logger = logging.getLogger(__name__)
 
 INGEST_GROUP = "toll-ingest"
+REREAD = timedelta(hours=1)  # far more than a system keeps before it writes it to disk
 FIRST_PAUSE_S = 0.5  # before a failed thread tries again; doubles up to 30 s
 
 
@@ -65,11 +68,17 @@ class Supervised:
 
 
 class IngestTask:
-    """Makes an ingester and runs it; a new one after each failure."""
+    """Makes an ingester and runs it; a new one after each failure.
+
+    Where an ingester of this data folder did not stop cleanly, the last hour is read again: a power
+    cut may have taken rows whose offsets were kept.
+    """
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._ingester: Ingester | None = None
+        self._marker: RunMarker | None = None
+        self._owes_reread = False
 
     @property
     def stats(self) -> Stats:
@@ -85,15 +94,31 @@ class IngestTask:
         look_seldom()
         settings, parts = self._parts.settings, self._parts
         topics = topics_of(parts.config, settings.business_topic, settings.signals_topic)
+        if self._marker is None:
+            self._marker = RunMarker(settings.data)
+            self._owes_reread = self._marker.unclean
+        reread = self._since_reached(topics) + REREAD if self._owes_reread else None
         with ThreadPoolExecutor(1, "toll-store") as worker:
             self._ingester = Ingester(
                 parts.log.consumer(INGEST_GROUP, topics),
                 parts.store,
                 worker,
                 parts.config,
-                ConsumerConfig(signals_topic=settings.signals_topic),
+                ConsumerConfig(signals_topic=settings.signals_topic, reread=reread),
             )
-            self._ingester.run(stop)
+            try:
+                self._ingester.run(stop)
+            finally:
+                self._owes_reread = self._ingester.owes_reread
+        if self._owes_reread:
+            self._marker.leave()  # the log did not answer: the next one reads again
+        else:
+            self._marker.remove()
+
+    def _since_reached(self, topics: Collection[str]) -> timedelta:
+        """How long ago the log was what has been counted of it; it may have been off for days."""
+        reached = [at.read_until for at in self._parts.store.progress() if at.topic in topics]
+        return datetime.now(UTC) - min(reached, default=datetime.fromtimestamp(0, UTC))
 
 
 class Runtime:
