@@ -226,7 +226,7 @@ class Ingester:
         wait((job.future,), 0 if self._paused else self._rhythm.patience_s)
         return job.future.done()
 
-    def _throttle(self, *, late: bool) -> None:
+    def _throttle(self, *, late: bool = False) -> None:
         """Pause while the worker is late or the store away, until there is room again."""
         if late or self._failures:
             if not self._paused:
