@@ -52,7 +52,7 @@ _SMALLEST_PIECE = 64  # lines; below that, the exact reader is as quick as looki
 _DOUBTFUL = r"^(?:true$|false$|-0$|[\[{]|-?[0-9]+\.[0-9]+$)"
 _STREAM = r"^[a-z0-9_.-]{1,64}$"
 _AMOUNT = r"^[0-9]{1,18}(?:\.[0-9]{1,9})?$"
-_COUNT = r"^[0-9]{0,14}[1-9][0-9]{0,14}$"
+_COUNT = r"^[0-9]{0,11}[1-9][0-9]{0,11}$"
 _VALUE = r"^-?[0-9]+(?:\.[0-9]+)?$"
 _EPOCH_MS = r"^[0-9]{12,13}$"
 _RFC_3339 = (
@@ -205,7 +205,7 @@ def _good(rules: Rules) -> pl.Expr:
         absent_or("key", shorter("key", 0, MAX_KEY)),
         absent_or("customer", shorter("customer", 0, MAX_KEY)),
         absent_or("amount", money),
-        absent_or("count", pl.col("count").str.contains(_COUNT) & shorter("count", 1, 15)),
+        absent_or("count", pl.col("count").str.contains(_COUNT) & shorter("count", 1, 12)),
         absent_or("value", pl.col("value").str.contains(_VALUE) & shorter("value", 1, 100)),
         pl.col("segment").is_not_null(),
     )

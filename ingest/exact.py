@@ -26,7 +26,7 @@ MAX_DEPTH = 64
 MAX_ID = MAX_KEY = 200
 MAX_STATUS = 32
 MAX_SEGMENTS, MAX_SEGMENT_NAME, MAX_SEGMENT_VALUE = 8, 64, 200
-MAX_COUNT = 10**15 - 1
+MAX_COUNT = 10**12  # so that the sum over a minute stays within 64 bits
 AMOUNT_INTEGER_DIGITS, AMOUNT_DECIMALS = 18, 9
 FUTURE_MS = 3_600_000
 FIRST_EPOCH_MS = 100_000_000_000  # a smaller number is seconds (or a mistake), not milliseconds
@@ -349,7 +349,7 @@ def _count(found: Json) -> int:
     number = _numeric(found, "count", "bad_count")
     quoted = isinstance(found, str) and not _DIGITS.fullmatch(found)
     if number is None or quoted or not 1 <= number <= MAX_COUNT or not _integral(number):
-        _reject("bad_count", f"count {_short(found)} is not an integer from 1 to {MAX_COUNT}")
+        _reject("bad_count", f"count {_short(found)} is not an integer from 1 to {MAX_COUNT:,}")
     return int(number)
 
 

@@ -166,6 +166,8 @@ def test_lines_keep_their_places_around_blank_and_bad_ones() -> None:
         ({"count": 1.5}, "bad_count"),
         ({"count": -1}, "bad_count"),
         ({"count": "many"}, "bad_count"),
+        ({"count": 10**12 + 1}, "bad_count"),
+        ({"count": str(10**15)}, "bad_count"),
         ({"value": "high"}, "bad_value"),
         ({"value": "inf"}, "bad_value"),
         ({"segment": ["eu"]}, "wrong_type"),
@@ -256,6 +258,19 @@ def test_integers_stand_for_texts_and_texts_for_numbers() -> None:
         "200",
     )
     assert (found["count"], found["value"]) == (3, 4.5)
+
+
+@pytest.mark.parametrize("count", [10**12 - 1, 10**12, str(10**12), 10**12 + 1, 10**15 - 1])
+def test_counts_have_a_limit_so_that_their_sum_has_room(count: int | str) -> None:
+    value = line(count=count)
+    if int(count) <= 10**12:
+        assert row(value)["count"] == int(count)
+        return
+    assert columns.read(split([value]), np.array([True]), RULES).is_empty()
+    assert read_line(value, RULES) == (
+        "bad_count",
+        f"count {count} is not an integer from 1 to 1,000,000,000,000",
+    )
 
 
 def test_currencies_may_be_written_small() -> None:
