@@ -24,7 +24,7 @@ Reason = Literal[
     "bad_amount",  # not a finite decimal >= 0 with at most 18 digits before and 9 after the point
     "no_currency",  # an amount without a currency
     "bad_currency",  # not an ISO 4217 code
-    "bad_count",  # not an integer >= 1
+    "bad_count",  # not an integer from 1 to 10^12
     "bad_value",  # not a finite number
     "bad_segment",  # not an object of at most 8 short strings
     "bad_signal",  # a signal payload in a shape its format does not have

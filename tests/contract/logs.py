@@ -12,11 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+import confluent_kafka
 import kafka  # type: ignore[import-untyped]
 
 from ingest.embedded import EmbeddedLog
 from ingest.kafka_options import KafkaOptions
-from ingest.log import Consumer, Log, Message, Record, TopicPartition
+from ingest.log import Consumer, Log, Message, Record, TopicPartition, partition_for
 from tests.kafka_broker import KafkaBroker
 
 OPTIONS = KafkaOptions(
@@ -50,6 +51,9 @@ class Place(Protocol):
     def tombstone(self, topic: str, key: bytes) -> None:
         """Somebody else's producer writes a record without a value."""
 
+    def transaction(self, topic: str, value: bytes, key: bytes) -> None:
+        """Somebody else's producer writes a record, and the mark that it is committed."""
+
 
 class EmbeddedPlace:
     """A file in a folder of its own."""
@@ -80,6 +84,9 @@ class EmbeddedPlace:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     def tombstone(self, topic: str, key: bytes) -> None:
+        raise NotImplementedError("nobody but Toll writes to the embedded log")
+
+    def transaction(self, topic: str, value: bytes, key: bytes) -> None:
         raise NotImplementedError("nobody but Toll writes to the embedded log")
 
 
@@ -115,6 +122,14 @@ class KafkaPlace:
         producer = kafka.KafkaProducer(bootstrap_servers=self._broker.bootstrap)
         producer.send(topic, value=None, key=key).get(30)
         producer.close()
+
+    def transaction(self, topic: str, value: bytes, key: bytes) -> None:
+        access = {"bootstrap.servers": self._broker.bootstrap, "transactional.id": topic}
+        producer = confluent_kafka.Producer(access)
+        producer.init_transactions(30)
+        producer.begin_transaction()
+        producer.produce(topic, value, key, partition_for(key, 4))
+        producer.commit_transaction(30)
 
 
 def write(log: Log, topic: str, *values: bytes, key: bytes | None = None) -> None:

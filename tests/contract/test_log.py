@@ -242,6 +242,17 @@ def test_lag_is_what_is_still_to_be_read(log, topic):
         assert sum(consumer.lag().values()) == 0
 
 
+def test_the_mark_of_a_transaction_is_not_waited_for(log, topic, place, cannot):
+    cannot(EmbeddedPlace, "nobody but Toll writes to the embedded log")
+    home = TopicPartition(topic, partition_for(b"k", 4))
+    with closing(log.consumer(topic, [topic])) as consumer:
+        for number in (1, 2):
+            place.transaction(topic, b"x", b"k")
+            read(consumer, 1)
+            run(consumer, until=lambda _: consumer.lag().get(home) == 0)
+            assert consumer.positions()[home] == 2 * number
+
+
 def test_offsets_are_found_by_the_time_of_their_records(log, topic):
     write(log, topic, b"a", b"b", key=b"k")
     time.sleep(0.01)  # so that the next is a millisecond younger, at least

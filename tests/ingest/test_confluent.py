@@ -1,0 +1,130 @@
+"""What cannot be made to happen with a real broker: a rebalance at the worst moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import confluent_kafka
+import pytest
+
+from ingest.confluent import ConfluentConsumer, ConfluentLog
+from ingest.log import TopicPartition
+
+Steps = list[Callable[[], list[Any]]]
+
+
+class Found(NamedTuple):
+    """A message, as far as it is looked at."""
+
+    number: int
+    failure: Any = None
+
+    def error(self) -> Any:
+        return self.failure
+
+    def topic(self) -> str:
+        return "t"
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self.number
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 0
+
+    def key(self) -> None:
+        return None
+
+    def value(self) -> None:
+        return None
+
+    def headers(self) -> None:
+        return None
+
+
+class Library:
+    """Stands in for librdkafka's consumer: each `consume` takes the next step of a script."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.script: Steps = []
+        self.assignments: list[list[int]] = []  # the offsets that were asked for
+        self.paused = 0
+
+    def subscribe(self, topics: list[str], **callbacks: Any) -> None:
+        self.gain, self.lose = callbacks["on_assign"], callbacks["on_revoke"]
+
+    def rebalance(self) -> None:
+        self.lose(self, [])
+        self.gain(self, [confluent_kafka.TopicPartition("t", 0)])
+
+    def assign(self, partitions: list[confluent_kafka.TopicPartition]) -> None:
+        self.assignments.append([one.offset for one in partitions])
+
+    def pause(self, partitions: list[confluent_kafka.TopicPartition]) -> None:
+        self.paused += 1
+
+    def consume(self, count: int, timeout: float) -> list[Any]:
+        return self.script.pop(0)() if self.script else []
+
+
+@pytest.fixture
+def consumer(monkeypatch) -> ConfluentConsumer:
+    monkeypatch.setattr("ingest.confluent.confluent_kafka.Consumer", Library)
+    return ConfluentLog("nowhere:9092").consumer("group", ["t"])
+
+
+@pytest.fixture
+def library(consumer) -> Library:
+    client: Library = consumer._client
+    return client
+
+
+def rebalancing(library: Library, *before: Found, after: list[Found]) -> Steps:
+    def second() -> list[Any]:
+        library.rebalance()
+        return after
+
+    return [lambda: list(before), second]
+
+
+def test_records_from_before_a_rebalance_are_dropped_and_read_again(consumer, library):
+    library.rebalance()
+    before = consumer.poll(0, 1).assignment
+    library.script = rebalancing(library, Found(7), after=[Found(8), Found(5)])
+    polled = consumer.poll(1, 10)
+    assert (polled.records, polled.assignment > before) == ((), True)
+    assert library.assignments[-1] == [confluent_kafka.OFFSET_INVALID]  # that is, the committed
+    assert len(library.assignments) == 3
+    library.script = [lambda: [Found(5)], lambda: [Found(6)]]
+    again = consumer.poll(1, 10)
+    assert ([r.offset for r in again.records], again.assignment) == ([5, 6], polled.assignment)
+
+
+def test_a_record_that_comes_with_its_assignment_is_kept(consumer, library):
+    def first() -> list[Any]:
+        library.rebalance()
+        return [Found(5)]
+
+    library.script = [first, lambda: [Found(6)]]
+    assert [record.offset for record in consumer.poll(1, 10).records] == [5, 6]
+    assert len(library.assignments) == 1
+
+
+def test_starting_again_keeps_the_pause(consumer, library):
+    library.rebalance()
+    consumer.pause()
+    paused = library.paused
+    library.script = rebalancing(library, Found(7), after=[])
+    assert consumer.poll(1, 10).records == ()
+    assert library.paused == paused + 2  # as it was given, and as it was taken once more
+
+
+def test_the_end_of_a_partition_wakes_nobody(consumer, library):
+    library.rebalance()
+    end = Found(9, confluent_kafka.KafkaError(confluent_kafka.KafkaError._PARTITION_EOF))
+    library.script = [lambda: [end], lambda: [Found(9)], lambda: [end, Found(10)]]
+    assert [record.offset for record in consumer.poll(60, 10).records] == [9, 10]
+    assert consumer.assigned() == {TopicPartition("t", 0)}
