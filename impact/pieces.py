@@ -17,6 +17,7 @@ from impact.usual import Usual
 BEFORE_S = 21 * 86400
 AFTER_S = 48 * HOUR
 WINDOW_PIECES = 24
+LEAST_UNITS = 2.0
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,11 @@ class Pieces:
 def cut(baseline: Usual, values: FloatArray, first: int, last: int) -> Pieces:
     """Pieces around the window of bins [first, last)."""
     step = baseline.series.step
-    lengths_before = _growing(step, min(first, BEFORE_S // step), 1 / 12)
-    lengths_after = _growing(step, min(max(len(values) - last, 0), AFTER_S // step), 1 / 3)
-    size = max(1, -(-(last - first) // WINDOW_PIECES))
+    least = _least_hours(baseline, first, last)
+    lengths_before = _growing(step, min(first, BEFORE_S // step), max(1 / 12, least))
+    seen_after = min(max(len(values) - last, 0), AFTER_S // step)
+    lengths_after = _growing(step, seen_after, max(1 / 3, least))
+    size = max(1, -(-(last - first) // WINDOW_PIECES), int(least * HOUR // step))
     inner = np.arange(first, last, size)
     edges = np.concatenate(
         [first - np.cumsum(lengths_before)[::-1], inner, [last], last + np.cumsum(lengths_after)]
@@ -70,6 +73,18 @@ def cut(baseline: Usual, values: FloatArray, first: int, last: int) -> Pieces:
         window=slice(b, b + w),
         after=slice(b + w, len(edges) - 1),
     )
+
+
+def _least_hours(baseline: Usual, first: int, last: int) -> float:
+    """Length of a piece in which `LEAST_UNITS` usually come, around the window; a day at most.
+
+    The square root of a count of nearly nothing is no normal number, however it is corrected.
+    """
+    step = baseline.series.step
+    middle = baseline.series.first + step * (first + last) // 2
+    usual, _ = baseline.usual(middle + HOUR * np.arange(-12, 13, dtype=np.int64))
+    an_hour = float(usual.mean()) * HOUR / step
+    return min(LEAST_UNITS / an_hour, 24.0) if an_hour > 0.0 else 24.0
 
 
 def as_other_days(baseline: Usual, values: FloatArray, pieces: Pieces, first: int) -> FloatArray:
@@ -103,7 +118,7 @@ def _growing(step: int, bins: int, shortest: float) -> IntArray:
     out, done = [], 0
     while done < bins:
         distance = done * step / HOUR
-        longest = 1.0 if distance < 36 else 3.0 if distance < 7 * 24 else 6.0
+        longest = max(shortest, 1.0 if distance < 36 else 3.0 if distance < 7 * 24 else 6.0)
         length = max(1, int(min(max(distance / 4, shortest), longest) * HOUR // step))
         length = min(length, bins - done)
         out.append(length)
