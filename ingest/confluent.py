@@ -244,7 +244,6 @@ class ConfluentConsumer:
     def __init__(self, log: ConfluentLog, group: str, topics: Iterable[str]) -> None:
         self._log, self._count, self._paused, self._up = log, 0, False, False
         self._assigned: frozenset[TopicPartition] = frozenset()
-        self._ends: dict[TopicPartition, int] = {}  # where partitions were read to their ends
         self._closed = False
         options = log.options
         self._client = confluent_kafka.Consumer(
@@ -254,7 +253,6 @@ class ConfluentConsumer:
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "earliest",
-                "enable.partition.eof": True,  # the end is told: see `positions`
                 "max.poll.interval.ms": _ms(options.max_poll_interval_s),
                 "session.timeout.ms": _ms(options.session_timeout_s),
                 "heartbeat.interval.ms": _ms(options.heartbeat_s),
@@ -273,12 +271,9 @@ class ConfluentConsumer:
         """Wait up to `timeout_s` for records of the assigned, unpaused partitions."""
         if self._closed:
             return Polled((), self._count)
-        deadline = time.monotonic() + timeout_s
         # `consume` waits for all that it is asked for: so for one, then for what is there. Of one
         # message we know that it came after every rebalance that the call has brought.
         found = self._sound(self._client.consume(1, timeout_s))
-        while not found and (left_s := deadline - time.monotonic()) > 0:
-            found = self._sound(self._client.consume(1, left_s))
         before = self._count
         if found and max_records > 1:
             found += self._sound(self._client.consume(max_records - 1, 0))
@@ -288,18 +283,15 @@ class ConfluentConsumer:
         return Polled([_record(message) for message in found], self._count)
 
     def _sound(self, found: list[confluent_kafka.Message]) -> list[confluent_kafka.Message]:
-        """The messages that are records; takes note of what the others say.
+        """The messages that are records. Raises where the broker will not let us read.
 
-        Raises where the broker will not let us read; other troubles pass by themselves.
+        Other troubles pass by themselves.
         """
         good = [message for message in found if message.error() is None]
         if len(good) < len(found):
             for message in found:
                 error = message.error()
-                if error is not None and error.name() == "_PARTITION_EOF":
-                    at = TopicPartition(str(message.topic()), message.partition() or 0)
-                    self._ends[at] = message.offset() or 0
-                elif error is not None and error.name() in _REFUSED:
+                if error is not None and error.name() in _REFUSED:
                     raise self._log.mapped(error)
         return good
 
@@ -340,7 +332,6 @@ class ConfluentConsumer:
         """Read assigned partitions again from these offsets."""
         for at, offset in offsets.items():
             if at in self._assigned:
-                self._ends.pop(at, None)
                 self._client.seek(confluent_kafka.TopicPartition(*at, offset))
 
     def assigned(self) -> frozenset[TopicPartition]:
@@ -359,11 +350,7 @@ class ConfluentConsumer:
             return {}  # not known, with the broker away
 
     def positions(self) -> Mapping[TopicPartition, int]:
-        """The offset of each assigned partition that is polled next, as far as known.
-
-        A partition may end in marks of transactions, which are no records: librdkafka stays before
-        them, and tells that the end was reached.
-        """
+        """The offset of each assigned partition that is polled next, as far as known."""
         mine = [confluent_kafka.TopicPartition(*at) for at in sorted(self._assigned)]
         try:
             found = self._client.position(mine)
@@ -372,8 +359,7 @@ class ConfluentConsumer:
                 found = [a if a.offset >= 0 else b for a, b in zip(found, known, strict=True)]
         except confluent_kafka.KafkaException:
             return {}
-        offsets = {TopicPartition(one.topic, one.partition): one.offset for one in found}
-        return {at: max(0, offset, self._ends.get(at, 0)) for at, offset in offsets.items()}
+        return {TopicPartition(one.topic, one.partition): max(0, one.offset) for one in found}
 
     def offsets_at(self, moment_ms: int, /) -> Mapping[TopicPartition, int]:
         """Per assigned partition the first offset appended at or after a moment, else the end."""
@@ -418,7 +404,6 @@ class ConfluentConsumer:
         self._take(partitions)
 
     def _take(self, partitions: list[confluent_kafka.TopicPartition]) -> None:
-        self._ends.clear()
         self._client.assign(partitions)
         if self._paused:
             self._client.pause(partitions)

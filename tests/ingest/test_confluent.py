@@ -9,7 +9,7 @@ import confluent_kafka
 import pytest
 
 from ingest.confluent import ConfluentConsumer, ConfluentLog
-from ingest.log import TopicPartition
+from ingest.errors import SettingsError
 
 Steps = list[Callable[[], list[Any]]]
 
@@ -122,9 +122,15 @@ def test_starting_again_keeps_the_pause(consumer, library):
     assert library.paused == paused + 2  # as it was given, and as it was taken once more
 
 
-def test_the_end_of_a_partition_wakes_nobody(consumer, library):
+def test_a_trouble_that_passes_hides_no_record(consumer, library):
     library.rebalance()
-    end = Found(9, confluent_kafka.KafkaError(confluent_kafka.KafkaError._PARTITION_EOF))
-    library.script = [lambda: [end], lambda: [Found(9)], lambda: [end, Found(10)]]
-    assert [record.offset for record in consumer.poll(60, 10).records] == [9, 10]
-    assert consumer.assigned() == {TopicPartition("t", 0)}
+    trouble = Found(0, confluent_kafka.KafkaError(confluent_kafka.KafkaError._TRANSPORT))
+    library.script = [lambda: [Found(5)], lambda: [trouble, Found(6)]]
+    assert [record.offset for record in consumer.poll(1, 10).records] == [5, 6]
+
+
+def test_a_refusal_is_raised(consumer, library):
+    refusal = confluent_kafka.KafkaError(confluent_kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED)
+    library.script = [lambda: [Found(0, refusal)]]
+    with pytest.raises(SettingsError, match="check the access"):
+        consumer.poll(1, 10)
