@@ -125,7 +125,7 @@ def _client(value: str) -> str:
     return value
 
 
-_LONGEST_DAYS = 36500
+_LONGEST_DAYS = 20_000  # the store dates expiry in seconds since 1970, which end in 2106
 
 
 SETTINGS: tuple[Setting, ...] = (

@@ -24,6 +24,7 @@ from impact.model import FloatArray
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
+NOTHING = 1e-9  # a predicted severity below this is none: it cannot be divided by
 MAX_INCIDENTS = 16  # 2**16 subsets; more at once are merged by the caller, least severe first
 
 
@@ -110,7 +111,7 @@ def _fractions(mask: int, v: FloatArray) -> FloatArray:
     n = _players(v)
     members = [i for i in range(n) if mask >> i & 1]
     fractions = np.zeros(n)
-    if not members or v[mask] <= 0.0:
+    if not members or v[mask] < NOTHING:
         return fractions
     if len(members) == 1:
         fractions[members[0]] = 1.0
