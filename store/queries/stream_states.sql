@@ -21,7 +21,7 @@ WITH
     ),
     delays AS
     (
-        SELECT stream, quantileExactHigh(0.95)(slowest) AS delay
+        SELECT stream, quantileExact(0.9)(slowest) AS delay
         FROM
         (
             SELECT stream, received_minute, max(delay_ms) AS slowest
