@@ -74,9 +74,10 @@ def regular(times: TimeArray, values: FloatArray) -> Series:
 
 
 def windows(given: Windows) -> tuple[Window, ...]:
-    """Earlier incidents in epoch seconds, in order of time."""
+    """Earlier incidents in epoch seconds, in order; those that took no time hide nothing."""
     name = "known_incidents"
-    return tuple(sorted((epoch(a, name), epoch(b, name)) for a, b in given))
+    found = ((epoch(a, name), epoch(b, name)) for a, b in given)
+    return tuple(sorted((a, b) for a, b in found if b > a))
 
 
 def window(start: datetime, end: datetime) -> Window:

@@ -1,6 +1,6 @@
 """The answer as a whole: worlds with a known loss, and what must hold in any world."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -297,3 +297,14 @@ def test_a_flat_series_lost_nothing(level: int, hour: int, hours: int) -> None:
     # less than an event an hour: counts without any noise are not counts
     assert abs(answer.gross.mid) <= (0.7 + 0.005 * level) * hours
     assert answer.gross.low <= 0 <= answer.gross.high
+
+
+def test_an_earlier_incident_that_took_no_time_is_left_alone() -> None:
+    moments = np.arange("2026-01-01", "2026-02-12", dtype="datetime64[h]").astype("datetime64[s]")
+    values = np.full(len(moments), 100.0)
+    start, instant = datetime(2026, 2, 10, 12, tzinfo=UTC), datetime(2026, 1, 30, 12, tzinfo=UTC)
+    end = start + timedelta(hours=2)
+    plain = impact.estimate(moments, values, start=start, end=end)
+    known = [(instant, instant)]
+    found = impact.estimate(moments, values, start=start, end=end, known_incidents=known)
+    assert found.lost == plain.lost
