@@ -350,14 +350,14 @@ def test_nothing_is_read_until_going_back_has_worked(clock):
     log.fails = [UnavailableError("no broker")]
     rig = restarted(clock, log)
     rig.turn(2)
-    assert rig.ingester.owes_reread and rig.stats.failures == 0  # nothing is assigned
+    assert (rig.ingester.owes_reread, rig.stats.failures) == (True, 0)  # nothing is assigned
     log.assign(0)
     log.answers = False
     rig.turn(2)
-    assert rig.ingester.owes_reread and rig.stats.failures == 0  # nobody answers
+    assert (rig.ingester.owes_reread, rig.stats.failures) == (True, 0)  # nobody answers
     log.answers = True
     rig.turn(2)
-    assert rig.ingester.owes_reread and rig.stats.failures == 1
+    assert (rig.ingester.owes_reread, rig.stats.failures) == (True, 1)
     assert (rig.sink.ids(), log.paused, rig.ingester.idle_since) == ([], True, None)
     rig.settle()
     assert rig.sink.ids() == ["e1", "new"] and rig.stats.failing_since is None
