@@ -67,10 +67,6 @@ class Casebook:
         self._incidents = kept | {incident.id: incident for incident in found}
         return self._incidents
 
-    def unmatched(self) -> list[Signal]:
-        """Signals that mean no node of the map."""
-        return [s for s in self._signals.values() if not self._loaded.resolver.nodes(s.labels)]
-
     def _read(self, now: datetime) -> list[Signal]:
         asked = self._asked
         found = self._reader.all() if asked is None else self._reader.since(asked - _OVERLAP)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -88,6 +89,7 @@ def _page(state: State, template: str, root: str = "./", **values: Any) -> HTMLR
     )
 
 
+@cache  # compiling the templates takes longer than filling them
 def _environment(timezone: str) -> Environment:
     environment = Environment(
         loader=PackageLoader("api.page"),
