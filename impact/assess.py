@@ -23,7 +23,7 @@ from impact.assess_flow import Group, Member, divide, overlapping
 from impact.assess_lead_time import lead_time
 from impact.assess_measured import measured, modelled
 from impact.assess_record import Draft, Facts, record
-from impact.attribute import subsets
+from impact.attribute import driven, subsets
 from impact.baselines import Baselines, Windows
 from impact.calendar import IntArray
 from impact.effect import LEAD, SETTLING_MAX, EffectWindow, effect_window
@@ -309,11 +309,9 @@ class Tick:
     def _v(
         self, measure: Measure, incidents: Sequence[Incident], when: datetime | None
     ) -> FloatArray:
-        """Severity for all subsets: of the measure's process, or of the worst that drives it."""
+        """Severity for all subsets: of the measure's process, or the mean over its drivers."""
         processes = dict.fromkeys((measure.process, *measure.driven_by))
-        found = [self._severities(p, incidents, when) for p in processes if p in self.map.processes]
-        worst: FloatArray = np.max(found, axis=0)
-        return worst
+        return driven([self._severities(p, incidents, when) for p in processes])
 
     def _without_measures(self, incident: Incident) -> list[Missing]:
         return [

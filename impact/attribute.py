@@ -6,6 +6,10 @@ concurrent ones. Incident i gets measured x phi_i / v(N), where phi_i is its Sha
 the phi sum to v(N), so shares plus unexplained are the total in every minute; only where v(N) = 0,
 that is, no incident predicts anything, is the measurement *unexplained*.
 
+A load is driven by several processes whose customers call each for themselves, so its game is the
+mean of theirs (`driven`). Shapley values add over games: an incident gets its part of each
+process's trouble, and no process's trouble hides behind a worse one's.
+
 Subsets are bit masks: incident i is bit i, and `v` has length 2**n with v[0] = 0.
 """
 
@@ -64,6 +68,14 @@ def subsets(incidents: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """All subsets, in the order of their masks."""
     for mask in range(1 << len(incidents)):
         yield tuple(name for i, name in enumerate(incidents) if mask >> i & 1)
+
+
+def driven(games: Sequence[FloatArray]) -> FloatArray:
+    """v (2**n,) of a load that several processes drive, from the game (2**n,) of each."""
+    if not games:
+        raise ValueError("games: a load is driven by one process at least")
+    v: FloatArray = np.mean(games, axis=0)
+    return v
 
 
 def attribute(measured: FloatArray, active: BoolArray, v: FloatArray) -> Attribution:

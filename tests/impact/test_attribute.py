@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from impact.attribute import attribute, shapley, share_recovery, subset_severities
+from impact.attribute import attribute, driven, shapley, share_recovery, subset_severities
 
 
 def game(own: list[float]) -> np.ndarray:
@@ -91,6 +91,49 @@ def test_only_where_nothing_is_predicted_is_the_shortfall_unexplained():
     found = attribute(np.array([10.0, 20.0, 30.0]), active, np.array([0.0, 0.0, 0.5, 0.5]))
     assert found.shares.tolist() == [[0, 0, 0], [0, 0, 30]]
     assert found.unexplained.tolist() == [10, 20, 0]
+
+
+# a load that several processes drive
+
+
+def test_calls_of_two_processes_worked_by_hand():
+    # a stops the checkout (1), b takes half of the fulfilment and a tenth of the checkout:
+    # checkout v = 0, 1, 0.1, 1: phi = (1 + 0.9)/2 = 0.95 and (0.1 + 0)/2 = 0.05
+    # fulfilment v = 0, 0, 0.5, 0.5: phi = 0 and 0.5; of 1.5 in all a has 0.95, b 0.55
+    v = driven([np.array([0, 1, 0.1, 1]), np.array([0, 0, 0.5, 0.5])])
+    found = attribute(np.array([150.0]), np.ones((2, 1), dtype=bool), v)
+    assert found.shares[:, 0] == pytest.approx([95.0, 55.0])
+    assert not found.unexplained.any()
+
+
+@given(st.lists(monotone_games(3), min_size=1, max_size=4))
+def test_the_part_of_each_process_is_the_part_it_would_have_alone(games):
+    alone = np.mean([shapley(v) for v in games], axis=0)
+    assert shapley(driven(games)) == pytest.approx(alone, abs=1e-12)
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(monotone_games(3), min_size=1, max_size=4),
+    arrays(bool, (3, 6)),
+    arrays(float, 6, elements=st.floats(-1e6, 1e6)),
+)
+def test_shares_of_a_driven_load_and_the_unexplained_are_the_total(games, active, measured):
+    found = attribute(measured, active, driven(games))
+    total = found.shares.sum(axis=0) + found.unexplained
+    assert total == pytest.approx(measured, rel=1e-9, abs=1e-9)
+    hit = driven(games)[[1, 2, 4]] * active.T  # (T, N)
+    assert not found.unexplained[hit.max(axis=1) > 1e-9].any()
+
+
+@given(severities, st.integers(1, 3))
+def test_an_incident_that_touches_no_driving_process_has_no_part_in_its_calls(own, processes):
+    assert shapley(driven([game([0.0, *own])] * processes))[0] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_load_is_driven_by_something():
+    with pytest.raises(ValueError, match="games"):
+        driven([])
 
 
 def test_twelve_incidents_at_once():
