@@ -1,0 +1,236 @@
+"""The chart of one incident on one measure: what was expected, what came, what is missing.
+
+Grey: the range in which bins usually lie, the expected volume dashed, the measured one solid. The
+effect window and the settling after it are shaded; the area between expected and measured carries
+the colour of loss or of surplus, and adds up to the numbers in the title.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import altair as alt
+import numpy as np
+
+from api import words
+from api.charts import clock
+from api.charts.bins import Bins, Part, coarser, parts
+from api.charts.story import Shortfall, headline, told
+from api.charts.theme import LIGHT, NARROW, SMALL, Row, Theme, dressed, height_axis, rounded
+
+WIDTH = 860
+AROUND = ((1.0, 2 * 3600.0), (2.0, 3 * 3600.0))  # shown before and after: window lengths, at least
+NAMES = {"flow": ("missing", "surplus"), "load": ("fewer", "extra")}
+PER = ((60, "minute"), (3600, "hour"), (86400, "day"))
+ROOM_FOR_A_NAME = 0.1  # of the chart's width
+STEADY = 2.0  # units: of less in a minute, hours are told
+
+
+def shortfall(
+    what: Shortfall, theme: Theme = LIGHT, width: int | None = WIDTH, *, title: bool = True
+) -> dict[str, Any]:
+    """The chart as a Vega-Lite spec; `width=None`: as wide as what holds it."""
+    shown = _shown(what)
+    per_s, per = _rate(shown)
+    names = NAMES[what.kind]
+    coloured = parts(shown, what.seconds, what.back, names)
+    shades = _shades(what, shown, theme)
+    lines = [headline(what), *told(what)]
+    most = float(np.nanmax(np.append(shown.high, shown.actual) * per_s / np.tile(shown.width_s, 2)))
+    y = height_axis("low:Q", f"{what.unit} per {per}", most)
+    colour = _colours(what, theme, {p.name for p in coloured}, width)
+    bins = _on("bins").encode(x=_x(shown, what))
+    steps: dict[str, Any] = {"interpolate": "step-after", "invalid": "break-paths-show-domains"}
+    layers = [
+        _on("shades")
+        .mark_rect()
+        .encode(x="a:Q", x2="b:Q", color=alt.Color("colour:N", scale=None)),
+        _name("left", theme),
+        _name("right", theme),
+        bins.mark_area(interpolate="step-after", color=theme.band, opacity=0.8).encode(
+            y=y, y2="high:Q"
+        ),
+        _on("parts")
+        .mark_area(interpolate="step-after", opacity=0.85)
+        .encode(x="t:Q", y="actual:Q", y2="expected:Q", color=colour, detail="run:N"),
+        bins.mark_line(strokeWidth=1.5, strokeDash=[5, 3], **steps)
+        .transform_calculate(name="'expected'")
+        .encode(y="expected:Q", color=colour),
+        bins.mark_line(strokeWidth=1.8, **steps)
+        .transform_calculate(name="'measured'")
+        .encode(y="actual:Q", color=colour),
+        bins.mark_rule(strokeWidth=10, opacity=0).encode(tooltip=_tooltip(f"per {per}")),
+    ]
+    datasets = {
+        "shades": shades,
+        "bins": _rows(shown, per_s, what),
+        "parts": _areas(shown, coloured, per_s),
+    }
+    return dressed(layers, datasets, theme, lines if title else [], width, ". ".join(lines))
+
+
+def _on(dataset: str) -> alt.Chart:
+    return alt.Chart(alt.NamedData(dataset))
+
+
+def _shown(what: Shortfall) -> Bins:
+    """What lies around the window, in bins that can be looked at."""
+    start, end = what.seconds
+    (before, least_before), (after, least_after) = AROUND
+    first = start - max(before * (end - start), least_before)
+    last = end + max(after * (end - start), least_after)
+    fine = what.bins
+    if what.back > 0:  # all that came back
+        last = max(last, _came_until(fine, end, what.back) + 3600.0)
+    a = int(np.searchsorted(fine.edges, first, side="right")) - 1
+    b = int(np.searchsorted(fine.edges, last, side="left"))
+    a, b = max(0, a), min(len(fine.actual), b)
+    if len(fine.actual) - (b - a) <= 8:  # little else there is
+        a, b = 0, len(fine.actual)
+    part = Bins(
+        fine.edges[a : b + 1], *(v[a:b] for v in (fine.actual, fine.expected, fine.low, fine.high))
+    )
+    total = what.gross or what.counted
+    usual = what.usual
+    shared = (total.high - total.low) / 2 / usual if usual > 0 else 0.0
+    return coarser(part, what.seconds, shared)
+
+
+def _came_until(fine: Bins, end: float, back: float) -> float:
+    """When so many units had come back."""
+    surplus = np.nan_to_num(np.maximum(fine.actual - fine.expected, 0.0))
+    gained = np.cumsum(np.where(fine.edges[:-1] >= end, surplus, 0.0))
+    reached = np.flatnonzero(gained >= back)
+    return float(fine.edges[reached[0] + 1]) if len(reached) else end
+
+
+def _rate(shown: Bins) -> tuple[int, str]:
+    """Seconds and name of the unit of time that the axis counts in."""
+    width, middle = (
+        float(np.median(shown.width_s)),
+        float(np.median(shown.expected / shown.width_s)),
+    )
+    for seconds, name in PER:
+        if (seconds >= width or seconds * 60 > width) and middle * seconds >= STEADY:
+            return seconds, name
+    return PER[-1]
+
+
+def _rows(shown: Bins, per_s: int, what: Shortfall) -> list[Row]:
+    """A row per bin, and one that ends the last step."""
+    rate = per_s / shown.width_s
+    columns = {
+        "actual": shown.actual * rate,
+        "expected": shown.expected * rate,
+        "low": shown.low * rate,
+        "high": shown.high * rate,
+    }
+    rows: list[Row] = []
+    for i, edge in enumerate(shown.edges.tolist()):
+        at = min(i, len(shown.actual) - 1)
+        row: Row = {"t": int(edge * 1000), "when": clock.local_text(edge, what.zone)}
+        rows.append(row | {name: rounded(float(values[at])) for name, values in columns.items()})
+        row = rows[-1]
+        row["usual"] = f"{words.units(row['low'])} to {words.units(row['high'])}"
+        row["came"] = words.units(row["actual"])
+    return rows
+
+
+def _x(shown: Bins, what: Shortfall) -> alt.X:
+    first, last = float(shown.edges[0]), float(shown.edges[-1])
+    found = clock.ticks(first, last, what.zone)
+    return alt.X(
+        "t:Q",
+        title=None,
+        scale=alt.Scale(domain=[first * 1000, last * 1000], nice=False, zero=False),
+        axis=alt.Axis(
+            values=list(found.values),
+            labelExpr=found.label,
+            labelOverlap="parity",
+            labelSeparation=6,
+            labelLineHeight=14,
+            grid=False,
+        ),
+    )
+
+
+def _shades(what: Shortfall, shown: Bins, theme: Theme) -> list[Row]:
+    """The effect window and the settling, with their names and on which side these stand."""
+    left, right = float(shown.edges[0]), float(shown.edges[-1])
+    spans = [("outage" if what.kind == "flow" else "effect", what.seconds, theme.window)]
+    if what.settling:
+        a, b = (m.timestamp() for m in what.settling)
+        spans.append(("settling", (a, b), theme.settling))
+    rows: list[Row] = []
+    for name, span, colour in spans:
+        a, b = max(span[0], left), min(span[1], right)
+        if b <= a:
+            continue
+        narrow = b - a < ROOM_FOR_A_NAME * (right - left)
+        side = "" if narrow and name == "settling" else "right" if narrow else "left"
+        shade = {"a": a * 1000, "b": b * 1000, "colour": colour}
+        rows.append(shade | {"name": name, "side": side})
+    return rows
+
+
+def _name(side: Literal["left", "right"], theme: Theme) -> alt.Chart:
+    """Names of what is shaded: inside at its left edge; before it where it is too narrow."""
+    text: alt.Chart = (
+        _on("shades")
+        .mark_text(
+            align=side,
+            baseline="top",
+            dx=4 if side == "left" else -4,
+            y=4,
+            fontSize=SMALL,
+            color=theme.quiet,
+        )
+        .transform_filter(f"datum.side == '{side}'")
+        .encode(x="a:Q", text="name:N")
+    )
+    return text
+
+
+def _areas(shown: Bins, coloured: Sequence[Part], per_s: int) -> list[Row]:
+    """The coloured areas between expected and measured: a row per bin, and one that ends each."""
+    rate = per_s / shown.width_s
+    rows: list[Row] = []
+    for run, part in enumerate(coloured):
+        last = part.bins[-1]
+        for edge, i in [*((i, i) for i in part.bins), (last + 1, last)]:
+            rows.append(
+                {
+                    "t": int(shown.edges[edge] * 1000),
+                    "actual": rounded(float(shown.actual[i] * rate[i])),
+                    "expected": rounded(float(shown.expected[i] * rate[i])),
+                    "name": part.name,
+                    "run": run,
+                }
+            )
+    return rows
+
+
+def _colours(what: Shortfall, theme: Theme, used: set[str], width: int | None) -> alt.Color:
+    """One scale and one legend for lines and areas."""
+    less, more = NAMES[what.kind]
+    bad, good = (less, more) if what.kind == "flow" else (more, less)
+    known = {"measured": theme.ink, "expected": theme.expected, bad: theme.loss, good: theme.gain}
+    shown = {n: c for n, c in known.items() if n in used or n in ("measured", "expected")}
+    columns: Any = 0 if width is None or width >= NARROW else 2
+    if width is None:
+        columns = alt.ExprRef(f"width < {NARROW} ? 2 : 0")
+    return alt.Color(
+        "name:N",
+        scale=alt.Scale(domain=list(shown), range=list(shown.values())),
+        legend=alt.Legend(orient="bottom", columns=columns, symbolType="square", offset=6),
+    )
+
+
+def _tooltip(per: str) -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("when:N", title="from"),
+        alt.Tooltip("came:N", title=f"measured, {per}"),
+        alt.Tooltip("expected:Q", title=f"expected, {per}", format=",.3~r"),
+        alt.Tooltip("usual:N", title="usual range"),
+    ]

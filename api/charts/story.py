@@ -1,0 +1,124 @@
+"""What the chart of a shortfall tells: its numbers, and its words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from api import words
+from api.charts import clock
+from api.charts.bins import Bins
+from impact.model import Estimate, Range
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """One incident on one measure."""
+
+    bins: Bins
+    kind: Literal["flow", "load"]
+    window: tuple[datetime, datetime]  # the effect
+    settling: tuple[datetime, datetime] | None
+    counted: Range  # lost, or excess
+    gross: Range | None
+    recovered: Range | None
+    live: bool
+    level: float
+    unit: str = "units"  # in the plural: payments
+    timezone: str = "UTC"
+
+    @classmethod
+    def of(
+        cls,
+        estimate: Estimate,
+        step_s: int,
+        window: tuple[datetime, datetime],
+        unit: str = "units",
+        timezone: str = "UTC",
+    ) -> Shortfall:
+        """The story of an estimate on bins of `step_s`."""
+        counted = estimate.lost if estimate.kind == "flow" else estimate.excess
+        if counted is None:
+            raise ValueError("estimate: has no number to show")
+        starts = estimate.times.astype("datetime64[s]").astype(np.float64)
+        return cls(
+            bins=Bins(
+                np.append(starts, starts[-1] + step_s),
+                estimate.actual,
+                estimate.expected,
+                estimate.expected_low,
+                estimate.expected_high,
+            ),
+            kind=estimate.kind,
+            window=window,
+            settling=estimate.settling,
+            counted=counted,
+            gross=estimate.gross,
+            recovered=estimate.recovered,
+            live=estimate.state == "live",
+            level=estimate.level,
+            unit=unit,
+            timezone=timezone,
+        )
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """The effect window in epoch seconds."""
+        return self.window[0].timestamp(), self.window[1].timestamp()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Whose hours the axis shows."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def usual(self) -> float:
+        """Units expected in the effect window, where there are data."""
+        start, end = self.seconds
+        edges = self.bins.edges
+        share = np.minimum(edges[1:], end) - np.maximum(edges[:-1], start)
+        share = np.clip(share / self.bins.width_s, 0.0, 1.0)
+        expected = np.where(np.isfinite(self.bins.actual), self.bins.expected, 0.0)
+        return float((expected * share).sum())
+
+    @property
+    def back(self) -> float:
+        """Units that came after the window, above what was expected: recovered, or the tail."""
+        if self.kind == "flow":
+            return self.recovered.mid if self.recovered else 0.0
+        start, end = self.seconds
+        edges = self.bins.edges
+        inside = (edges[:-1] >= start) & (edges[1:] <= end)
+        extra = np.nan_to_num(self.bins.actual - self.bins.expected)
+        return self.counted.mid - float(extra[inside].sum())
+
+
+def headline(what: Shortfall) -> str:
+    """The number in words: 1,240 payments lost."""
+    n, so_far = what.counted, " so far" if what.live else ""
+    if n.low <= 0 <= n.high:
+        return f"{'No clear loss of' if what.kind == 'flow' else 'No clear extra'} {what.unit}"
+    count = f"{words.units(abs(n.mid))}"
+    if what.kind == "load":
+        return f"{count} {'extra' if n.mid > 0 else 'fewer'} {what.unit}{so_far}"
+    if n.mid < 0:
+        return f"{count} more {what.unit} than expected{so_far}"
+    return f"{count} {what.unit} lost{so_far}"
+
+
+def told(what: Shortfall) -> list[str]:
+    """The lines beneath the headline: the range, what it is part of, when."""
+    n = what.counted
+    ends = f"{100 * what.level:g} % range {words.units(n.low)} to {words.units(n.high)}"
+    if n.low <= 0 <= n.high:
+        name = "lost" if what.kind == "flow" else "extra"
+        ends = f"{name} {words.units(n.mid)}, {ends}, includes zero"
+    of = f"{words.units(what.usual)} expected"
+    if what.kind == "flow" and what.gross and what.recovered:
+        gross, back = words.units(what.gross.mid), words.units(what.recovered.mid)
+        of += f", {gross} missing" + (f", {back} came back" if what.settling else "")
+    return [ends, of, clock.span_text(*what.window, what.zone)]

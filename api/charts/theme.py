@@ -1,0 +1,154 @@
+"""What charts look like, on light and on dark paper; the page's own colours.
+
+The two colours that carry meaning are vermilion and blue, which people with any colour vision tell
+apart (Okabe and Ito 2008); all else is grey, and told apart by its form.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+# Liberation Sans comes with the drawing library: text is as wide as measured on every machine.
+FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+SMALL, TEXT, TITLE = 11, 12, 17  # pixels
+HEIGHT, HEIGHT_BARE = 380, 300  # pixels, with and without a title
+HEADROOM = 1.15  # above the highest bin, for the names of what is shaded
+NARROW = 520  # pixels; below, the legend takes a line for two entries
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of one kind of paper."""
+
+    paper: str
+    ink: str
+    quiet: str  # text that stands back
+    line: str  # grid
+    band: str  # the usual range
+    expected: str
+    window: str  # shading of the effect window
+    settling: str  # shading of the time in which things come back
+    loss: str
+    gain: str
+
+
+LIGHT = Theme(
+    paper="#fbfaf7",
+    ink="#1c1b19",
+    quiet="#5d5a54",
+    line="#e6e2d9",
+    band="#cbc6bb",
+    expected="#6f6b64",
+    window="#f7e3d3",
+    settling="#e7eff5",
+    loss="#d55e00",
+    gain="#0072b2",
+)
+DARK = Theme(
+    paper="#171614",
+    ink="#f0ede6",
+    quiet="#b3aea4",
+    line="#32302c",
+    band="#55514a",
+    expected="#a8a399",
+    window="#35261a",
+    settling="#1b2730",
+    loss="#e8772e",
+    gain="#4aa3dd",
+)
+
+
+def dressed(
+    layers: Sequence[alt.Chart],
+    datasets: Mapping[str, Sequence[Row]],
+    theme: Theme,
+    title: list[str],
+    width: int | None,
+    description: str = "",
+) -> dict[str, Any]:
+    """The layers as one spec, in the theme; without a width it is as wide as what holds it.
+
+    Layers name their `datasets`; these come in last, since Altair copies what it holds many times.
+    """
+    known = alt.LayerChart(layer=list(layers)).properties(
+        width="container" if width is None else width,
+        height=HEIGHT if title else HEIGHT_BARE,
+        background=theme.paper,
+        description=description or ". ".join(title),
+        padding={"left": 8, "right": 12, "top": 10, "bottom": 8},
+        autosize=alt.AutoSizeParams(type="fit", contains="padding"),
+    )
+    if title:
+        known = known.properties(
+            title=alt.TitleParams(
+                title[0],
+                subtitle=title[1:],
+                anchor="start",
+                frame="group",
+                fontSize=TITLE,
+                subtitleFontSize=TEXT,
+                subtitleLineHeight=17,
+                subtitlePadding=6,
+                offset=12,
+                color=theme.ink,
+                subtitleColor=theme.quiet,
+            )
+        )
+    spec: dict[str, Any] = (
+        known.configure(font=FONT)
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor=theme.quiet,
+            titleColor=theme.quiet,
+            labelFontSize=SMALL,
+            titleFontSize=SMALL,
+            titleFontWeight="normal",
+            gridColor=theme.line,
+            domainColor=theme.line,
+            tickColor=theme.line,
+            labelPadding=5,
+        )
+        .configure_legend(
+            labelColor=theme.ink,
+            labelFontSize=TEXT,
+            title=None,
+            symbolSize=110,
+            symbolStrokeWidth=2.5,
+            rowPadding=4,
+            columnPadding=16,
+        )
+        .to_dict()
+    )
+    return spec | {"datasets": {name: list(rows) for name, rows in datasets.items()}}
+
+
+def height_axis(field: str, title: str, most: float) -> alt.Y:
+    """An axis of volumes from zero to a little above the most; its title stands on top of it."""
+    return alt.Y(
+        field,
+        title=title,
+        scale=alt.Scale(domain=[0, most * HEADROOM or 1.0], nice=False),
+        axis=alt.Axis(
+            tickCount=5,
+            format="~s" if most >= 20_000 else ",~f",
+            domain=False,
+            ticks=False,
+            titleAngle=0,
+            titleAlign="left",
+            titleAnchor="start",
+            titleX=0,
+            titleY=-6,
+            titleBaseline="bottom",
+        ),
+    )
+
+
+def rounded(value: float) -> float | None:
+    """A number as charts need it: five digits, and none for what is not known."""
+    return float(f"{value:.5g}") if math.isfinite(value) else None
