@@ -19,6 +19,7 @@ from threading import Event
 from api.business_first import business_first
 from api.casebook import Casebook
 from api.pricing import Pricer
+from api.shared_baselines import SharedBaselines
 from api.status import AssessStatus
 from api.wiring import Parts
 from enrich.incident import Incident
@@ -41,9 +42,15 @@ def utc_now() -> datetime:
 class Assessor:
     """Puts signals together into incidents and prices them, while it is the active one."""
 
-    def __init__(self, parts: Parts, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        now: Callable[[], datetime] = utc_now,
+        shared: SharedBaselines | None = None,
+    ) -> None:
         self.status = AssessStatus()
         self._parts, self._now = parts, now
+        self._shared = shared or SharedBaselines(parts.map.map, parts.store)
         self._desk: Desk | None = None
 
     def run(self, stop: Event) -> None:
@@ -70,7 +77,7 @@ class Assessor:
         """One assessment of everything, as of now."""
         begun = time.monotonic()
         if self._desk is None:
-            self._desk = Desk(self._parts, self._now())
+            self._desk = Desk(self._parts, self._shared, self._now())
         now = self._now()
         self._desk.tick(now, self.status)
         self.status.active = True
@@ -92,13 +99,13 @@ class Assessor:
 class Desk:
     """What the active assessor works with, from taking its generation until it steps down."""
 
-    def __init__(self, parts: Parts, now: datetime) -> None:
+    def __init__(self, parts: Parts, shared: SharedBaselines, now: datetime) -> None:
         self._parts, self._store = parts, parts.store
         holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4()}"
         self._generation = self._store.incidents.take_generation(holder)
         self._keep_map(now)
         self._casebook = Casebook(self._store.signals, parts.map)
-        self._pricer = Pricer(self._store, parts.map)
+        self._pricer = Pricer(self._store, parts.map, shared)
         self._stored = {v.incident.id: v.incident for v in self._store.incidents.find()}
         self._business = {k: i for k, i in self._stored.items() if i.kind == "business"}
         self._pricer.restore()

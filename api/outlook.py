@@ -1,7 +1,7 @@
 """What is usual, beside what is: the baselines as the HTTP side and the page read them.
 
-Refreshed by one thread (or by the caller, where nothing runs in the background) and read by many:
-readers take the newest `View`, which never changes once it is made.
+A view is made by one thread (or by the caller, where nothing runs in the background) from the
+baselines that this process shares, and read by many: it never changes once it is made.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from threading import Event, Lock
+from threading import Event
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from api.shared_baselines import SharedBaselines
 from api.wiring import Parts
 from enrich.model import Measure
 from enrich.propagate import propagate
-from impact.assess import known_windows
-from impact.baselines import Baselines
+from impact.baselines import RANGE_SD
 from impact.cost_now import CostOfAnHour, cost_of_an_hour
 from impact.effect import ERROR_CORRELATION, Watched
 from impact.model import FloatArray, Range
-from impact.watermark import Watermark, watermark
 
 FRESH = timedelta(seconds=30)
 HOUR = timedelta(hours=1)
@@ -38,7 +38,17 @@ class MeasureView:
     why: str  # where there is no expectation, why not
     actual: float | None  # units in the last hour of data
     expected: Range | None
-    week: FloatArray | None  # (168,) usual units per local hour of the week
+    week: tuple[Range, ...] | None  # (168,) usual units per local hour of the week
+
+
+@dataclass(frozen=True)
+class Today:
+    """One measure since local midnight, up to where its data are complete."""
+
+    since: datetime
+    until: datetime
+    actual: float
+    expected: Range  # of the same bins, at the level of the hours before midnight
 
 
 @dataclass(frozen=True)
@@ -51,13 +61,11 @@ class View:
 
 
 class Outlook:
-    """Keeps baselines fresh and answers from them."""
+    """Keeps a view fresh and answers from it."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, shared: SharedBaselines | None = None) -> None:
         self._parts = parts
-        self._baselines = Baselines(parts.map.map, parts.store)
-        self._marks: Mapping[str, Watermark] = {}
-        self._lock = Lock()  # the baselines' own state; views need none
+        self._shared = shared or SharedBaselines(parts.map.map, parts.store)
         self._view: View | None = None
 
     def run(self, stop: Event) -> None:
@@ -75,14 +83,12 @@ class Outlook:
 
     def refresh(self, now: datetime) -> View:
         """Read what is new and make a view of it."""
-        with self._lock:
-            store, business_map = self._parts.store, self._parts.map.map
-            self._marks = {k: watermark(s, now) for k, s in store.stream_states().items()}
-            self._baselines.refresh(now, self._marks, known_windows(store.estimates.latest()))
-            self._baselines.update(now)
+        with self._shared.lock:
+            self._shared.keep_fresh(now)
+            business_map, baselines = self._parts.map.map, self._shared.baselines
             measures = {m.id: self._measure(m) for m in business_map.measures()}
             hours = {
-                name: cost_of_an_hour(name, {name: 1.0}, business_map, self._baselines, now)
+                name: cost_of_an_hour(name, {name: 1.0}, business_map, baselines, now)
                 for name in business_map.processes
             }
             self._view = View(now, measures, hours)
@@ -94,23 +100,40 @@ class Outlook:
         available = propagate(self._parts.map.graph, {node: 0.0})
         processes = self._parts.map.map.processes
         hit = {p: 1.0 - available[p] for p in processes if available.get(p, 1.0) < 1.0}
-        with self._lock:
-            return cost_of_an_hour(node, hit, self._parts.map.map, self._baselines, now)
+        with self._shared.lock:
+            return cost_of_an_hour(node, hit, self._parts.map.map, self._shared.baselines, now)
 
     def watched(self, measure: Measure, start: datetime, end: datetime) -> Watched | None:
         """Actual beside expected, per bin, in [start, end); None without a baseline."""
         self.view()
-        with self._lock:
-            mark = self._marks.get(measure.stream)
-            return self._baselines.watched(measure, start, end, mark) if mark else None
+        with self._shared.lock:
+            mark = self._shared.marks.get(measure.stream)
+            return self._shared.baselines.watched(measure, start, end, mark) if mark else None
+
+    def today(self, measure: Measure) -> Today | None:
+        """The measure since local midnight; None where nothing is expected or seen yet."""
+        until = self.view().measures[measure.id].data_until
+        if until is None or measure.kind not in ("flow", "load"):
+            return None
+        local = until.astimezone(ZoneInfo(self._parts.map.map.timezone))
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+        watched = self.watched(measure, midnight, until)
+        if watched is None:
+            return None
+        first = np.datetime64(midnight.replace(tzinfo=None), "s")
+        seen = (watched.times >= first) & np.isfinite(watched.actual)
+        if not seen.any():
+            return None
+        expected = _range_of_sum(watched.expected[seen], watched.sigma[seen])
+        return Today(midnight, until, float(watched.actual[seen].sum()), expected)
 
     def _measure(self, measure: Measure) -> MeasureView:
-        mark = self._marks.get(measure.stream)
+        mark = self._shared.marks.get(measure.stream)
         if mark is None or mark.reason == "no data":
             return MeasureView(measure, None, False, "no data yet", None, None, None)
-        learned = self._baselines.learned(measure) if measure.kind != "lead_time" else None
+        learned = self._shared.baselines.learned(measure) if measure.kind != "lead_time" else None
         watched = (
-            self._baselines.watched(measure, mark.until - HOUR, mark.until, mark)
+            self._shared.baselines.watched(measure, mark.until - HOUR, mark.until, mark)
             if learned is not None
             else None
         )
@@ -124,7 +147,7 @@ class Outlook:
             "",
             float(np.nansum(watched.actual[-_bins(watched) :])),
             _usual(watched),
-            learned.week,
+            learned.normal_week,
         )
 
 
@@ -144,6 +167,10 @@ def _bins(watched: Watched) -> int:
 def _usual(watched: Watched) -> Range:
     """The hour's expected units."""
     bins = _bins(watched)
-    mid = float(watched.expected[-bins:].sum())
-    sd = float(sd_of_sums(watched.sigma[-bins:], np.zeros(1, dtype=np.int64))[0])
-    return Range(max(0.0, mid - 1.645 * sd), mid, mid + 1.645 * sd)
+    return _range_of_sum(watched.expected[-bins:], watched.sigma[-bins:])
+
+
+def _range_of_sum(expected: FloatArray, sigma: FloatArray) -> Range:
+    mid = float(expected.sum())
+    half = RANGE_SD * float(sd_of_sums(sigma, np.zeros(1, dtype=np.int64))[0])
+    return Range(max(0.0, mid - half), mid, mid + half)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from api.mapfiles import LoadedMap
+from api.shared_baselines import SharedBaselines
 from api.words import HEADLINE
 from enrich.incident import Incident
 from enrich.severity import Predictor
@@ -34,9 +35,8 @@ _NOISE = 0.005  # of a middle: two estimates this close say the same
 class Pricer:
     """Prices incidents and remembers what was issued for them."""
 
-    def __init__(self, store: Store, loaded: LoadedMap) -> None:
-        self._store, self._loaded = store, loaded
-        self._baselines = Baselines(loaded.map, store)
+    def __init__(self, store: Store, loaded: LoadedMap, shared: SharedBaselines) -> None:
+        self._store, self._loaded, self._shared = store, loaded, shared
         self._issued: dict[str, dict[str, MeasureImpact]] = {}  # by incident and measure, no draws
         self._priced: dict[str, Incident] = {}  # past ones, as they were when priced
         self.shortfalls: Sequence[Shortfall] | None = None  # as of the last live tick
@@ -79,18 +79,21 @@ class Pricer:
 
     def live(self, incidents: Sequence[Incident], now: datetime) -> list[MeasureImpact]:
         """Price what is going on; also keeps the baselines fresh when nothing is."""
-        tick = Tick(
-            self._loaded.map,
-            self._store,
-            self._baselines,
-            incidents,
-            severities=predicted_by(Predictor(self._loaded.graph, incidents)),
-            now=now,
-            known=self._known(self._all),
-        )
-        found = self._issue(incidents, tick, now)
-        self.shortfalls = find_shortfalls(self._loaded.map, self._baselines, tick.marks)
-        return found
+        with self._shared.lock:
+            baselines = self._shared.baselines
+            tick = Tick(
+                self._loaded.map,
+                self._store,
+                baselines,
+                incidents,
+                severities=predicted_by(Predictor(self._loaded.graph, incidents)),
+                now=now,
+                known=self._known(self._all),
+            )
+            self._shared.ticked(now, tick.marks)
+            found = self._issue(incidents, tick, now)
+            self.shortfalls = find_shortfalls(self._loaded.map, baselines, tick.marks)
+            return found
 
     def past(self, incidents: Sequence[Incident], now: datetime) -> list[MeasureImpact]:
         """Price the newest era of these (newest first) in hindsight; they count as done."""

@@ -11,6 +11,7 @@ from threading import Event, Thread
 from api.assessor import Assessor
 from api.marker import RunMarker
 from api.outlook import Outlook
+from api.shared_baselines import SharedBaselines
 from api.wiring import Parts
 from ingest.collector import look_seldom
 from ingest.consumer import ConsumerConfig, Ingester, Stats, topics_of
@@ -126,8 +127,9 @@ class Runtime:
 
     def __init__(self, parts: Parts, *, ingest: bool, assess: bool, serve: bool = False) -> None:
         self.ingest = IngestTask(parts) if ingest else None
-        self.assessor = Assessor(parts) if assess else None
-        self.outlook = Outlook(parts) if serve else None
+        shared = SharedBaselines(parts.map.map, parts.store)
+        self.assessor = Assessor(parts, shared=shared) if assess else None
+        self.outlook = Outlook(parts, shared) if serve else None
         tasks: dict[str, Callable[[Event], None] | None] = {
             "ingest": self.ingest,
             "assess": self.assessor.run if self.assessor else None,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 
 from api.schemas import Impact, Sum, Units
 
@@ -59,6 +60,42 @@ def age(since: datetime, until: datetime | None) -> str:
     if hours < 48:
         return f"{hours} h {rest // 60} min"
     return f"{hours // 24} d {hours % 24} h"
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_BUSY = 0.9  # of the busiest hour's units: as good as the peak
+
+
+def slot(hour: int) -> str:
+    """An hour of the week: 0 is `Mon 00:00`."""
+    return f"{_DAYS[hour // 24]} {hour % 24:02}:00"
+
+
+def busiest_hours(week: Sequence[float]) -> str:
+    """When a week of 168 hours is at its busiest: `Mon to Thu 19:00 to 22:00, Sun 18:00 to 22:00`.
+
+    Empty where nothing ever happens.
+    """
+    least = _BUSY * max(week)
+    if least <= 0:
+        return ""
+    days = [
+        [hour for hour in range(24) if week[24 * day + hour] >= least] for day in range(len(_DAYS))
+    ]
+    found = []
+    for hours, group in groupby(range(len(_DAYS)), key=lambda day: days[day]):
+        if hours:
+            alike = list(group)
+            named = _DAYS[alike[0]] + (f" to {_DAYS[alike[-1]]}" if len(alike) > 1 else "")
+            found.append(f"{named} {' and '.join(_spans(hours))}")
+    return ", ".join(found)
+
+
+def _spans(hours: Sequence[int]) -> list[str]:
+    """Runs of hours of one day, each from its beginning to its end."""
+    runs = groupby(enumerate(hours), key=lambda place: place[1] - place[0])
+    found = [[hour for _, hour in run] for _, run in runs]
+    return [f"{run[0]:02}:00 to {run[-1] + 1:02}:00" for run in found]
 
 
 def words(name: str) -> str:

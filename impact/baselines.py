@@ -6,7 +6,7 @@ last days, because late events change minutes that were read before. Learning (`
 repeated hourly, or when the incidents that must be left out of the history change.
 
 Measures with the same stream and statuses share one history, and one baseline if the same incidents
-are left out of it. The cache belongs to one assessor; it is not safe to share between threads.
+are left out of it. It is for one thread at a time: who shares it holds a lock.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from impact.baseline import Baseline
 from impact.effect import Watched, calibrate_threshold
 from impact.estimate import prepare
 from impact.history import History
-from impact.model import FloatArray, TimeArray
+from impact.model import FloatArray, Range, TimeArray
 from impact.money import MeanAmounts
 from impact.ports import VolumeReader
 from impact.spread import Spread, level_before, measure_spread, rolling_level
@@ -46,6 +46,7 @@ FALSE_AROUND_SIGNALS = 4.0  # a week
 MEMORY = timedelta(hours=24)  # before a stretch whose level is followed
 AHEAD = timedelta(hours=2)  # of now, for which the usual volume is worked out at once
 LEVEL_HOURS = 6  # before a window: how the day is going
+RANGE_SD = 1.6449  # standard deviations to each end of a 90 % range
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,13 @@ class Learned:
     bins: Spread
     week: FloatArray  # (168,) usual units per local hour of the week
     amounts: MeanAmounts | None
+
+    @property
+    def normal_week(self) -> tuple[Range, ...]:
+        """(168,) usual units per local hour of the week; a bin's spread is taken as the hour's."""
+        sd = RANGE_SD * self.bins.sigma(self.week)
+        ends = zip(np.maximum(self.week - sd, 0.0), self.week, self.week + sd, strict=True)
+        return tuple(Range(float(low), float(mid), float(high)) for low, mid, high in ends)
 
     @property
     def felt(self) -> float:

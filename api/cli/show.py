@@ -42,7 +42,7 @@ def burning(found: Sequence[schemas.Incident]) -> None:
 
 def processes(found: Sequence[dict[str, Any]]) -> None:
     """Every measure: the last hour, the usual hour, what an hour of outage costs."""
-    table = _table("Process", "Measure", "Last hour", "Usual", "An outage costs")
+    table = new_table("Process", "Measure", "Last hour", "Usual", "An outage costs")
     for process in found:
         hour = process["hour_now"]
         cost = words.money(schemas.Sum.model_validate(hour)) + "/h" if hour else "–"
@@ -90,7 +90,7 @@ def impact(found: schemas.Incident) -> None:
         out.print()
         out.print(f"{one.process_title}: {one.measure_title}", style="bold")
         _indented(out, words.sentence(one), 2)
-        table = _table("", "Low", "Middle", "High", numbers_from=1)
+        table = new_table("", "Low", "Middle", "High", numbers_from=1)
         for name, units in one.units.items():
             row = (words.units(v) for v in (units.low, units.mid, units.high))
             table.add_row(words.words(name), *row)
@@ -125,7 +125,7 @@ def coverage(found: dict[str, Any]) -> None:
     """Every gap, in words."""
     out = console()
     if found["streams"]:
-        table = _table("Stream", "From", "To", "Events", "Statuses")
+        table = new_table("Stream", "From", "To", "Events", "Statuses")
         for stream in found["streams"]:
             first, last = stream["first_minute"], stream["last_minute"]
             events, statuses = words.units(stream["events"]), ", ".join(stream["statuses"])
@@ -161,7 +161,7 @@ def dead_letters(found: Sequence[dict[str, Any]]) -> None:
     if not found:
         out.print("No dead letters.", style="green")
         return
-    table = _table("Place", "Reason", "What was found")
+    table = new_table("Place", "Reason", "What was found")
     for one in found:
         place = f"{one['topic']}/{one['partition']}/{one['offset']}/{one['line']}"
         table.add_row(place, one["reason"], one["detail"])
@@ -178,7 +178,8 @@ def _indented(out: Console, text: str, by: int, style: str = "", mark: str = "")
         out.print(Text(" " * lead) + line)
 
 
-def _table(*columns: str, numbers_from: int | None = None) -> Table:
+def new_table(*columns: str, numbers_from: int | None = None) -> Table:
+    """An empty table without lines; columns from `numbers_from` on are numbers."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for number, column in enumerate(columns):
         right = numbers_from is not None and number >= numbers_from

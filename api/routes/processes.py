@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import numpy as np
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
-from api import problems, schemas
+from api import problems, schemas, words
 from api.auth import Reading
 from api.outlook import MeasureView, View, sd_of_sums
 from api.present import present_range, present_sum
@@ -17,6 +18,7 @@ from api.state import State, state_of
 from enrich.model import Measure, Process
 from enrich.suggest import did_you_mean
 from impact.cost_now import CostOfAnHour, HourCost
+from impact.model import Range
 from ingest.errors import InputError, NotFoundError
 
 router = APIRouter(tags=["numbers"])
@@ -48,11 +50,21 @@ class ProcessNow(BaseModel):
     hour_now: schemas.Sum | None = Field(description="What an hour without it would cost now.")
 
 
+class MeasureHour(BaseModel):
+    """What one measure would lose in one hour."""
+
+    measure: str = Field(examples=["checkout/payments"])
+    units: schemas.Units
+    money: schemas.Sum | None = Field(description="Null where a unit has no known worth.")
+    added: bool = Field(description="Whether `cost` holds it: money of another's is not added.")
+
+
 class Hour(BaseModel):
     """One hour of the week and what it would cost."""
 
     hour: str = Field(description="Local weekday and hour.", examples=["Tue 20:00"])
     cost: schemas.Sum
+    measures: list[MeasureHour] = Field(description="What that hour usually has, and its worth.")
 
 
 class HourCosts(BaseModel):
@@ -69,14 +81,33 @@ class WeekHour(BaseModel):
     """What one hour of the week usually has."""
 
     hour: str = Field(examples=["Mon 09:00"])
-    units: float
+    units: schemas.Units
+
+
+class Peak(WeekHour):
+    """The busiest hour of the week, and when it is nearly as busy."""
+
+    when: str = Field(
+        description="All hours with at least nine tenths of the busiest.",
+        examples=["Mon to Thu 19:00 to 22:00, Sun 18:00 to 22:00"],
+    )
+
+
+class DaySoFar(BaseModel):
+    """A measure since local midnight, against what those hours usually have."""
+
+    since: schemas.Utc
+    until: schemas.Utc = Field(description="Up to where its data are complete.")
+    actual: float = Field(examples=[8120])
+    expected: schemas.Units
 
 
 class ProcessDetail(ProcessNow):
     """One process with its usual week."""
 
     week: dict[str, list[WeekHour]] = Field(description="By measure, 168 hours from Monday on.")
-    peak: dict[str, WeekHour]
+    peak: dict[str, Peak] = Field(description="By measure.")
+    today: dict[str, DaySoFar] = Field(description="By measure, where today has data.")
     hours: HourCosts
 
 
@@ -109,19 +140,26 @@ def list_processes(request: Request, _: Reading) -> list[ProcessNow]:
     responses=problems.responses(401, 403, 404, 503),
 )
 def get_process(request: Request, _: Reading, process: ProcessName) -> ProcessDetail:
-    """What it usually does hour by hour, its peak, and what an hour without it costs."""
+    """Its usual week, its peak, today so far, and what an hour without it costs."""
     state = state_of(request)
     found = _process(state, process)
-    view = state.outlook().view()
-    weeks = {
-        m.name: [WeekHour(hour=slot(i), units=round(float(u), 2)) for i, u in enumerate(week)]
-        for m in found.measures
-        if (week := view.measures[m.id].week) is not None
-    }
+    outlook = state.outlook()
+    view = outlook.view()
+    weeks = {m.name: week for m in found.measures if (week := view.measures[m.id].week) is not None}
+    days = {m.name: day for m in found.measures if (day := outlook.today(m)) is not None}
     return ProcessDetail(
         **_now(found, view).model_dump(),
-        week=weeks,
-        peak={name: max(week, key=lambda h: h.units) for name, week in weeks.items()},
+        week={name: _week(week) for name, week in weeks.items()},
+        peak={name: _peak(week) for name, week in weeks.items()},
+        today={
+            name: DaySoFar(
+                since=day.since,
+                until=day.until,
+                actual=day.actual,
+                expected=present_range(day.expected),
+            )
+            for name, day in days.items()
+        },
         hours=hour_costs(view.hours[process]),
     )
 
@@ -184,14 +222,6 @@ def known_node(state: State, node: str) -> None:
         raise NotFoundError(f"no node '{node}' on the map{did_you_mean(node, nodes)}")
 
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-
-
-def slot(hour: int) -> str:
-    """An hour of the week in words: 0 is `Mon 00:00`."""
-    return f"{_DAYS[hour // 24]} {hour % 24:02}:00"
-
-
 def hour_costs(cost: CostOfAnHour) -> HourCosts:
     """As HTTP says it."""
     return HourCosts(
@@ -204,7 +234,28 @@ def hour_costs(cost: CostOfAnHour) -> HourCosts:
 
 
 def _hour(hour: HourCost) -> Hour:
-    return Hour(hour=slot(hour.hour), cost=present_sum(hour.money))
+    measures = [
+        MeasureHour(
+            measure=m.measure,
+            units=present_range(m.units),
+            money=None if m.money is None else present_sum(m.money),
+            added=m.added,
+        )
+        for m in hour.measures
+    ]
+    return Hour(hour=words.slot(hour.hour), cost=present_sum(hour.money), measures=measures)
+
+
+def _week(week: Sequence[Range]) -> list[WeekHour]:
+    return [
+        WeekHour(hour=words.slot(i), units=present_range(units)) for i, units in enumerate(week)
+    ]
+
+
+def _peak(week: Sequence[Range]) -> Peak:
+    usual = [units.mid for units in week]
+    at = usual.index(max(usual))
+    return Peak(hour=words.slot(at), units=present_range(week[at]), when=words.busiest_hours(usual))
 
 
 def _now(process: Process, view: View) -> ProcessNow:

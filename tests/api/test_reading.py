@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -231,8 +232,30 @@ def test_one_process_with_its_week(shop):
     checkout = shop.toll.ask("/v1/processes/checkout")
     week = checkout["week"]["payments"]
     assert (len(week), week[0]["hour"], week[167]["hour"]) == (168, "Mon 00:00", "Sun 23:00")
-    assert checkout["peak"]["payments"]["units"] == max(h["units"] for h in week)
-    assert checkout["hours"]["name"] == "checkout"
+    assert all(0 <= h["units"]["low"] < h["units"]["mid"] < h["units"]["high"] for h in week)
+    peak = checkout["peak"]["payments"]
+    assert peak["units"]["mid"] == max(h["units"]["mid"] for h in week)
+    assert peak["when"] == "Mon to Sun 00:00 to 24:00"  # a flat week: every hour is as good
+
+
+def test_what_an_hour_without_a_process_costs_measure_by_measure(shop):
+    hours = shop.toll.ask("/v1/processes/checkout")["hours"]
+    assert hours["name"] == "checkout"
+    for name in ("now", "peak", "tonight"):
+        [payments] = hours[name]["measures"]
+        assert (payments["measure"], payments["added"]) == ("checkout/payments", True)
+        assert payments["units"]["low"] < 1200 < payments["units"]["high"]
+        assert payments["money"] == hours[name]["cost"]
+
+
+def test_today_beside_what_is_usual_by_now(shop):
+    today = shop.toll.ask("/v1/processes/checkout")["today"]["payments"]
+    since, until = (datetime.fromisoformat(today[end]) for end in ("since", "until"))
+    assert since.astimezone(ZoneInfo("Europe/Berlin")).hour == 0
+    minutes = (until - since) / timedelta(minutes=1)
+    assert today["actual"] == pytest.approx(20 * minutes, rel=0.2, abs=500)
+    assert today["expected"]["mid"] == pytest.approx(20 * minutes, rel=0.2, abs=50)
+    assert today["expected"]["low"] < today["expected"]["high"]
 
 
 def test_minutes_beside_what_was_expected(shop):
