@@ -15,12 +15,12 @@ import numpy as np
 
 from api import words
 from api.charts import clock
-from api.charts.bins import Bins, Part, coarser, parts
+from api.charts.around import around
+from api.charts.bins import Bins, Part, parts
 from api.charts.story import Shortfall, headline, told
 from api.charts.theme import LIGHT, NARROW, SMALL, Row, Theme, dressed, height_axis, rounded
 
 WIDTH = 860
-AROUND = ((1.0, 2 * 3600.0), (2.0, 3 * 3600.0))  # shown before and after: window lengths, at least
 NAMES = {"flow": ("missing", "surplus"), "load": ("fewer", "extra")}
 PER = ((60, "minute"), (3600, "hour"), (86400, "day"))
 ROOM_FOR_A_NAME = 0.1  # of the chart's width
@@ -31,7 +31,7 @@ def shortfall(
     what: Shortfall, theme: Theme = LIGHT, width: int | None = WIDTH, *, title: bool = True
 ) -> dict[str, Any]:
     """The chart as a Vega-Lite spec; `width=None`: as wide as what holds it."""
-    shown = _shown(what)
+    shown = around(what)
     per_s, per = _rate(shown)
     names = NAMES[what.kind]
     coloured = parts(shown, what.seconds, what.back, names)
@@ -72,37 +72,6 @@ def shortfall(
 
 def _on(dataset: str) -> alt.Chart:
     return alt.Chart(alt.NamedData(dataset))
-
-
-def _shown(what: Shortfall) -> Bins:
-    """What lies around the window, in bins that can be looked at."""
-    start, end = what.seconds
-    (before, least_before), (after, least_after) = AROUND
-    first = start - max(before * (end - start), least_before)
-    last = end + max(after * (end - start), least_after)
-    fine = what.bins
-    if what.back > 0:  # all that came back
-        last = max(last, _came_until(fine, end, what.back) + 3600.0)
-    a = int(np.searchsorted(fine.edges, first, side="right")) - 1
-    b = int(np.searchsorted(fine.edges, last, side="left"))
-    a, b = max(0, a), min(len(fine.actual), b)
-    if len(fine.actual) - (b - a) <= 8:  # little else there is
-        a, b = 0, len(fine.actual)
-    part = Bins(
-        fine.edges[a : b + 1], *(v[a:b] for v in (fine.actual, fine.expected, fine.low, fine.high))
-    )
-    total = what.gross or what.counted
-    usual = what.usual
-    shared = (total.high - total.low) / 2 / usual if usual > 0 else 0.0
-    return coarser(part, what.seconds, shared)
-
-
-def _came_until(fine: Bins, end: float, back: float) -> float:
-    """When so many units had come back."""
-    surplus = np.nan_to_num(np.maximum(fine.actual - fine.expected, 0.0))
-    gained = np.cumsum(np.where(fine.edges[:-1] >= end, surplus, 0.0))
-    reached = np.flatnonzero(gained >= back)
-    return float(fine.edges[reached[0] + 1]) if len(reached) else end
 
 
 def _rate(shown: Bins) -> tuple[int, str]:

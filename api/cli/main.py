@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from api.cli import ask_process, demo, load, read, run
+from api.cli import ask_process, demo, estimate, load, read, run
 from api.settings import SETTINGS
 from ingest.errors import BusyError, NotFoundError, TollError, UnavailableError
 
@@ -38,6 +38,7 @@ demo.register(app)
 read.register(app)
 ask_process.register(app)
 load.register(app)
+estimate.register(app)
 
 
 @app.command("settings")
