@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
-from enrich.model import Cost, Money, Value
+from enrich.model import Cost, Money, Open, PromiseIn, Value
 from enrich.suggest import did_you_mean
 
 # ISO 4217, the currencies in use (funds and precious metals left out).
@@ -26,6 +27,10 @@ VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG
 CURRENCIES = frozenset(_CODES.split())
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d{1,9})([smhdw])")
+_COUNTED = re.compile(r"(\d{1,5}) (days?|working hours?)")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_NAMED = "|".join(_DAYS)
+_SPAN = re.compile(rf"({_NAMED})(?:-({_NAMED}))? (\d\d):(\d\d)-(\d\d):(\d\d)")
 _NUMBER = re.compile(r"\d{1,20}(\.\d{1,9})?")
 _LONGEST = timedelta(days=3650)
 
@@ -41,6 +46,46 @@ def duration(text: str) -> timedelta:
             f"'{text}' is not a usable duration; it must be more than 0 and below 10 y"
         )
     return found
+
+
+def promise(text: str) -> tuple[timedelta, PromiseIn]:
+    """`24h` of the clock, `2 days` of the calendar, `8 working hours`: how much, and of what.
+
+    A calendar day is kept as 24 hours; which clock they are read from is the second part's to say.
+    """
+    counted = _COUNTED.fullmatch(text)
+    try:
+        if counted is None:
+            return duration(text), "elapsed"
+        number, unit = counted.groups()
+        days = unit.startswith("day")
+        return duration(number + ("d" if days else "h")), "days" if days else "working"
+    except ValueError as error:
+        raise ValueError(
+            f"'{text}' is not a promise; write it like 24h, 2 days or 8 working hours"
+        ) from error
+
+
+def working_hours(text: str) -> tuple[Open, ...]:
+    """`Mon-Thu 09:00-17:30, Fri 09:00-15:00`: a day may stand in several parts."""
+    found: list[Open] = []
+    for part in text.split(","):
+        match = _SPAN.fullmatch(part.strip())
+        if match is None:
+            raise ValueError(
+                f"'{part.strip()}': write it like Mon-Fri 09:00-17:00, Sat 10:00-14:00"
+            )
+        first, last = (_DAYS.index(match[n] or match[1]) for n in (1, 2))
+        opens, closes = (60 * int(match[n]) + int(match[n + 1]) for n in (3, 5))
+        late = max(int(match[4]), int(match[6])) > 59 or closes > 24 * 60
+        if late or last < first or closes <= opens:
+            raise ValueError(f"'{part.strip()}': days and hours run forward, from 00:00 to 24:00")
+        found += [Open(day, opens, closes) for day in range(first, last + 1)]
+    found.sort(key=lambda o: (o.weekday, o.opens))
+    for one, other in pairwise(found):
+        if one.weekday == other.weekday and other.opens < one.closes:
+            raise ValueError(f"'{text}' has {_DAYS[one.weekday]} twice at the same time")
+    return tuple(found)
 
 
 def currency(text: str) -> str:

@@ -54,6 +54,9 @@ def _check_names(draft: Draft) -> None:
         if ref.name not in draft.processes:
             text = f"{ref.owner}: driven_by '{ref.name}' is not a process"
             ref.source.note(ref.at, text + processes.hint(ref.name))
+    for ref in [] if "working_hours" in draft.settings.places else draft.measures.working:
+        text = f"{ref.owner}: its promise is in working hours, which the map does not say"
+        ref.source.note(ref.at, f"{text}; write working_hours: Mon-Fri 09:00-17:00")
     _check_same_money(draft)
 
 

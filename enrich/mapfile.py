@@ -71,6 +71,7 @@ def _build(draft: Draft) -> BusinessMap:
         holidays=settings.holidays,
         rates=tuple(rate for rate, _, _ in settings.rates),
         labour_rate=settings.labour,
+        working_hours=settings.working_hours,
     )
     return replace(unversioned, version=_version(unversioned), sources=place_of(draft.places))
 

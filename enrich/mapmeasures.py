@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import NamedTuple, get_args
 
 from yaml import Node
@@ -12,7 +13,7 @@ from yaml import Node
 from enrich import amounts
 from enrich.mapneeds import Reference
 from enrich.mapyaml import Entry, Source
-from enrich.model import Measure, MeasureKind, Value, ValueBasis
+from enrich.model import Measure, MeasureKind, PromiseIn, Value, ValueBasis
 from enrich.suggest import did_you_mean
 
 
@@ -47,6 +48,7 @@ _WORDS: Mapping[ValueBasis, str] = {
     "per_unit": "money per unit such as '6.50 EUR'",
     "per_hour_late": "'4.00 EUR per hour late'",
 }
+_NO_PROMISE: tuple[timedelta | None, PromiseIn] = (None, "elapsed")
 _STREAM = re.compile(r"[a-z0-9_.-]{1,64}")
 
 
@@ -56,6 +58,7 @@ class References:
 
     same_money: list[Reference] = field(default_factory=list)
     driven_by: list[Reference] = field(default_factory=list)
+    working: list[Reference] = field(default_factory=list)  # promises in working hours
 
 
 def read_measure(
@@ -85,6 +88,10 @@ def read_measure(
         references.same_money.append(Reference(source, at, entry.owner, same))
     driven = entry.texts("driven_by", str, "[checkout]")
     references.driven_by += [Reference(source, at, entry.owner, p) for p, at in driven.items()]
+    promise, promise_in = entry.read("promise", amounts.promise, _NO_PROMISE)
+    if promise_in == "working":
+        at = entry.fields["promise"]
+        references.working.append(Reference(source, at, entry.owner, "working_hours"))
     return Measure(
         process=process,
         name=name,
@@ -96,7 +103,8 @@ def read_measure(
         start=start,
         finish=finish,
         closed=closed,
-        promise=entry.read("promise", amounts.duration, None),
+        promise=promise,
+        promise_in=promise_in,
         value=_value(entry, kind),
         same_money_as=same,
         driven_by=tuple(driven),

@@ -12,10 +12,19 @@ from yaml import Node, SequenceNode
 
 from enrich import amounts
 from enrich.mapyaml import Entry, Source
-from enrich.model import Money, Rate
+from enrich.model import Money, Open, Rate
 from enrich.suggest import did_you_mean
 
-SETTINGS = ("company", "currency", "timezone", "holidays", "rates", "margin", "labour")
+SETTINGS = (
+    "company",
+    "currency",
+    "timezone",
+    "holidays",
+    "rates",
+    "margin",
+    "labour",
+    "working_hours",
+)
 REQUIRED = {
     "company": "write company: Example Shop",
     "currency": "reports need one; write currency: EUR",
@@ -34,6 +43,7 @@ class Settings:
     holidays: str = ""
     margin: float | None = None  # of all flow measures that have none of their own
     labour: Money | None = None
+    working_hours: tuple[Open, ...] = ()
     rates: list[tuple[Rate, Source, Node]] = field(default_factory=list)
     places: dict[str, tuple[Source, Node]] = field(default_factory=dict)
 
@@ -57,6 +67,8 @@ class Settings:
                 self.margin = source.read(node, key, amounts.share, None)
             case "labour":
                 self.labour = source.read(node, key, amounts.labour, None)
+            case "working_hours":
+                self.working_hours = source.read(node, key, amounts.working_hours, ())
             case "rates":
                 self.rates = _rates(source, node)
 

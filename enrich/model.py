@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 Layer = Literal["service", "application", "infrastructure", "provider"]
 MeasureKind = Literal["flow", "lead_time", "load", "level"]
 ValueBasis = Literal["amount", "per_unit", "per_hour_late"]
+PromiseIn = Literal["elapsed", "days", "working"]  # `24h`, `2 days`, `8 working hours`
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class Measure:
     finish: str = ""  # lead_time: the status in `to:`
     closed: tuple[str, ...] = ()  # lead_time: statuses that end the waiting otherwise
     promise: timedelta | None = None  # lead_time
+    promise_in: PromiseIn = "elapsed"  # which clock it is counted on
     value: Value | None = None
     same_money_as: str = ""  # another measure that carries this one's money
     driven_by: tuple[str, ...] = ()  # load: the processes whose trouble raises it
@@ -139,6 +141,15 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """When the company works: a weekday (Monday is 0), in minutes since local midnight."""
+
+    weekday: int
+    opens: int
+    closes: int  # up to 1440, midnight
+
+
+@dataclass(frozen=True, slots=True)
 class BusinessMap:
     """One version of the map. `version` is the hash of its content."""
 
@@ -151,6 +162,7 @@ class BusinessMap:
     holidays: str = ""
     rates: tuple[Rate, ...] = ()
     labour_rate: Money | None = None  # per person and hour
+    working_hours: tuple[Open, ...] = ()  # for promises in working hours
     sources: Mapping[str, str] = field(default_factory=dict)  # name -> "file:line", for messages
 
     def measures(self) -> tuple[Measure, ...]:

@@ -17,6 +17,7 @@ from impact.effect import EffectWindow
 from impact.lead_time import Delays, Window, delays
 from impact.model import FloatArray
 from impact.ports import JourneyReader, LateHistory
+from impact.promise import clock_of
 from impact.totals import generator
 
 # v for all subsets of the incidents (2**n,) at a moment; None: each at its worst
@@ -41,7 +42,8 @@ def lead_time(
     members = overlapping([_technical(i) for i in incidents], facts.incident.id, now)
     start = min(m.window.start for m in members)
     end = max(max(m.end(now) for m in members), start + SHORTEST)
-    window = Window(start, end, min(now, facts.mark.until), measure.promise)
+    clock = clock_of(measure, facts.map, start - HISTORY, max(end, now))
+    window = Window(start, end, min(now, facts.mark.until), measure.promise, clock)
     share = _share(members, facts.incident.id, severities, end)
     seed = "|".join((facts.measure.id, *(m.incident.id for m in members)))
     found = _delays(facts, window, reader, abnormal, generator(seed))
@@ -80,7 +82,8 @@ def _delays(
     measure = facts.measure
     end = min(window.end, facts.mark.as_of)
     cohort = reader.cohort(measure, window.start, end)
-    past = reader.late_history(measure, window.start - HISTORY, end, window.as_of)
+    begin = window.start - HISTORY
+    past = reader.late_history(measure, window.clock, begin, end, window.as_of)
     usual = _without(past, abnormal, window)
     return delays(cohort, usual, window, timezone=facts.map.timezone, rng=rng, level=LEVEL)
 
@@ -91,9 +94,10 @@ def _without(history: LateHistory, abnormal: Windows, window: Window) -> LateHis
     Hours that the cohort itself was placed in stay: they are needed for how many there were.
     """
     keep = np.ones(len(history.hours), dtype=bool)
-    cohort_from = _np(window.start - window.promise - timedelta(hours=1))
+    cohort_from = _np(window.placed_since - timedelta(hours=1))
     for start, end in abnormal:
-        hit = (history.hours >= _np(start - window.promise)) & (history.hours < _np(end))
+        since = window.clock.since(start, window.promise)
+        hit = (history.hours >= _np(since)) & (history.hours < _np(end))
         keep &= ~(hit & (history.hours < cohort_from))
     return LateHistory(
         history.hours[keep], history.placed[keep], history.late[keep], history.late_hours[keep]

@@ -1,5 +1,8 @@
 """Delayed orders: a cohort judged against its promise, minus what is late on any other week.
 
+Promise and delay are read from the promise's own clock (`impact.promise`): hours, calendar days, or
+the hours in which the company works.
+
 The cohort is every unit that was open or placed during the technical window. A unit is late once
 its promise has passed without the finish; a unit cancelled before that has stopped waiting and is
 not late. Units not yet due are forecast with the share of those placed in the window that are
@@ -25,6 +28,7 @@ from impact.calendar import HOUR, WEEK, IntArray, local_time, zone_of
 from impact.model import DRAWS, FloatArray, Range, TimeArray
 from impact.money import HOURS_OF_WEEK
 from impact.ports import Cohort, LateHistory
+from impact.promise import STOPWATCH, Clock
 from impact.totals import quantile_range
 
 SETTLED_AFTER = timedelta(hours=48)  # beyond the last unit's promise, numbers are final
@@ -40,11 +44,17 @@ class Window:
     end: datetime
     as_of: datetime
     promise: timedelta
+    clock: Clock = STOPWATCH  # that the promise and the hours of delay are read from
 
     @property
     def final_at(self) -> datetime:
         """When every unit has had its promise and two days more."""
-        return self.end + self.promise + SETTLED_AFTER
+        return self.clock.due(self.end, self.promise) + SETTLED_AFTER
+
+    @property
+    def placed_since(self) -> datetime:
+        """Units placed from then on were due only after the window began."""
+        return self.clock.since(self.start, self.promise)
 
 
 @dataclass(frozen=True)
@@ -122,27 +132,28 @@ def delays(
 
 def _count(cohort: Cohort, window: Window) -> _Counted:
     start, end, as_of = (_np(t) for t in (window.start, window.end, window.as_of))
-    promise = np.timedelta64(int(window.promise.total_seconds()), "s")
     started = cohort.started.astype("datetime64[s]")
     stopped = _first(cohort.finished, cohort.closed)
     stopped = np.where(stopped <= as_of, stopped, np.datetime64("NaT"))  # not known yet
-    due = started + promise
     # comparisons with NaT are false: an open unit stays in, and is still open
-    ours = (started < min(end, as_of)) & ~(stopped < start) & (due > start)
-    started, stopped, due = started[ours], stopped[ours], due[ours]
+    ours = (started < min(end, as_of)) & ~(stopped < start)
+    started, stopped = started[ours], stopped[ours]
+    due = window.clock.read(started.astype(np.int64)) + int(window.promise.total_seconds())
+    ahead = due > window.clock.read(start.astype(np.int64).reshape(1))
+    started, stopped, due = started[ahead], stopped[ahead], due[ahead]
     still = np.isnat(stopped)
-    over = np.where(still, as_of, stopped) - due
-    late = over > np.timedelta64(0, "s")
+    over = window.clock.read(np.where(still, as_of, stopped).astype(np.int64)) - due
+    late = over > 0
     in_window = started >= start
     decided = in_window & (late | ~still)
     return _Counted(
         late=int(late.sum()),
-        hours=float(over[late].astype(np.int64).sum()) / HOUR,
+        hours=float(over[late].sum()) / HOUR,
         waiting=int(still.sum()),
         undecided=int((still & ~late).sum()),
         decided=int(decided.sum()),
         decided_late=int((decided & late).sum()),
-        cohort=int(ours.sum()),
+        cohort=len(started),
         placed=int(in_window.sum()),
     )
 
@@ -171,13 +182,12 @@ def _usual(history: LateHistory, window: Window, timezone: str, rng: np.random.G
     """Draws of the late units and hours that the same hours bring without an incident."""
     hours = history.hours.astype("datetime64[s]").astype(np.int64)
     slots = local_time(hours, zone_of(timezone)).second // HOUR
-    start, end = int(window.start.timestamp()), int(window.end.timestamp())
-    promise = int(window.promise.total_seconds())
-    known = hours + HOUR <= start - promise
-    exposed = _placed(history, hours, slots, start - promise, end)
+    since, end = int(window.placed_since.timestamp()), int(window.end.timestamp())
+    known = hours + HOUR <= since
+    exposed = _placed(history, hours, slots, since, end)
     if not known.any() or not exposed.any():
         return _Usual(np.zeros(DRAWS), np.zeros(DRAWS), 0.0, 0)
-    weeks = (start - promise - HOUR - hours[known]) // WEEK  # 0 is the newest
+    weeks = (since - HOUR - hours[known]) // WEEK  # 0 is the newest
     table = _Table(history, known, weeks, slots[known])
     late, over = (table.expected(exposed, what) for what in (table.late, table.hours))
     noise = _noise(table, exposed, late, over, rng)

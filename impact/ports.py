@@ -13,6 +13,7 @@ from typing import Protocol
 
 from enrich.model import Measure
 from impact.model import FloatArray, TimeArray
+from impact.promise import Clock
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,12 @@ class JourneyReader(Protocol):
         """Keys begun (status `measure.start`) before `end` that were still open at `start`."""
 
     def late_history(
-        self, measure: Measure, start: datetime, end: datetime, as_of: datetime, /
+        self, measure: Measure, clock: Clock, start: datetime, end: datetime, as_of: datetime, /
     ) -> LateHistory:
-        """Keys placed in [start, end), late as far as known at `as_of`, per hour of placement."""
+        """Keys placed in [start, end), late as far as known at `as_of`, per hour of placement.
+
+        clock: what the measure's promise is read from.
+        """
 
 
 class EvidenceReader(Protocol):

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from enrich.model import Measure
 from impact.ports import Cohort, LateHistory, Reader, StreamState, Volumes
+from impact.promise import Clock
 
 
 class AsOf:
@@ -38,10 +39,10 @@ class AsOf:
         return self._reader.cohort(measure, start, end)
 
     def late_history(
-        self, measure: Measure, start: datetime, end: datetime, as_of: datetime, /
+        self, measure: Measure, clock: Clock, start: datetime, end: datetime, as_of: datetime, /
     ) -> LateHistory:
         """As the store has it."""
-        return self._reader.late_history(measure, start, end, as_of)
+        return self._reader.late_history(measure, clock, start, end, as_of)
 
     def failed_keys(
         self, measure: Measure, start: datetime, end: datetime, until: datetime, /

@@ -11,6 +11,7 @@ import pyarrow as pa
 from enrich.model import Measure
 from impact.model import FloatArray, TimeArray
 from impact.ports import Cohort, LateHistory
+from impact.promise import Clock
 from store.clickhouse import Database
 from store.times import ms, to_seconds
 
@@ -56,7 +57,7 @@ class JourneyTable:
         )
 
     def late_history(
-        self, measure: Measure, start: datetime, end: datetime, as_of: datetime
+        self, measure: Measure, clock: Clock, start: datetime, end: datetime, as_of: datetime
     ) -> LateHistory:
         """Keys placed in [start, end), late as far as known at `as_of`, per hour of placement."""
         if measure.promise is None:
@@ -68,6 +69,9 @@ class JourneyTable:
             finish_status=measure.finish,
             closed=list(measure.closed),
             promise=measure.promise // timedelta(milliseconds=1),
+            knots=(1000 * clock.at).tolist(),
+            readings=(1000 * clock.reading).tolist(),
+            rates=clock.rate.tolist(),
             start=ms(start),
             end=ms(end),
             as_of=ms(as_of),

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from enrich.model import Measure
 from impact.ports import Cohort, LateHistory, StreamState, Volumes
+from impact.promise import Clock
 from ingest.dead_letters import DeadLetter
 from ingest.events import Signal
 from ingest.sink import Arrival, Minutes, Progress
@@ -113,10 +114,10 @@ class Store:
         return self._journeys.cohort(measure, start, end)
 
     def late_history(
-        self, measure: Measure, start: datetime, end: datetime, as_of: datetime, /
+        self, measure: Measure, clock: Clock, start: datetime, end: datetime, as_of: datetime, /
     ) -> LateHistory:
         """Keys placed in [start, end), late as far as known at `as_of`, per hour of placement."""
-        return self._journeys.late_history(measure, start, end, as_of)
+        return self._journeys.late_history(measure, clock, start, end, as_of)
 
     def failed_keys(
         self, measure: Measure, start: datetime, end: datetime, until: datetime, /

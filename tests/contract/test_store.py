@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from enrich.model import Measure
+from impact.promise import STOPWATCH, Clock
 from ingest.sink import Arrival, Progress
 from ingest.streams import StreamConfig
 from store.store import Store
@@ -341,13 +342,32 @@ def test_late_history_judges_by_what_was_known(store):
     )  # fmt: skip
 
     def history(as_of: float) -> list[tuple[Any, ...]]:
-        found = store.late_history(ORDERS, NOON, later(120), later(as_of))
+        found = store.late_history(ORDERS, STOPWATCH, NOON, later(120), later(as_of))
         columns = (found.hours, found.placed, found.late, found.late_hours)
         return list(zip(*(column.tolist() for column in columns), strict=True))
 
     # slow: 3 h late; waiting: 302 - 2 - 60 min = 4 h; gave up: 2 h
     assert history(302) == [(naive(0), 4, 3, 9.0), (naive(60), 1, 0, 0.0)]
     assert history(30) == [(naive(0), 4, 0, 0.0)]
+
+
+def test_late_history_reads_delays_from_the_clock_of_the_promise(store):
+    store.track_journeys({"orders"})
+    ingest(
+        store,
+        order("in time", "placed", 0), order("in time", "shipped", 239),
+        order("late", "placed", 30), order("late", "shipped", 300),
+        order("over night", "placed", 31), order("over night", "cancelled", 270),
+    )  # fmt: skip
+    # an hour is promised on a clock that stands from the first to the fourth hour
+    noon = int(NOON.timestamp())
+    at = np.array([0, noon + 3600, noon + 4 * 3600], dtype=np.int64)
+    reading = np.array([0, noon + 3600, noon + 3600], dtype=np.int64)
+    clock = Clock(at, reading, np.array([1, 0, 1], dtype=np.int64))
+    found = store.late_history(ORDERS, clock, NOON, later(120), later(600))
+    # late: half an hour before the clock stops and one after it goes on; cancelled in time
+    assert (found.placed.tolist(), found.late.tolist()) == ([2.0], [1.0])
+    assert found.late_hours.tolist() == [0.5]
 
 
 def failed_keys(store: Store) -> tuple[int | None, int | None]:

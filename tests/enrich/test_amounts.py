@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enrich import amounts
-from enrich.model import Cost, Money, Value
+from enrich.model import Cost, Money, Open, Value
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,45 @@ def test_durations(text, expected):
 def test_what_is_not_a_duration(text):
     with pytest.raises(ValueError, match="duration"):
         amounts.duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("24h", (timedelta(hours=24), "elapsed")),
+        ("2d", (timedelta(hours=48), "elapsed")),
+        ("1 day", (timedelta(days=1), "days")),
+        ("2 days", (timedelta(days=2), "days")),
+        ("1 working hour", (timedelta(hours=1), "working")),
+        ("8 working hours", (timedelta(hours=8), "working")),
+    ],
+)
+def test_promises(text, expected):
+    assert amounts.promise(text) == expected
+
+
+@pytest.mark.parametrize("text", ["soon", "24 hours", "0 days", "2 weeks", "99999 days", "8h work"])
+def test_what_is_not_a_promise(text):
+    with pytest.raises(ValueError, match="is not a promise"):
+        amounts.promise(text)
+
+
+def test_working_hours():
+    found = amounts.working_hours("Sat 10:00-24:00, Mon-Tue 13:00-17:30, Mon 08:00-12:00")
+    assert found == (Open(0, 480, 720), Open(0, 780, 1050), Open(1, 780, 1050), Open(5, 600, 1440))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "always", "Mon-Fri", "Mon 9:00-17:00", "Mon 09:00-25:00", "Mon 09:60-17:00",
+        "Mon 17:00-09:00", "Fri-Mon 09:00-17:00", "Mon 09:00-12:00, Mon 11:00-14:00",
+        "Mo 09:00-17:00",
+    ],
+)  # fmt: skip
+def test_what_are_not_working_hours(text):
+    with pytest.raises(ValueError, match=r"09:00-17:00|forward|twice"):
+        amounts.working_hours(text)
 
 
 def test_money_is_exact_and_never_a_float():
@@ -69,6 +108,8 @@ def test_costs_and_labour():
     "parse",
     [
         amounts.duration,
+        amounts.promise,
+        amounts.working_hours,
         amounts.money,
         amounts.value,
         amounts.cost,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enrich.mapfile import MapError, load
-from enrich.model import AtLeast, BusinessMap, Cost, Hard, Money, Rate, Soft, Value
+from enrich.model import AtLeast, BusinessMap, Cost, Hard, Money, Open, Rate, Soft, Value
 from enrich.resolve import Resolver
 from ingest.errors import SettingsError
 
@@ -88,11 +88,16 @@ def test_every_field_means_what_it_says():
     assert paying.cost == Cost(Money(Decimal(12000), "EUR"), "month")
     assert (paying.layer, paying.sla) == ("provider", 99.95)
     assert paying.status_page == "https://status.example/api/v2"
-    assert found.sources["shop"] == "every-field.yaml:24"
+    assert found.sources["shop"] == "every-field.yaml:26"
     orders = found.measure("sales/orders")
     assert orders is not None
     assert (orders.start, orders.finish, orders.closed) == ("placed", "shipped", ("cancelled",))
-    assert orders.promise == timedelta(hours=36)
+    assert (orders.promise, orders.promise_in) == (timedelta(hours=36), "elapsed")
+    promises = {m.name: (m.promise, m.promise_in) for m in found.measures()}
+    assert promises["returns"] == (timedelta(days=2), "days")
+    assert promises["repairs"] == (timedelta(hours=16), "working")
+    assert found.working_hours[:2] == (Open(0, 540, 750), Open(0, 780, 1020))
+    assert len(found.working_hours) == 9
     assert orders.value == Value("per_hour_late", Money(Decimal("4.00"), "EUR"))
     values = {m.name: m.value for m in found.measures()}
     assert values["payments"] == Value("amount")

@@ -12,6 +12,7 @@ from enrich.incident import Episode, Incident, Reached
 from enrich.model import BusinessMap, Measure, Process
 from impact.model import FloatArray
 from impact.ports import Cohort, LateHistory, StreamState, Volumes
+from impact.promise import Clock
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 NOWHERE = np.datetime64("NaT", "s")
@@ -78,14 +79,15 @@ class ArrayReader:
         return Cohort(c.started[keep], c.finished[keep], c.closed[keep], c.amount[keep])
 
     def late_history(
-        self, measure: Measure, start: datetime, end: datetime, as_of: datetime, /
+        self, measure: Measure, clock: Clock, start: datetime, end: datetime, as_of: datetime, /
     ) -> LateHistory:
         c = self.journeys
         assert c is not None and measure.promise is not None
         inside = (c.started >= stamp(start)) & (c.started < stamp(end))
         started, stop = c.started[inside], np.fmin(c.finished, c.closed)[inside]
-        over = np.where(np.isnat(stop) | (stop > stamp(as_of)), stamp(as_of), stop) - started
-        over_s = (over - np.timedelta64(int(measure.promise.total_seconds()), "s")).astype(np.int64)
+        last = np.where(np.isnat(stop) | (stop > stamp(as_of)), stamp(as_of), stop)
+        took = clock.read(last.astype(np.int64)) - clock.read(started.astype(np.int64))
+        over_s = took - int(measure.promise.total_seconds())
         hours, which = np.unique(started.astype("datetime64[h]"), return_inverse=True)
         late = over_s > 0
         size = len(hours)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -5,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from enrich.model import Measure, Open
 from impact.lead_time import Window, delays
 from impact.ports import Cohort, LateHistory
-from tests.impact.arrays import NOWHERE, at, stamp
+from impact.promise import clock_of
+from tests.impact.arrays import NOWHERE, at, business_map, stamp
 
 PROMISE = timedelta(hours=24)
 START, END = at(days=70, hours=10), at(days=70, hours=12)
@@ -164,3 +167,30 @@ def test_delayed_is_never_more_than_the_cohort(units):
 def test_a_promise_must_be_positive():
     with pytest.raises(ValueError, match="promise"):
         judge(cohort((0, 1)), window=Window(START, END, END, timedelta(0)))
+
+
+def test_a_promise_in_working_hours_is_judged_by_the_clock_of_the_company():
+    # eight working hours, Monday to Friday from nine to five; the window is Friday 15:00 to 17:00
+    hours = tuple(Open(day, 540, 1020) for day in range(5))
+    where = replace(business_map(), working_hours=hours)
+    eight = timedelta(hours=8)
+    orders = Measure("f", "o", "lead_time", "o", promise=eight, promise_in="working")
+    begin, end, as_of = at(days=74, hours=15), at(days=74, hours=17), at(days=84)
+    clock = clock_of(orders, where, begin, as_of)
+    window = Window(begin, end, as_of, eight, clock)
+
+    def placed(hour: float, shipped: float) -> tuple[float, float]:
+        """Hours after Friday 15:00, from hours after START: three days and five hours later."""
+        return hour + 101, shipped + 101
+
+    units = cohort(
+        placed(1, 65),  # Friday 16:00 to Monday 08:00: one working hour
+        placed(1, 67),  # to Monday 10:00: two
+        placed(1, 74),  # to Monday 17:00: nine, an hour late
+        placed(1.5, 93),  # Friday 16:30 to Tuesday 12:00: eleven and a half
+    )
+    found = judge(units, window=window)
+    assert found.cohort == 4
+    assert found.delayed.mid == pytest.approx(2.0, abs=0.2)
+    assert found.delay_hours.mid == pytest.approx(1.0 + 3.5, abs=0.2)
+    assert window.final_at == at(days=77, hours=17) + timedelta(hours=48)  # Monday at closing

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.engine
 ROOM = Path(sql.__file__).parent
 EXAMPLES: dict[str, object] = {
     "String": "a", "UInt8": 1, "UInt32": 10, "UInt64": 5, "Int64": 1000, "Array(String)": ["a"],
-    "Array(Tuple(UInt32, UInt32))": [(1, 3)],
+    "Array(Int64)": [0], "Array(Tuple(UInt32, UInt32))": [(1, 3)],
 }  # fmt: skip
 READS = tuple(n for n in sql.statement_names() if re.match(r"SELECT|WITH|INSERT", sql.statement(n)))
 INSERTS = {
