@@ -17,6 +17,7 @@ import numpy as np
 from impact.calendar import IntArray
 from impact.conditioning import JITTER, QUIET, Given, View
 from impact.model import DRAWS, FloatArray
+from impact.outliers import outlier_noise
 from impact.ranges import even_uniforms
 from impact.residuals import counting_noise
 
@@ -26,6 +27,7 @@ FLOOR = 0.02  # of the busiest hour: something may come back while a shop is clo
 LUMPS = {"flow": 0.15, "load": 0.5}  # standard deviation of a piece's surplus around its shape
 LEAST = 0.2  # of what is usual; below it the square root is not linear enough
 FREEDOM = 12.0
+ROUGH = 3  # every so many hypotheses are tried to find the outliers
 HIGHEST = 2.0  # standard deviations above the middle of what was lost: the largest amount
 NO_EFFECT = 0.7  # prior that the window had no effect, so that nothing can come back
 
@@ -118,9 +120,12 @@ def weigh(v: View, g: Given, widen: float, kind: str, busiest: float) -> Posteri
     spread = slope[:, :, None] * g.cov[n:, n:] * slope[:, None, :]
     diagonal = np.arange(len(after))
     spread[:, diagonal, diagonal] += noise + lumps + JITTER * v.mean[after] ** 2
-    root = np.linalg.cholesky(spread * widen**2)
+    spread *= widen**2
+    miss = v.z[after] - total_z
+    spread[:, diagonal, diagonal] += _outlier_noise(spread, miss)
+    root = np.linalg.cholesky(spread)
     cross = widen**2 * slope[:, :, None] * g.cov[n:, :n]
-    right = np.concatenate([(v.z[after] - total_z)[:, :, None], cross], axis=2)
+    right = np.concatenate([miss[:, :, None], cross], axis=2)
     solved = np.linalg.solve(root, right)
     white, half = solved[:, :, 0], solved[:, :, 1:]
     misfit = (white**2).sum(axis=1)
@@ -145,6 +150,18 @@ def weigh(v: View, g: Given, widen: float, kind: str, busiest: float) -> Posteri
         surplus=so_far + to_come,
         so_far=so_far,
     )
+
+
+def _outlier_noise(spread: FloatArray, miss: FloatArray) -> FloatArray:
+    """(Na,): of pieces that remain odd even under the likeliest of some hypotheses."""
+    some = np.arange(0, len(miss), ROUGH)
+    inverse = np.linalg.inv(spread[some])
+    pull = (inverse @ miss[some, :, None])[:, :, 0]
+    misfit = (pull * miss[some]).sum(axis=1)
+    like = np.linalg.slogdet(inverse)[1] / 2
+    like -= (FREEDOM + miss.shape[1]) / 2 * np.log1p(misfit / FREEDOM)
+    best = int(np.argmax(like))
+    return outlier_noise(inverse[best], pull[best])
 
 
 def _in_z(v: View, cov: FloatArray, widen: float) -> FloatArray:

@@ -2,9 +2,10 @@
 
 The relative residuals of all pieces of time are one Gaussian vector (`impact.residuals`), so what
 came before the window tells what was to come: ordinary conditioning, as in Gaussian-process
-regression (Rasmussen and Williams 2006, eq. 2.19). A day may also go like another weekday, a
-holiday like a Sunday: each weekday is weighed by how well it explains the day so far, and their
-disagreement widens what is expected (moments of the mixture).
+regression (Rasmussen and Williams 2006, eq. 2.19). Dead hours are left out, and single hours that
+all others contradict are hardly believed (`impact.outliers`). A day may also go like another
+weekday, a holiday like a Sunday: each weekday is weighed by how well it explains the day so far,
+and their disagreement widens what is expected (moments of the mixture).
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from scipy.linalg import cholesky, solve_triangular
 
 from impact.calendar import IntArray
 from impact.model import FloatArray
+from impact.outliers import outlier_noise
 from impact.pieces import Pieces, as_other_days
+from impact.profile import dead
 from impact.residuals import counting_noise
 from impact.usual import Usual
 
-CLIP = 3.5  # standard deviations beyond which a residual before the window is not believed
 ODD_DAY = 0.1  # share of days that go like another weekday
 RECENT_H = 16.0  # memory of how surprising the last hours were
 SURPRISE_PRIOR = 6.0  # pieces; the degrees of freedom of a Student-t process (Shah et al. 2014)
@@ -68,6 +70,7 @@ def view(baseline: Usual, pieces: Pieces) -> View:
     number = np.arange(len(mean))
     seen = pieces.seen > 0.5
     before = seen & (number < pieces.window.start) & (pieces.usual > 0.5 * unit)
+    before &= ~dead(pieces.actual, pieces.usual, unit)
     return View(
         pieces=pieces,
         offset=offset,
@@ -86,15 +89,17 @@ def given_before(baseline: Usual, known: FloatArray, v: View) -> Given:
     """Condition the window and what follows on the pieces before it."""
     pieces, seen = v.pieces, v.before
     target = np.concatenate([v.window, v.after])
-    cov = baseline.residuals.covariance(pieces.centre, pieces.width)
+    cov = baseline.residuals.covariance(pieces.centre, pieces.width, pieces.day)
     own = cov[np.ix_(target, target)]
     if not len(seen):
         nothing = np.zeros((0, 0))
         return Given(nothing, np.zeros((0, len(target))), np.zeros(len(target)), own, 1.0)
     error = v.noise[seen] / v.gain[seen] ** 2 + JITTER
-    spread = np.sqrt(np.diag(cov)[seen] + error)
-    u = np.clip((v.z - v.mean)[seen] / v.gain[seen], -CLIP * spread, CLIP * spread)
-    root = cholesky(cov[np.ix_(seen, seen)] + np.diag(error), lower=True, check_finite=False)
+    u = (v.z - v.mean)[seen] / v.gain[seen]
+    among = cov[np.ix_(seen, seen)]
+    inverse = np.linalg.inv(among + np.diag(error)).astype(float)
+    error += outlier_noise(inverse, inverse @ u)
+    root = cholesky(among + np.diag(error), lower=True, check_finite=False)
     half = solve_triangular(root, cov[np.ix_(seen, target)], lower=True, check_finite=False)
     others = as_other_days(baseline, known, pieces, int(pieces.edges[pieces.window.start]))
     others = (np.sqrt(others + v.offset) - v.mean) / v.gain  # (6, N)

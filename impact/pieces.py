@@ -31,6 +31,7 @@ class Pieces:
     usual: FloatArray  # usual volume of the same bins
     seen: FloatArray  # share of the bins that were measured
     scale: FloatArray  # of the residual
+    day: IntArray  # local day of the middle
     before: slice
     window: slice
     after: slice
@@ -51,6 +52,7 @@ def cut(baseline: Usual, values: FloatArray, first: int, last: int) -> Pieces:
     low, high = int(edges[0]), int(edges[-1])
     seconds = baseline.series.first + step * np.arange(low, high, dtype=np.int64)
     usual, slots = baseline.usual(seconds)
+    middles = baseline.series.first + step * ((edges[:-1] + edges[1:]) // 2)
     region = np.full(high - low, np.nan)
     region[: max(0, min(high, len(values)) - low)] = values[low : min(high, len(values))]
     seen = np.isfinite(region)
@@ -69,6 +71,7 @@ def cut(baseline: Usual, values: FloatArray, first: int, last: int) -> Pieces:
         usual=total(np.where(seen, usual, 0.0)),
         seen=total(seen.astype(float)) / bins,
         scale=total(baseline.residuals.scale[slots]) / bins,
+        day=local_time(middles, baseline.zone).day,
         before=slice(0, b),
         window=slice(b, b + w),
         after=slice(b + w, len(edges) - 1),

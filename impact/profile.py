@@ -106,7 +106,8 @@ def fit_profile(
     usual = _usual(z, known, group)
     level, cover = np.ones(size[0]), np.ones(size[0])
     for _ in range(2):
-        alive = known & ~_dead(z, level[:, None] * usual, unit)
+        offset = 0.375 * unit
+        alive = known & ~dead(z**2 - offset, (level[:, None] * usual) ** 2 - offset, unit)
         power = alive * usual**2
         whole = max(float((usual**2).sum()), 1e-12)
         cover = power.sum(axis=1) / whole
@@ -141,11 +142,9 @@ def _usual(z: FloatArray, known: BoolArray, group: IntArray) -> FloatArray:
     return filled
 
 
-def _dead(z: FloatArray, usual: FloatArray, unit: float) -> BoolArray:
+def dead(volume: FloatArray, usual: FloatArray, unit: float) -> BoolArray:
     """Where next to nothing came though much was usual: an unlabelled outage, or a dead feed."""
-    offset = 0.375 * unit
-    volume, expected = z**2 - offset, usual**2 - offset
-    out: BoolArray = (volume <= DEAD * expected) & (expected >= DEAD_COUNT * unit)
+    out: BoolArray = (volume <= DEAD * usual) & (usual >= DEAD_COUNT * unit)
     return out
 
 

@@ -2,11 +2,13 @@
 
 The relative residual u = z / expected z - 1 of square-root volumes is a Gaussian process: a sum of
 Ornstein-Uhlenbeck parts (covariance a exp(-|t| / tau), Uhlenbeck and Ornstein 1930) from a quarter
-of an hour to two weeks, one part that returns at the same hour on following days, and the noise
-of counting (variance 1/4 of z: Anscombe 1948). How much of each part a series has is read from its
-own autocovariance by non-negative least squares (Lawson and Hanson 1974), leaning on typical shares
-while the history is short. Averages of an Ornstein-Uhlenbeck process over disjoint intervals with
-gap g have covariance a exp(-g / tau) A(v) A(w), A(w) = (1 - exp(-w / tau)) tau / w.
+of an hour to two weeks, one part that returns at the same hour on following days, one that every
+local day has for itself (weather, a sale, a strike), and the noise of counting (variance 1/4 of z:
+Anscombe 1948). How much of each part a series has is read from its own autocovariance, of pairs
+within a local day and of pairs across days, by non-negative least squares (Lawson and Hanson 1974),
+leaning on typical shares while the history is short. Averages of an Ornstein-Uhlenbeck process over
+disjoint intervals with gap g have covariance a exp(-g / tau) A(v) A(w), A(w) = (1 - exp(-w / tau))
+tau / w.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from impact.model import FloatArray
 
 TAUS_H = np.array([0.25, 1.0, 4.0, 16.0, 72.0, 336.0])
 DAILY_FADE_H, DAILY_WIDTH_H = 120.0, 2.0  # of the part that returns on following days
-TYPICAL = np.array([0.30, 0.10, 0.20, 0.15, 0.10, 0.10, 0.05])  # shares of the variance
+TYPICAL = np.array([0.30, 0.10, 0.15, 0.10, 0.10, 0.10, 0.05, 0.10])  # shares of the variance
 TYPICAL_VARIANCE = 0.01  # of u: about 20 % of volume
 TYPICAL_HOURS = 72.0  # worth of this many hours of history
 LAGS_H = 336
@@ -31,15 +33,15 @@ LAGS_H = 336
 class Residuals:
     """Covariance of the relative residual: amounts of each part, and a scale per slot."""
 
-    amount: FloatArray  # (7,), of TAUS_H and the daily part
+    amount: FloatArray  # (8,), of TAUS_H, the part that returns, and the day's own
     scale: FloatArray  # (S,), standard deviation relative to the whole, mean about 1
 
     @property
     def quick(self) -> float:
         """Variance of what passes within a day."""
-        return float(self.amount[:-1][TAUS_H < 24].sum())
+        return float(self.amount[: len(TAUS_H)][TAUS_H < 24].sum())
 
-    def covariance(self, centre: FloatArray, width: FloatArray) -> FloatArray:
+    def covariance(self, centre: FloatArray, width: FloatArray, day: IntArray) -> FloatArray:
         """(N, N) of averages over intervals (hours), without scale and counting noise."""
         distance = np.abs(centre[:, None] - centre[None, :])
         gap = np.maximum(distance - (width[:, None] + width[None, :]) / 2, 0.0)
@@ -55,8 +57,10 @@ class Residuals:
             part *= share[None, :]
             part[on, on] = amount * _own(ratio)
             out += part
+        if self.amount[-2] > 0:
+            out += self.amount[-2] * _daily(distance)
         if self.amount[-1] > 0:
-            out += self.amount[-1] * _daily(distance)
+            out += self.amount[-1] * (day[:, None] == day[None, :])
         return out
 
 
@@ -85,6 +89,7 @@ def fit_residuals(
     root: FloatArray,
     slots: IntArray,
     group: IntArray,
+    day: IntArray,
     step_h: float,
     unit: float,
 ) -> tuple[Residuals, FloatArray]:
@@ -103,10 +108,9 @@ def fit_residuals(
     spread = np.sqrt(variance + noise)
     u = np.clip(u, -3.5 * spread, 3.5 * spread)
     weight = np.where(usable, 1 / (spread**2), 0.0)
-    lags = min(LAGS_H, int(24 * 14 / step_h), len(u) - 1)
-    auto, pairs = _autocovariance(u, weight, lags)
-    auto[0] -= (weight**2 * noise).sum() / max(float((weight**2).sum()), 1e-12)
-    return Residuals(_amounts(auto, pairs, step_h, variance, float(usable.sum())), scale), u
+    pairs = _pairs(u, weight, day, step_h)
+    pairs.value[0] -= (weight**2 * noise).sum() / max(float((weight**2).sum()), 1e-12)
+    return Residuals(_amounts(pairs, step_h, variance, float(usable.sum())), scale), u
 
 
 def _scale(
@@ -128,18 +132,43 @@ def _scale(
     return scale[group], overall
 
 
-def _autocovariance(u: FloatArray, weight: FloatArray, lags: int) -> tuple[FloatArray, FloatArray]:
+@dataclass(frozen=True)
+class _Pairs:
+    """Autocovariance of pairs of hours, those of one local day apart from the others; (P,)."""
+
+    lag: FloatArray  # hours
+    one_day: FloatArray  # 1 for pairs within a local day, 0 for pairs across days
+    value: FloatArray  # mean product
+    weight: FloatArray  # how many pairs
+
+
+def _pairs(u: FloatArray, weight: FloatArray, day: IntArray, step_h: float) -> _Pairs:
+    lags = min(LAGS_H, int(LAGS_H / step_h), len(u) - 1)
     size = 1 << int(np.ceil(np.log2(len(u) + lags + 1)))
     product = np.fft.irfft(np.abs(np.fft.rfft(weight * u, size)) ** 2, size)[: lags + 1]
-    pairs = np.fft.irfft(np.abs(np.fft.rfft(weight, size)) ** 2, size)[: lags + 1]
-    pairs = np.maximum(pairs, 0.0)  # the transform leaves rounding errors below zero
-    return product / np.maximum(pairs, 1e-12 * max(float(pairs[0]), 1e-300)), pairs
+    count = np.fft.irfft(np.abs(np.fft.rfft(weight, size)) ** 2, size)[: lags + 1]
+    near = min(lags, int(23 / step_h))
+    inside, inside_count = np.zeros(near), np.zeros(near)
+    for lag in range(1, near + 1):
+        same = day[lag:] == day[:-lag]
+        inside[lag - 1] = (weight * u)[lag:][same] @ (weight * u)[:-lag][same]
+        inside_count[lag - 1] = weight[lag:][same] @ weight[:-lag][same]
+    product[1 : near + 1] -= inside
+    count[1 : near + 1] -= inside_count
+    least = 1e-9 * max(float(count[0]), 1e-300)  # the transform leaves rounding errors about zero
+    product, count = np.concatenate([product, inside]), np.concatenate([count, inside_count])
+    known = count > least
+    lag_h = np.concatenate([np.arange(lags + 1), np.arange(1, near + 1)]) * step_h
+    return _Pairs(
+        lag=lag_h,
+        one_day=((np.arange(len(lag_h)) > lags) | (lag_h == 0)).astype(float),
+        value=np.where(known, product / np.where(known, count, 1.0), 0.0),
+        weight=np.where(known, count, 0.0),
+    )
 
 
-def _amounts(
-    auto: FloatArray, pairs: FloatArray, step_h: float, variance: float, seen: float
-) -> FloatArray:
-    lag: FloatArray = np.arange(len(auto)) * np.float64(step_h)
+def _amounts(pairs: _Pairs, step_h: float, variance: float, seen: float) -> FloatArray:
+    lag = pairs.lag
     columns = []
     for tau in TAUS_H:
         ratio = np.array([step_h / tau])
@@ -147,12 +176,11 @@ def _amounts(
         column = share**2 * np.exp(-np.maximum(lag - step_h, 0) / tau)
         column[0] = _own(ratio)[0]
         columns.append(column)
-    columns.append(_daily(lag))
-    design = np.stack(columns, axis=1)
-    trust = np.sqrt(pairs / max(float(pairs[0]), 1e-12) / (1 + lag / 6.0))
+    design = np.stack([*columns, _daily(lag), pairs.one_day], axis=1)
+    trust = np.sqrt(pairs.weight / max(float(pairs.weight[0]), 1e-12) / (1 + lag / 6.0))
     lean = np.sqrt(TYPICAL_HOURS / max(seen * step_h, 24.0))
     a = np.concatenate([design * trust[:, None], lean * np.eye(len(TYPICAL))])
-    b = np.concatenate([auto * trust, lean * TYPICAL * variance])
+    b = np.concatenate([pairs.value * trust, lean * TYPICAL * variance])
     out, _ = nnls(a, b)
     # never certain: a hundredth of the variance has no memory
     out[0] = max(out[0], 0.01 * variance)

@@ -166,7 +166,9 @@ def learn(series: Series, zone: ZoneInfo, holidays: Holidays, masked: tuple[Wind
     root = profile.root(weeks)[row, weekday_slots]
     alive = profile.weight[local.week - profile.first_week, weekday_slots] > 0
     z = np.where(alive, np.sqrt(np.nan_to_num(volume) + profile.offset), np.nan)
-    residuals, _ = fit_residuals(z, root, weekday_slots, profile.group, slot_s / HOUR, profile.unit)
+    residuals, _ = fit_residuals(
+        z, root, weekday_slots, profile.group, local.day, slot_s / HOUR, profile.unit
+    )
     within = _within(series, values, zone, slot_s)
     return Usual(
         series,
