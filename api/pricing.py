@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from api.bars import keep_bars, kept_bars
 from api.mapfiles import LoadedMap
 from api.shared_baselines import SharedBaselines
 from api.words import HEADLINE
@@ -21,7 +22,9 @@ from impact.assess import Tick, known_windows, measures_of, predicted_by
 from impact.baselines import Baselines, Windows
 from impact.effect import SETTLING_MAX
 from impact.model import MeasureImpact
+from impact.promise import due
 from impact.shortfall import Shortfall, find_shortfalls
+from impact.vigilance import Vigilance
 from store.asof import AsOf
 from store.minutes import ChangedMinutes
 from store.store import Store
@@ -39,18 +42,20 @@ class Pricer:
         self._store, self._loaded, self._shared = store, loaded, shared
         self._issued: dict[str, dict[str, MeasureImpact]] = {}  # by incident and measure, no draws
         self._priced: dict[str, Incident] = {}  # past ones, as they were when priced
+        self._vigilance = Vigilance(loaded.map)
         self.shortfalls: Sequence[Shortfall] | None = None  # as of the last live tick
         self._all: tuple[Incident, ...] = ()
         self._changes: frozenset[ChangedMinutes] = frozenset()
         self._seen = 0  # generation of the newest minute that was looked at
-        promises = [m.promise for m in loaded.map.measures() if m.promise]
-        self._settling = SETTLING_MAX + max(promises, default=timedelta()) + _MARGIN
+        self._known_at: dict[datetime, datetime] = {}  # by the end of an incident
 
     def restore(self) -> None:
         """Read what was issued before this process started."""
         for impact in self._store.estimates.latest():
             self._remember(impact)
         self._seen = max((c.generation for c in self._store.minutes.changed(0)), default=0)
+        bars = kept_bars(self._store)
+        self._vigilance.vigil = None if bars is None else bars.vigil
 
     def take_up(self, incidents: Mapping[str, Incident], stored: Mapping[str, Incident]) -> None:
         """Count as done what has its final estimates and has not changed since it was stored."""
@@ -92,8 +97,14 @@ class Pricer:
             )
             self._shared.ticked(now, tick.marks)
             found = self._issue(incidents, tick, now)
-            self.shortfalls = find_shortfalls(self._loaded.map, baselines, tick.marks)
-            return found
+            self._vigilance.take(baselines, tick.marks, now)
+        if self._vigilance.learn(self._signalled()) and self._vigilance.vigil is not None:
+            keep_bars(self._store, self._vigilance.vigil, now)
+        with self._shared.lock:
+            self.shortfalls = find_shortfalls(
+                self._loaded.map, baselines, tick.marks, self._vigilance.vigil
+            )
+        return found
 
     def past(self, incidents: Sequence[Incident], now: datetime) -> list[MeasureImpact]:
         """Price the newest era of these (newest first) in hindsight; they count as done."""
@@ -137,9 +148,14 @@ class Pricer:
 
     def _hindsight(self, incident: Incident, now: datetime) -> datetime | None:
         """When everything about an incident can be known, None while that lies ahead."""
-        if incident.ended_at is None or incident.ended_at + self._settling > now:
+        end = incident.ended_at
+        if end is None or end + SETTLING_MAX > now:
             return None
-        return incident.ended_at + self._settling
+        if end not in self._known_at:
+            promised = [m for m in self._loaded.map.measures() if m.promise]
+            last = max((due(m, self._loaded.map, end) for m in promised), default=end)
+            self._known_at[end] = last + SETTLING_MAX + _MARGIN
+        return None if self._known_at[end] > now else self._known_at[end]
 
     def _known(self, incidents: Iterable[Incident]) -> dict[str, Windows]:
         """What the history must leave out: effects that were measured, else technical windows."""
@@ -151,6 +167,17 @@ class Pricer:
             for measure in measures_of(incident, self._loaded.map):
                 found[measure.id] = tuple(sorted({*found.get(measure.id, ()), window}))
         return found
+
+    def _signalled(self) -> dict[str, Windows]:
+        """By measure, when signals told of incidents that are over."""
+        found: dict[str, list[tuple[datetime, datetime]]] = {}
+        for incident in self._all:
+            if incident.kind != "business" and incident.ended_at is not None:
+                for measure in measures_of(incident, self._loaded.map):
+                    found.setdefault(measure.id, []).append(
+                        (incident.started_at, incident.ended_at)
+                    )
+        return {measure: tuple(windows) for measure, windows in found.items()}
 
     def _remember(self, impact: MeasureImpact) -> None:
         self._issued.setdefault(impact.incident, {})[_measure(impact)] = impact

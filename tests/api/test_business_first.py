@@ -38,7 +38,7 @@ GRAPH = Graph(
         nodes={},
     )
 )
-SHORT = Shortfall("checkout/payments", NOW - 20 * MINUTE, None, 12.0, 8.0, 0.8)
+SHORT = Shortfall("checkout/payments", NOW - 20 * MINUTE, None, 1.5, 0.8)
 
 
 def technical(process: str, start: datetime, end: datetime | None = None) -> Incident:

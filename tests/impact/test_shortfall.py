@@ -6,6 +6,7 @@ import numpy as np
 from enrich.model import Measure
 from impact.baselines import Baselines
 from impact.shortfall import find_shortfalls
+from impact.vigilance import Vigilance
 from impact.watermark import watermark
 from tests.impact.arrays import ArrayReader, at, business_map, daily
 
@@ -35,7 +36,10 @@ def found(outage: float = 1.0, *, calls: float = 1.0, silent: bool = False):
     baselines = Baselines(where, reader, step=timedelta(minutes=5))
     marks = {name: watermark(state, NOW) for name, state in reader.stream_states().items()}
     baselines.refresh(NOW, marks, {})
-    return find_shortfalls(where, baselines, marks)
+    vigilance = Vigilance(where)
+    vigilance.take(baselines, marks, NOW)
+    vigilance.learn({})
+    return find_shortfalls(where, baselines, marks, vigilance.vigil)
 
 
 def test_a_business_that_halves_is_found_without_a_signal():
@@ -43,7 +47,8 @@ def test_a_business_that_halves_is_found_without_a_signal():
     assert red.measure == "checkout/payments"
     assert red.end is None
     assert abs(red.start - (NOW - timedelta(minutes=40))) <= timedelta(minutes=5)
-    assert red.peak > red.threshold
+    assert red.beyond > 1.0
+    assert 0.4 < red.share < 0.8
 
 
 def test_a_rush_of_calls_is_found():
