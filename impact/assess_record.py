@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from enrich.model import BusinessMap, Measure
 from impact.baselines import Learned
 from impact.calendar import HOUR
 from impact.effect import SETTLING_MAX, EffectWindow
+from impact.evidence import compare, usual_failures
 from impact.model import FloatArray, MeasureImpact, Method, MoneyRange, Range, TimeArray
 from impact.money import (
     HOURS_OF_WEEK,
@@ -97,6 +99,8 @@ def record(facts: Facts, draft: Draft, reader: EvidenceReader) -> MeasureImpact:
     worth = _worth(facts, draft, draws)
     kind, window = facts.measure.kind, draft.window
     assert kind != "level"
+    evidence = _evidence(facts, window, reader)
+    disagree = _disagreement(facts, draft, evidence["failed_keys"], reader)
     lost_is: Literal["forecast", "measured", ""] = ""
     if kind == "flow" and "lost" in draft.units:
         lost_is = "measured" if draft.state == "final" else "forecast"
@@ -118,10 +122,10 @@ def record(facts: Facts, draft: Draft, reader: EvidenceReader) -> MeasureImpact:
         settling_until=window.settling_until,
         red=window.red,
         share=min(max(draft.share, 0.0), 1.0),
-        evidence=_evidence(facts, window, reader),
+        evidence=evidence,
         inputs={**draft.inputs, "ever_red": float(window.ever_red)},
         draws={n: tuple(d.tolist()) for n, d in {**draws, **worth.draws}.items()},
-        warnings=(*draft.warnings, *_silence(facts), *worth.warnings),
+        warnings=(*draft.warnings, *disagree, *_silence(facts), *worth.warnings),
     )
 
 
@@ -165,11 +169,32 @@ def _evidence(facts: Facts, window: EffectWindow, reader: EvidenceReader) -> dic
     measure = facts.measure
     if measure.kind != "flow" or not measure.failed:
         return {"failed_keys": None, "customers": None}
+    keys, customers = reader.failed_keys(measure, *_evidence_times(facts, window))
+    return {"failed_keys": keys, "customers": customers}
+
+
+def _evidence_times(facts: Facts, window: EffectWindow) -> tuple[datetime, datetime, datetime]:
+    """Failed between the first two, without success before the third."""
     now = facts.mark.as_of
     end = window.end or now
     until = min(window.settling_until or end + SETTLING_MAX, now)
-    keys, customers = reader.failed_keys(measure, window.start, end, max(until, end))
-    return {"failed_keys": keys, "customers": customers}
+    return window.start, end, max(until, end)
+
+
+def _disagreement(
+    facts: Facts, draft: Draft, keys: int | None, reader: EvidenceReader
+) -> tuple[str, ...]:
+    """Where what was counted and what was measured do not go together, in words."""
+    if draft.method != "measured":
+        return ()
+    times = _evidence_times(facts, draft.window)
+    return compare(
+        keys,
+        draft.units,
+        live=draft.state == "live",
+        share=draft.share,
+        usual=partial(usual_failures, partial(reader.failed_keys, facts.measure), *times),
+    )
 
 
 def _silence(facts: Facts) -> tuple[str, ...]:
