@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from api.table.bins import Gaps, SeriesFile, binned, counted
 from api.table.columns import PLAIN, choose, volumes
-from api.table.open import open_table
+from api.table.open import Table, open_table
 from api.table.times import moments
 from ingest.errors import InputError
 
@@ -30,7 +30,13 @@ def read_series(path: Path, how: Reading) -> SeriesFile:
     """The file's series, or an `InputError` of one line that says what to do."""
     if how.events and how.value is not None:
         raise InputError("--events counts rows: it takes no --value")
-    table = open_table(path)
+    try:
+        return _series(open_table(path), how)
+    except InputError as error:  # names of columns and cells may hold line breaks
+        raise InputError(" ".join(str(error).split())) from error
+
+
+def _series(table: Table, how: Reading) -> SeriesFile:
     columns = choose(table, how.time, how.value, how.events)
     found = moments(table.frame[columns.time], how.zone, how.time_format)
     if columns.value is None:

@@ -27,6 +27,7 @@ _EPOCHS = ((1e17, 1_000_000_000), (1e14, 1_000_000), (1e11, 1_000), (1e8, 1))  #
 _ZONED = r"^(.*\d:\d{2}(?::\d{2}(?:[.,]\d+)?)?)\s*(Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
 _PLAIN = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{4}")
 _SAMPLE = 200
+YEARS = (0, 7_258_118_400_000_000)  # microseconds: 1970 to 2200
 Bool = NDArray[np.bool_]
 
 
@@ -69,6 +70,14 @@ def moment_of(text: str, zone: ZoneInfo, name: str) -> datetime:
 
 def moments(column: pl.Series, zone: ZoneInfo, form: str | None) -> Moments:
     """The column's rows as moments; `zone` is that of times which carry none."""
+    found = _read(column, zone, form)
+    odd = (found.micros < YEARS[0]) | (found.micros >= YEARS[1])
+    if odd.any():
+        raise InputError(f"column {column.name}: row {_first(odd)} is not between 1970 and 2200")
+    return found
+
+
+def _read(column: pl.Series, zone: ZoneInfo, form: str | None) -> Moments:
     kind = column.dtype
     if isinstance(kind, pl.Datetime):
         if kind.time_zone:
