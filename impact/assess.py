@@ -116,7 +116,7 @@ def known_windows(impacts: Iterable[MeasureImpact]) -> dict[str, Windows]:
     found: dict[str, set[tuple[datetime, datetime]]] = {}
     for impact in impacts:
         start, end = impact.effect
-        if end is not None and _felt(impact):
+        if end is not None and felt(impact):
             found.setdefault(f"{impact.process}/{impact.measure}", set()).add((start, end))
     return {measure: tuple(sorted(windows)) for measure, windows in found.items()}
 
@@ -135,7 +135,8 @@ def measures_of(incident: Incident, business_map: BusinessMap) -> tuple[Measure,
     )
 
 
-def _felt(impact: MeasureImpact) -> bool:
+def felt(impact: MeasureImpact) -> bool:
+    """Whether an incident touched the measure for certain, by the test or by its cohort."""
     if impact.kind == "lead_time":
         return "delayed" in impact.units and impact.units["delayed"].low > 0.0
     return impact.inputs.get("ever_red", 1.0) > 0.0
