@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Many small matrices: one BLAS thread per process is faster than a spinning pool of them.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help run test check lint format kafka bench bench-accuracy bench-calibration lock clean
+.PHONY: help run test check lint format kafka bench bench-accuracy bench-calibration pictures lock clean
 
 help: ## List what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ bench-accuracy: $(VENV)/dev ## Measure the estimator on real series (DATA=folder
 
 bench-calibration: $(VENV)/dev ## How often the simulator's truth lies in the 90 % range
 	@$(BIN)/toll demo --calibrate 200
+
+pictures: $(VENV)/dev ## Draw the pictures of docs/accuracy.md anew
+	@$(BIN)/python -m tests.pictures
 
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra fast pyproject.toml -o requirements.lock

@@ -60,7 +60,9 @@ def shortfall(
         bins.mark_line(strokeWidth=1.8, **steps)
         .transform_calculate(name="'measured'")
         .encode(y="actual:Q", color=colour),
-        bins.mark_rule(strokeWidth=10, opacity=0).encode(tooltip=_tooltip(f"per {per}")),
+        bins.mark_rule(strokeWidth=10, opacity=0, aria=False).encode(
+            tooltip=_tooltip(f"per {per}")
+        ),
     ]
     datasets = {
         "shades": shades,
@@ -116,7 +118,7 @@ def _x(shown: Bins, what: Shortfall) -> alt.X:
         axis=alt.Axis(
             values=list(found.values),
             labelExpr=found.label,
-            labelOverlap="parity",
+            labelOverlap="greedy",
             labelSeparation=6,
             labelLineHeight=14,
             grid=False,

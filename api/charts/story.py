@@ -12,7 +12,7 @@ import numpy as np
 from api import words
 from api.charts import clock
 from api.charts.bins import Bins
-from impact.model import Estimate, Range
+from impact.model import Estimate, FloatArray, Range
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Shortfall:
     level: float
     unit: str = "units"  # in the plural: payments
     timezone: str = "UTC"
+    remark: str = ""  # a line of its own beneath the others
 
     @classmethod
     def of(
@@ -78,12 +79,20 @@ class Shortfall:
     @property
     def usual(self) -> float:
         """Units expected in the effect window, where there are data."""
+        return self._inside(np.where(np.isfinite(self.bins.actual), self.bins.expected, 0.0))
+
+    @property
+    def came(self) -> float:
+        """Units that came in the effect window; of bins that it cuts, as the estimate has it."""
+        if self.gross is None:
+            return self._inside(np.nan_to_num(self.bins.actual))
+        return max(0.0, self.usual - self.gross.mid)
+
+    def _inside(self, values: FloatArray) -> float:
         start, end = self.seconds
         edges = self.bins.edges
         share = np.minimum(edges[1:], end) - np.maximum(edges[:-1], start)
-        share = np.clip(share / self.bins.width_s, 0.0, 1.0)
-        expected = np.where(np.isfinite(self.bins.actual), self.bins.expected, 0.0)
-        return float((expected * share).sum())
+        return float((values * np.clip(share / self.bins.width_s, 0.0, 1.0)).sum())
 
     @property
     def back(self) -> float:
@@ -117,8 +126,8 @@ def told(what: Shortfall) -> list[str]:
     if n.low <= 0 <= n.high:
         name = "lost" if what.kind == "flow" else "extra"
         ends = f"{name} {words.units(n.mid)}, {ends}, includes zero"
-    of = f"{words.units(what.usual)} expected"
-    if what.kind == "flow" and what.gross and what.recovered:
-        gross, back = words.units(what.gross.mid), words.units(what.recovered.mid)
-        of += f", {gross} missing" + (f", {back} came back" if what.settling else "")
-    return [ends, of, clock.span_text(*what.window, what.zone)]
+    of = f"{words.units(what.usual)} expected in the window, {words.units(what.came)} came"
+    if what.kind == "flow" and what.recovered and what.settling:
+        of += f", {words.units(what.recovered.mid)} came back"
+    lines = [ends, of, clock.span_text(*what.window, what.zone)]
+    return [*lines, what.remark] if what.remark else lines

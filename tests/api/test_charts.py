@@ -76,7 +76,7 @@ def test_the_title_says_the_number_its_range_and_when():
     assert headline(story()) == "120 payments lost"
     assert told(story()) == [
         "90 % range 80 to 160",
-        "240 expected, 240 missing, 120 came back",
+        "240 expected in the window, 0 came, 120 came back",
         "Tue 12 May 2026, 14:00 to 15:00 (Europe/Berlin)",
     ]
     assert headline(story(live=True)) == "120 payments lost so far"
