@@ -19,8 +19,10 @@ from api.routes import (
     health,
     incidents,
     nodes,
+    perception,
     processes,
     signals,
+    trust,
 )
 from api.state import State
 
@@ -56,7 +58,21 @@ def build_app(state: State) -> FastAPI:
     if state.tokens is None:
         app.add_middleware(ThisMachineOnly)
     app.add_middleware(SafeHeaders)
-    for module in (business, signals, incidents, processes, nodes, coverage, dead_letters):
+    for module in (
+        business,
+        signals,
+        incidents,
+        processes,
+<<<<<<< /work/main/api/app.py
+        nodes,
+        trust,
+=======
+        perception,
+        nodes,
+>>>>>>> api/app.py
+        coverage,
+        dead_letters,
+    ):
         app.include_router(module.router)
     app.include_router(health.router)
     app.include_router(page)

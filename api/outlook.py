@@ -33,6 +33,7 @@ class MeasureView:
     """One measure now: the last whole hour of its data against what is usual."""
 
     measure: Measure
+    data_since: datetime | None
     data_until: datetime | None
     alive: bool
     why: str  # where there is no expectation, why not
@@ -130,7 +131,7 @@ class Outlook:
     def _measure(self, measure: Measure) -> MeasureView:
         mark = self._shared.marks.get(measure.stream)
         if mark is None or mark.reason == "no data":
-            return MeasureView(measure, None, False, "no data yet", None, None, None)
+            return MeasureView(measure, None, None, False, "no data yet", None, None, None)
         learned = self._shared.baselines.learned(measure) if measure.kind != "lead_time" else None
         watched = (
             self._shared.baselines.watched(measure, mark.until - HOUR, mark.until, mark)
@@ -139,9 +140,10 @@ class Outlook:
         )
         if learned is None or watched is None:
             why = "a lead time is judged per order" if measure.kind == "lead_time" else "learning"
-            return MeasureView(measure, mark.until, mark.alive, why, None, None, None)
+            return MeasureView(measure, mark.since, mark.until, mark.alive, why, None, None, None)
         return MeasureView(
             measure,
+            mark.since,
             mark.until,
             mark.alive,
             "",

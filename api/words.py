@@ -50,8 +50,12 @@ def age(since: datetime, until: datetime | None) -> str:
     """How long something lasted: 45 s, 12 min, 3 h 20 min, 2 d 4 h."""
     if until is None:
         return "still going on"
-    left = max(timedelta(), until - since)
-    seconds = int(left.total_seconds())
+    return lasted(until - since)
+
+
+def lasted(span: timedelta) -> str:
+    """A length of time: 45 s, 12 min, 3 h 20 min, 2 d 4 h."""
+    seconds = max(0, int(span.total_seconds()))
     if seconds < 90:
         return f"{seconds} s"
     if seconds < 5400:

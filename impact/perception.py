@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal, get_args
 
@@ -35,8 +35,10 @@ from enrich.graph import Graph
 from enrich.incident import Incident
 from enrich.model import Measure
 from impact.assess import felt
+from impact.effect import BIN_UNITS
 from impact.model import DRAWS, FloatArray, MeasureImpact, MoneyRange, Range
 from impact.money import decimal, hours_of_week, rounded
+from impact.shortfall import LOOK_BACK
 from impact.tools import Grid, stretches
 from impact.totals import MONEY, cost_name, quantile_range
 
@@ -55,6 +57,15 @@ class Sight:
     since: datetime
     until: datetime
     thin: BoolArray  # (168,) local hours
+
+
+def thin_hours(week: FloatArray) -> BoolArray:
+    """(168,): hours at whose end the test's look back expects less than one full bin."""
+    hours = int(LOOK_BACK / timedelta(hours=1))
+    twice = np.concatenate([[0.0], np.cumsum(np.concatenate([week, week]))])
+    before = twice[len(week) + 1 :] - twice[len(week) + 1 - hours : -hours]
+    thin: BoolArray = before < BIN_UNITS
+    return thin
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Literal
 
 import pyarrow as pa
 from pydantic import TypeAdapter
@@ -71,26 +72,31 @@ class EstimateTable:
         self._database.insert(TABLE, to_table(rows, SCHEMA))
 
     def latest(
-        self, incidents: Sequence[str] = (), *, as_of: datetime = LATEST, draws: bool = False
+        self,
+        incidents: Sequence[str] = (),
+        *,
+        as_of: datetime = LATEST,
+        draws: bool | Literal["money"] = False,
     ) -> list[MeasureImpact]:
         """The newest estimate of each measure, as known at `as_of`, of these incidents or all.
 
-        Draws come on request only: they are most of the bytes.
+        Draws come on request only, since they are most of the bytes: all, or those of money.
         """
+        wanted = 2 if draws == "money" else int(draws)
         rows = self._database.rows(
-            "estimates", incidents=list(incidents), as_of=ms(as_of), draws=int(draws)
+            "estimates", incidents=list(incidents), as_of=ms(as_of), draws=wanted
         )
-        return [_impact(row) for row in rows]
+        return [impact_of(row) for row in rows]
 
     def history(self, incident: str, *, draws: bool = False) -> list[IssuedEstimate]:
         """Every estimate of one incident in the order of issue."""
         rows = self._database.rows("estimates_history", incident=incident, draws=int(draws))
-        return [IssuedEstimate(_impact(row), row["generation"]) for row in rows]
+        return [IssuedEstimate(impact_of(row), row["generation"]) for row in rows]
 
     def issued(self, start: datetime = EARLIEST, end: datetime = LATEST) -> list[IssuedEstimate]:
         """Every estimate issued in [start, end), without draws: what the trust ledger compares."""
         rows = self._database.rows("estimates_issued", start=ms(start), end=ms(end))
-        return [IssuedEstimate(_impact(row), row["generation"]) for row in rows]
+        return [IssuedEstimate(impact_of(row), row["generation"]) for row in rows]
 
 
 def _row(impact: MeasureImpact, generation: int) -> Row:
@@ -117,7 +123,7 @@ def _row(impact: MeasureImpact, generation: int) -> Row:
         "parts.money_high": [_column(m, "high") for m in money],
         "parts.currency": [m.currency if m else "" for m in money],
         "draws": {name: list(values) for name, values in impact.draws.items()},
-        "body": _IMPACT.dump_json(impact, exclude={"draws"}).decode(),
+        "body": without_draws(impact),
     }
 
 
@@ -129,7 +135,13 @@ def _column(money: MoneyRange | None, end: str) -> Decimal | None:
     return value.quantize(_STEP, context=_EXACT)
 
 
-def _impact(row: Row) -> MeasureImpact:
+def without_draws(impact: MeasureImpact) -> str:
+    """The whole estimate as JSON; its draws are kept apart, or not at all."""
+    return _IMPACT.dump_json(impact, exclude={"draws"}).decode()
+
+
+def impact_of(row: Row) -> MeasureImpact:
+    """An estimate from its body and the draws beside it."""
     impact = _IMPACT.validate_json(row["body"])
     draws = {name: tuple(values) for name, values in row["draws"]}
     return replace(impact, draws=draws)

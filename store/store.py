@@ -16,7 +16,7 @@ from ingest.dead_letters import DeadLetter
 from ingest.events import Signal
 from ingest.sink import Arrival, Minutes, Progress
 from ingest.streams import StreamConfig
-from store.clickhouse import Database, open_embedded, open_server
+from store.clickhouse import Database, Row, open_embedded, open_server
 from store.dead_letters import DeadLetterTable
 from store.estimates import EstimateTable
 from store.events import EventTable
@@ -29,6 +29,7 @@ from store.pipeline import PipelineTable, StreamCoverage
 from store.records import EditTable, MetaTable, Outbox, ReportTable
 from store.signals import SignalTable
 from store.times import utc_now
+from store.trust import TrustTable
 from store.volumes import VolumeTable
 
 RETENTION = timedelta(days=90)
@@ -55,6 +56,7 @@ class Store:
         self.maps = MapTable(database)
         self.incidents = IncidentTable(database)
         self.estimates = EstimateTable(database)
+        self.trust = TrustTable(database)
         self.edits = EditTable(database)
         self.outbox = Outbox(database)
         self.reports = ReportTable(database)
@@ -132,6 +134,10 @@ class Store:
     ) -> Mapping[str, Decimal]:
         """Exact sums of amounts in [start, end), by currency."""
         return self._volumes.money(stream, statuses, start, end)
+
+    def taken(self, streams: Sequence[str], start: datetime, end: datetime, /) -> list[Row]:
+        """Units and exact sums of amounts in [start, end) by stream (`name`), status, currency."""
+        return self._volumes.taken(streams, start, end)
 
     def track_journeys(self, streams: Collection[str], /) -> None:
         """Keep the journeys of these streams too, with what is already stored of them."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from impact.model import FloatArray
 from impact.ports import Volumes
-from store.clickhouse import Database
+from store.clickhouse import Database, Row
 from store.times import ms, to_seconds
 
 IntArray = NDArray[np.int64]
@@ -52,6 +52,10 @@ class VolumeTable:
             "money", stream=stream, statuses=list(statuses), start=ms(start), end=ms(end)
         )
         return {row["currency"]: row["amount"] for row in rows}
+
+    def taken(self, streams: Sequence[str], start: datetime, end: datetime) -> list[Row]:
+        """Units and exact sums in [start, end) by stream (`name`), status and currency."""
+        return self._database.rows("taken", streams=list(streams), start=ms(start), end=ms(end))
 
 
 def _by_currency(table: pa.Table, place: IntArray, length: int) -> Mapping[str, FloatArray]:

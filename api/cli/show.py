@@ -31,13 +31,13 @@ def burning(found: Sequence[schemas.Incident]) -> None:
         out.print()
         out.print(Text(f"{one.title}  [{one.state}]", style="bold red"))
         age = words.age(one.started_at, datetime.now(UTC))
-        _indented(out, _cost_line(one), 2)
-        _indented(out, one.explanation, 2, "dim")
-        _indented(out, f"since {_time(one.started_at)} UTC ({age}), id {one.id}", 2, "dim")
+        indented(out, _cost_line(one), 2)
+        indented(out, one.explanation, 2, "dim")
+        indented(out, f"since {_time(one.started_at)} UTC ({age}), id {one.id}", 2, "dim")
         for impact in one.impacts:
-            _indented(out, f"{impact.process_title}: {words.sentence(impact)}", 4, mark="- ")
+            indented(out, f"{impact.process_title}: {words.sentence(impact)}", 4, mark="- ")
             for warning in impact.warnings:
-                _indented(out, warning, 4, "yellow")
+                indented(out, warning, 4, "yellow")
 
 
 def processes(found: Sequence[dict[str, Any]]) -> None:
@@ -89,7 +89,7 @@ def impact(found: schemas.Incident) -> None:
     for one in found.impacts:
         out.print()
         out.print(f"{one.process_title}: {one.measure_title}", style="bold")
-        _indented(out, words.sentence(one), 2)
+        indented(out, words.sentence(one), 2)
         table = new_table("", "Low", "Middle", "High", numbers_from=1)
         for name, units in one.units.items():
             row = (words.units(v) for v in (units.low, units.mid, units.high))
@@ -99,9 +99,9 @@ def impact(found: schemas.Incident) -> None:
             table.add_row(f"{words.words(name)}, money", *ends)
         if table.row_count:
             out.print(Padding(table, (0, 0, 0, 2)))
-        _indented(out, _rests_on(one), 2, "dim")
+        indented(out, _rests_on(one), 2, "dim")
         for warning in one.warnings:
-            _indented(out, warning, 2, "yellow")
+            indented(out, warning, 2, "yellow")
 
 
 def reach(found: dict[str, Any]) -> None:
@@ -148,7 +148,7 @@ def coverage(found: dict[str, Any]) -> None:
         labels = ", ".join(f"{k}={v}" for k, v in signals["labels"].items())
         like = f", perhaps on {signals['node']}" if signals["node"] else ""
         out.print(f"{signals['count']} signals match no node: {labels}")
-        _indented(out, f"{signals['match']}{like}", 4, "dim")
+        indented(out, f"{signals['match']}{like}", 4, "dim")
     for reason, count in found["dead_letters"].items():
         out.print(f"{count} dead letters: {reason}")
     if not any(gaps.values()) and not found["unmatched_signals"] and not found["dead_letters"]:
@@ -168,7 +168,7 @@ def dead_letters(found: Sequence[dict[str, Any]]) -> None:
     out.print(table)
 
 
-def _indented(out: Console, text: str, by: int, style: str = "", mark: str = "") -> None:
+def indented(out: Console, text: str, by: int, style: str = "", mark: str = "") -> None:
     """A paragraph whose every line is indented; `mark` stands before its first line."""
     shown = Text(mark + text, style=style)
     lines = shown.wrap(out, max(20, out.width - by))

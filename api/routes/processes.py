@@ -142,7 +142,7 @@ def list_processes(request: Request, _: Reading) -> list[ProcessNow]:
 def get_process(request: Request, _: Reading, process: ProcessName) -> ProcessDetail:
     """Its usual week, its peak, today so far, and what an hour without it costs."""
     state = state_of(request)
-    found = _process(state, process)
+    found = known_process(state, process)
     outlook = state.outlook()
     view = outlook.view()
     weeks = {m.name: week for m in found.measures if (week := view.measures[m.id].week) is not None}
@@ -284,7 +284,8 @@ def _measure_now(view: MeasureView) -> MeasureNow:
     )
 
 
-def _process(state: State, name: str) -> Process:
+def known_process(state: State, name: str) -> Process:
+    """A process of the map; `NotFoundError` for another name, with those there are."""
     found = state.parts.map.map.processes.get(name)
     if found is None:
         known = ", ".join(state.parts.map.map.processes)
@@ -293,7 +294,7 @@ def _process(state: State, name: str) -> Process:
 
 
 def _measure(state: State, process: str, name: str) -> Measure:
-    found = next((m for m in _process(state, process).measures if m.name == name), None)
+    found = next((m for m in known_process(state, process).measures if m.name == name), None)
     if found is None:
         raise NotFoundError(f"process '{process}' has no measure '{name}'")
     return found

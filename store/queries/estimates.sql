@@ -2,7 +2,7 @@
 -- are found by narrow columns first, since bodies and draws are nearly all of the bytes.
 SELECT
     incident, toString(process) AS process, toString(measure) AS measure, generation, body,
-    if({draws:UInt8} = 1, draws, map()) AS draws
+    if({draws:UInt8} = 0, map(), mapFilter((name, _) -> {draws:UInt8} = 1 OR startsWith(name, 'money:'), draws)) AS draws
 FROM estimates
 WHERE (incident, process, measure, as_of, generation) IN
 (

@@ -119,6 +119,8 @@ def test_what_people_read_fits_eighty_columns(burning):
         f"impact {incident}": "days of history",
         "explain stripe": "An hour without it now",
         "process checkout": "An hour without it",
+        "perception": "both red",
+        "perception --process checkout --days 0.5": "business delivered",
         "coverage": "payments",
         "dead-letters": "No dead letters.",
     }.items():
@@ -136,6 +138,7 @@ def test_json_is_what_http_says(burning, shop):
         (f"impact {incident}", f"/v1/incidents/{incident}/impact", list),
         ("explain stripe", "/v1/map/nodes/stripe/reach", dict),
         ("process checkout", "/v1/processes/checkout", dict),
+        ("perception", "/v1/perception", dict),
         ("coverage", "/v1/coverage", dict),
         ("dead-letters", "/v1/dead-letters", list),
     ):

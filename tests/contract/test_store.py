@@ -193,6 +193,23 @@ def test_money_is_exact_where_floats_are_not(store):
     assert store.money("payments", ["ok"], *ALWAYS) == {"EUR": expected}
 
 
+def test_what_was_taken_by_stream_status_and_currency(store):
+    ingest(
+        store,
+        event("a", amount="0.1"), event("b", later(1), amount="0.2"),
+        event("c", amount="5", currency="USD"), event("d", status="failed", amount="7"),
+        event("e", later(2), amount="100"), event("f", stream="carts", amount=None, currency=""),
+        event("g", stream="other"),
+    )  # fmt: skip
+    found = store.taken(["payments", "carts"], NOON, later(2))
+    assert [tuple(row.values()) for row in found] == [
+        ("carts", "ok", "", 1, 0),
+        ("payments", "failed", "EUR", 1, 7),
+        ("payments", "ok", "EUR", 2, Decimal("0.3")),
+        ("payments", "ok", "USD", 1, 5),
+    ]
+
+
 def test_each_currency_stays_apart(store):
     rows = [event("a", amount="5", currency="USD"), event("b", amount="7"), event("c")]
     ingest(store, *rows)

@@ -16,7 +16,7 @@ from enrich.graph import Graph
 from enrich.incident import Episode, Incident, Reached
 from enrich.model import BusinessMap, Hard, Measure, Money, Node, Process, Value
 from impact.model import DRAWS, MeasureImpact, MoneyRange, Range
-from impact.perception import PARTS, Perception, Question, Sight, perceive
+from impact.perception import PARTS, Perception, Question, Sight, perceive, thin_hours
 from impact.tools import Grid
 from tests.impact.arrays import at
 
@@ -253,3 +253,11 @@ def test_minutes_sum_to_the_time_and_money_to_what_lies_in_it(cases):
         end = max(end, start + 1)  # an effect takes a minute at least
         inside += 100.0 * max(min(end, DAY.size) - max(start, 0), 0) / (end - start)
     assert sum(euros(processes["checkout"]).values()) == pytest.approx(inside, abs=0.1)
+
+
+def test_an_hour_is_thin_while_half_a_day_holds_no_full_bin():
+    day = np.zeros(24)
+    day[8:20] = 5.0  # 30 units have come by two in the afternoon, and lie within 12 hours until two
+    thin = thin_hours(np.tile(day, 7))[24:48]
+    assert np.flatnonzero(~thin).tolist() == [0, 1, *range(13, 24)]
+    assert thin_hours(np.full(168, 2.4)).all() and not thin_hours(np.full(168, 2.5)).any()

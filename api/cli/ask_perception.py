@@ -1,0 +1,96 @@
+"""`toll perception`: when tools and business disagreed, in minutes and in money."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.padding import Padding
+from rich.text import Text
+
+from api import schemas, words
+from api.cli import show
+from api.cli.options import DataOption, JsonOption, MapOption, settings_from
+from api.cli.read import print_json
+from api.client import connect
+
+_PARTS: Mapping[str, str] = {
+    "only_business_red": "tools green, business red",
+    "only_tools_red": "tools red, business green",
+    "both_red": "both red",
+    "both_green": "both green",
+    "cannot_tell": "cannot tell",
+    "maintenance": "planned maintenance",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command("perception")(perception)
+
+
+def perception(
+    days: Annotated[
+        float, typer.Option(min=0.01, max=400, help="How many days back from now.")
+    ] = 7.0,
+    start: Annotated[
+        str | None, typer.Option("--from", help="From this moment on, with its zone.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Until this moment; else now.")] = None,
+    process: Annotated[
+        str | None, typer.Option(help="Only this process and what it needs.")
+    ] = None,
+    as_json: JsonOption = False,
+    data: DataOption = None,
+    map_path: MapOption = None,
+) -> None:
+    """When tools were green and business was red, and the reverse: minutes and money."""
+    if start is None and end is None:
+        start = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+    with connect(settings_from(map_path, data)) as client:
+        found = client.get("/v1/perception", **{"from": start, "to": end, "process": process})
+    if as_json:
+        print_json(found)
+        return
+    out = show.console()
+    span = " to ".join(found[name][:16].replace("T", " ") for name in ("start", "end"))
+    out.print(f"{span} UTC", style="dim")
+    for one in found["processes"]:
+        _print_gap(one, f"tools {_percent(one['technical_availability'])} available")
+        share = one["business_availability"]
+        if share is not None:
+            low, mid, high = (_percent(share[end]) for end in ("low", "mid", "high"))
+            show.indented(out, f"business delivered {mid} of its value ({low} to {high})", 2)
+    for one in found["nodes"]:
+        own, whole = one["own_availability"], one["technical_availability"]
+        said = f"{_percent(own)} available by its own signals"
+        if whole < own:
+            said += f", {_percent(whole)} with what it needs"
+        _print_gap(one, said)
+
+
+def _print_gap(found: Mapping[str, Any], said: str) -> None:
+    out = show.console()
+    out.print()
+    out.print(Text(found["title"], style="bold"))
+    show.indented(out, said, 2)
+    table = show.new_table("", "Time", "Money", "Range", numbers_from=1)
+    for part, label in _PARTS.items():
+        minutes, money = found["minutes"][part], found["money"][part]
+        if minutes or money:
+            sum_ = schemas.Sum.model_validate(money) if money else None
+            table.add_row(
+                label,
+                words.lasted(timedelta(minutes=minutes)),
+                words.money(sum_) if sum_ else "",
+                words.money_range(sum_) if sum_ else "",
+            )
+    out.print(Padding(table, (0, 0, 0, 2)))
+    for why in found["left_out"]:
+        show.indented(out, f"not counted: {why}", 2, "dim")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"

@@ -1,0 +1,163 @@
+"""The perception gap: when the tools were green and the business was red, and the reverse."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+
+from api import problems, schemas
+from api.auth import Reading
+from api.perceiving import perceived
+from api.present import present_sum
+from api.routes.processes import known_process
+from api.state import state_of
+from enrich.graph import Graph
+from impact.perception import Perception
+from ingest.errors import InputError
+
+router = APIRouter(tags=["numbers"])
+
+LONGEST = timedelta(days=400)
+USUALLY = timedelta(days=7)
+
+
+class Minutes(BaseModel):
+    """Minutes of the time asked for; they sum to all of it."""
+
+    both_green: int = Field(examples=[9840])
+    only_business_red: int = Field(description="Tools green, business red.", examples=[35])
+    only_tools_red: int = Field(description="Tools red, business green.", examples=[120])
+    both_red: int = Field(description="They agree.", examples=[85])
+    cannot_tell: int = Field(description="No data, or too few units to judge.", examples=[0])
+    maintenance: int = Field(description="Planned; in no other part.", examples=[0])
+
+
+class PartMoney(BaseModel):
+    """What incidents cost in those minutes, signed; null where there were none."""
+
+    both_green: schemas.Sum | None = None
+    only_business_red: schemas.Sum | None = None
+    only_tools_red: schemas.Sum | None = None
+    both_red: schemas.Sum | None = None
+    cannot_tell: schemas.Sum | None = None
+    maintenance: schemas.Sum | None = None
+
+
+class Delivered(BaseModel):
+    """Share of the expected value that was delivered, with its 90 % range."""
+
+    low: float = Field(examples=[0.9931])
+    mid: float = Field(examples=[0.9947])
+    high: float = Field(examples=[0.9962])
+
+
+class NodeGap(BaseModel):
+    """One node: its own signals against the business it carries."""
+
+    node: str = Field(examples=["stripe"])
+    title: str = Field(examples=["Stripe"])
+    minutes: Minutes
+    money: PartMoney = Field(description="Of the incidents that it was the root cause of.")
+    own_availability: float = Field(
+        description="Share of the time without own signals, each weighed by what it says is left.",
+        examples=[0.9989],
+    )
+    technical_availability: float = Field(
+        description="The same with all that it needs.", examples=[0.9981]
+    )
+    left_out: list[str] = Field(description="Impacts whose money could not be added, and why.")
+
+
+class ProcessGap(BaseModel):
+    """One process: its tools, which are all that it needs, against its measures."""
+
+    process: str = Field(examples=["checkout"])
+    title: str = Field(examples=["Web checkout"])
+    minutes: Minutes
+    money: PartMoney
+    technical_availability: float = Field(
+        description="As the map predicts it from the signals, outside maintenance.",
+        examples=[0.9978],
+    )
+    business_availability: Delivered | None = Field(
+        description="Delivered share of the expected value; null for a process without priced flow."
+    )
+    left_out: list[str] = Field(description="Impacts whose money could not be added, and why.")
+
+
+class PerceptionGap(BaseModel):
+    """How tools and business agreed over a time, in whole minutes."""
+
+    start: schemas.Utc
+    end: schemas.Utc
+    processes: list[ProcessGap]
+    nodes: list[NodeGap] = Field(description="Those that had signals or were a root cause.")
+
+
+@router.get(
+    "/v1/perception",
+    summary="The perception gap: tools green while business is red, and the reverse",
+    responses=problems.responses(401, 403, 404, 422, 503),
+)
+def get_perception(
+    request: Request,
+    _: Reading,
+    start: Annotated[
+        schemas.Moment | None, Query(alias="from", description="By default seven days before `to`.")
+    ] = None,
+    to: Annotated[schemas.Moment | None, Query(description="By default now.")] = None,
+    process: Annotated[
+        str | None,
+        Query(description="Only this process and what it needs.", examples=["checkout"]),
+    ] = None,
+) -> PerceptionGap:
+    """Business red is decided by a sequential test on bins of 30 units, never by single minutes."""
+    state = state_of(request)
+    end = min(to or datetime.now(UTC), datetime.now(UTC))
+    begin = start or end - USUALLY
+    if begin >= end or end - begin > LONGEST:
+        raise InputError("`from` must lie before `to` and before now, at most 400 days")
+    if process is not None:
+        known_process(state, process)
+    found = perceived(state.parts, state.outlook(), begin, end, process)
+    graph = state.parts.map.graph
+    return PerceptionGap(
+        start=found.start,
+        end=found.end,
+        processes=[_process(graph, one) for one in found.processes],
+        nodes=[_node(graph, one) for one in found.nodes],
+    )
+
+
+def _process(graph: Graph, found: Perception) -> ProcessGap:
+    share = found.delivered
+    return ProcessGap(
+        process=found.name,
+        title=graph.thing(found.name).title,
+        minutes=Minutes.model_validate(found.minutes),
+        money=_money(found),
+        technical_availability=round(found.effective, 6),
+        business_availability=None
+        if share is None
+        else Delivered(low=round(share.low, 6), mid=round(share.mid, 6), high=round(share.high, 6)),
+        left_out=list(found.left_out),
+    )
+
+
+def _node(graph: Graph, found: Perception) -> NodeGap:
+    return NodeGap(
+        node=found.name,
+        title=graph.thing(found.name).title,
+        minutes=Minutes.model_validate(found.minutes),
+        money=_money(found),
+        own_availability=round(found.own, 6),
+        technical_availability=round(found.effective, 6),
+        left_out=list(found.left_out),
+    )
+
+
+def _money(found: Perception) -> PartMoney:
+    return PartMoney(**{part: present_sum(sum_) for part, sum_ in found.money.items()})
