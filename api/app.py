@@ -22,7 +22,6 @@ from api.routes import (
     perception,
     processes,
     signals,
-    trust,
 )
 from api.state import State
 
@@ -63,13 +62,8 @@ def build_app(state: State) -> FastAPI:
         signals,
         incidents,
         processes,
-<<<<<<< /work/main/api/app.py
-        nodes,
-        trust,
-=======
         perception,
         nodes,
->>>>>>> api/app.py
         coverage,
         dead_letters,
     ):

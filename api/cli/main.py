@@ -10,11 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-<<<<<<< /work/main/api/cli/main.py
-from api.cli import ask_process, demo, estimate, load, read, run, trust
-=======
 from api.cli import ask_perception, ask_process, demo, estimate, load, read, run
->>>>>>> api/cli/main.py
 from api.settings import SETTINGS
 from ingest.errors import BusyError, NotFoundError, TollError, UnavailableError
 
@@ -40,7 +36,6 @@ app = typer.Typer(
 run.register(app)
 demo.register(app)
 read.register(app)
-trust.register(app)
 ask_process.register(app)
 ask_perception.register(app)
 load.register(app)
