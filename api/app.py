@@ -22,6 +22,7 @@ from api.routes import (
     perception,
     processes,
     signals,
+    trust,
 )
 from api.state import State
 
@@ -64,6 +65,7 @@ def build_app(state: State) -> FastAPI:
         processes,
         perception,
         nodes,
+        trust,
         coverage,
         dead_letters,
     ):

@@ -12,13 +12,14 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Event
 
 from api.business_first import business_first
 from api.casebook import Casebook
 from api.pricing import Pricer
+from api.replay import Replayer
 from api.shared_baselines import SharedBaselines
 from api.status import AssessStatus
 from api.wiring import Parts
@@ -106,6 +107,8 @@ class Desk:
         self._keep_map(now)
         self._casebook = Casebook(self._store.signals, parts.map)
         self._pricer = Pricer(self._store, parts.map, shared)
+        self._replayer = Replayer(self._store, parts.map)
+        self._to_replay: list[Incident] | None = None  # None: what is to be replayed has changed
         self._stored = {v.incident.id: v.incident for v in self._store.incidents.find()}
         self._business = {k: i for k, i in self._stored.items() if i.kind == "business"}
         self._pricer.restore()
@@ -122,9 +125,20 @@ class Desk:
         while past and time.monotonic() < deadline:
             self._issue(self._pricer.past(past, now))
             _, past = self._pricer.split(past, now)
+            self._to_replay = None
+        if not past:
+            self._replay(list(found.values()), now)
         status.burning = [i for i in live if i.state != "settled"]
         status.impacts = [m for i in status.burning for m in self._pricer.issued(i.id)]
         status.backlog = len(past)
+
+    def _replay(self, incidents: Sequence[Incident], now: datetime) -> None:
+        """Play one past incident through for the trust ledger; the next tick does the next one."""
+        if self._to_replay is None:
+            self._to_replay = self._replayer.due(incidents, now)
+        if self._to_replay:
+            incident = self._to_replay.pop(0)
+            self._replayer.replay(incident, incidents, self._pricer.effects(), now)
 
     def _incidents(self, now: datetime) -> dict[str, Incident]:
         """All incidents, the settling of their measures taken into account."""

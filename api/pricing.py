@@ -125,6 +125,10 @@ class Pricer:
         self._priced.update({incident.id: incident for incident in era})
         return found
 
+    def effects(self) -> dict[str, Windows]:
+        """By measure, the windows of all incidents that are over."""
+        return self._known(self._all)
+
     def _issue(
         self, incidents: Sequence[Incident], tick: Tick, now: datetime
     ) -> list[MeasureImpact]:

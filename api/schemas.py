@@ -139,3 +139,101 @@ class Incident(BaseModel):
         examples=["270 payments lost (190 to 380), EUR 10,900"],
     )
     impacts: list[Impact]
+
+
+class Share(BaseModel):
+    """A share that was seen, with the 90 % interval of the true one."""
+
+    low: float = Field(examples=[0.62])
+    mid: float = Field(examples=[0.92])
+    high: float = Field(examples=[0.99])
+
+
+class TrustLine(BaseModel):
+    """How far one live number of one measure could be trusted, at one age. Shares are of the
+    settled value: 0.1 is ten percent too high."""
+
+    process: str = Field(examples=["checkout"])
+    process_title: str = Field(examples=["Web checkout"])
+    measure: str = Field(examples=["payments"])
+    measure_title: str = Field(examples=["Payments"])
+    part: str = Field(
+        description="lost, delayed: the forecast against what it came to. gross: against gross. "
+        "excess: so far against all of it. Only where the live window was that of the final one.",
+        examples=["lost"],
+    )
+    age: Literal["first", "ten_minutes", "cleared", "hour_after"]
+    incidents: int = Field(description="How many are compared.", examples=[12])
+    replayed: int = Field(
+        description="Of these, worked out afterwards: the incident was over when Toll first heard "
+        "of it, and was played through with what lay before each moment."
+    )
+    enough: bool = Field(description="Whether there are enough to tell.")
+    median_error: float | None = Field(
+        description="Null where nothing came out clearly different from zero.", examples=[0.04]
+    )
+    mean_error: float | None
+    error_units: float = Field(description="Mean of live minus settled, in units.")
+    inside: int = Field(description="How many came out inside the range given live.")
+    coverage: Share = Field(description="The share inside; 0.9 is promised.")
+    width: float | None = Field(description="Median width of the live ranges.")
+    restated: int = Field(description="How many final values were corrected afterwards.")
+    restated_by: float | None = Field(description="By how much, in the middle.")
+    says: str = Field(
+        description="The line in words.",
+        examples=["11 of 12 came out inside the range that was given; the middle was 4% too high"],
+    )
+
+
+class TrustPair(BaseModel):
+    """One live number beside what it came to."""
+
+    incident: str
+    process: str
+    measure: str
+    part: str
+    age: Literal["first", "ten_minutes", "cleared", "hour_after"]
+    said_at: Utc
+    live: Units
+    final_at: Utc
+    final: Units
+    restated_at: Utc | None
+    restated: Units | None
+    inside: bool
+    replayed: bool
+
+
+class Bar(BaseModel):
+    """How deep a shortfall of one measure must be to open an incident without any signal."""
+
+    process: str
+    measure: str
+    title: str
+    kind: str
+    hour_needs: float | None = Field(
+        description="Share of an hour's usual volume that must be missing (load: come on top).",
+        examples=[0.45],
+    )
+    bars: dict[str, float] = Field(
+        description="By length of the window in seconds, in standard deviations of its logarithm."
+    )
+
+
+class BusinessFirst(BaseModel):
+    """Incidents that only the business shows: at most one false a week over all measures."""
+
+    learned_at: Utc
+    factor: float = Field(description="By which every measure's own bars are raised.")
+    weeks: float = Field(description="Of history that were looked back at.")
+    would_have_opened: int = Field(description="Incidents in these weeks, over all measures.")
+    at_most: int = Field(description="How many the promise allows, with 95 % certainty.")
+    measures: list[Bar]
+    says: str
+
+
+class TrustReport(BaseModel):
+    """The trust ledger."""
+
+    ledger: list[TrustLine]
+    pairs: list[TrustPair]
+    business_first: BusinessFirst | None = Field(description="Null before it was learned.")

@@ -44,3 +44,20 @@ def window(episodes: Iterable[Episode], now: datetime) -> tuple[datetime, dateti
         ended.append(episode.ended_at)
     ends = [end for end in ended if end is not None and end <= now]
     return min(started), max(ends) if len(ends) == len(ended) else None
+
+
+def as_known(incident: Incident, moment: datetime) -> Incident | None:
+    """The incident as it stood at an earlier moment; None where it had not begun.
+
+    What had not ended yet is open. Whom it reaches stays what the map says of all its signals.
+    """
+    if incident.started_at > moment:
+        return None
+    episodes = tuple(
+        replace(e, ended_at=None, stale=False) if e.ended_at and e.ended_at > moment else e
+        for e in incident.episodes
+        if e.started_at <= moment
+    )
+    ended = incident.ended_at if incident.ended_at and incident.ended_at <= moment else None
+    state = state_at(ended, moment)
+    return replace(incident, episodes=episodes, ended_at=ended, state=state)

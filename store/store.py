@@ -29,6 +29,7 @@ from store.pipeline import PipelineTable, StreamCoverage
 from store.records import EditTable, MetaTable, Outbox, ReportTable
 from store.signals import SignalTable
 from store.times import utc_now
+from store.trust import TrustTable
 from store.volumes import VolumeTable
 
 RETENTION = timedelta(days=90)
@@ -55,6 +56,7 @@ class Store:
         self.maps = MapTable(database)
         self.incidents = IncidentTable(database)
         self.estimates = EstimateTable(database)
+        self.trust = TrustTable(database)
         self.edits = EditTable(database)
         self.outbox = Outbox(database)
         self.reports = ReportTable(database)

@@ -312,3 +312,46 @@ def test_facts_about_the_store(store):
     store.set_meta("salt", AWKWARD)
     assert store.meta("salt") == AWKWARD
     store.ping()
+
+
+# the trust ledger
+
+
+def test_the_ledger_reads_each_age_and_what_it_came_to(store):
+    over = incident(started_at=NOON, ended_at=later(20), state="settled")
+    store.incidents.insert([IncidentVersion(over, later(21), 7)])
+    live = [impact(as_of=later(m)) for m in (0.2, 2, 11, 21, 85)]
+    settled = [
+        impact(as_of=later(m, days=3), state=state) for m, state in ((0, "final"), (1, "restated"))
+    ]
+    store.estimates.insert([*live, *settled], 7)
+    store.estimates.insert([impact(as_of=later(22))], 6)  # by an assessor that had been replaced
+    found = {said.age: said.impact.as_of for said in store.trust.said()}
+    assert found == {
+        "first": later(0.2), "ten_minutes": later(11), "cleared": later(21), "hour_after": later(85), "final": later(days=3), "newest": later(1, days=3),
+    }  # fmt: skip
+    assert store.trust.said("checkout", "payments", NOON, later(1)) == store.trust.said()
+    for nothing in ({"process": "x"}, {"measure": "x"}, {"start": later(1)}, {"end": NOON}):
+        assert store.trust.said(**nothing) == []
+
+
+def test_an_incident_that_burns_is_not_in_the_ledger(store):
+    store.incidents.insert([IncidentVersion(incident(), later(1), 7)])
+    store.estimates.insert([impact()], 7)
+    assert store.trust.said() == []
+    assert store.trust.not_replayed() == []
+
+
+def test_a_replay_is_kept_apart_from_what_was_said(store):
+    over = incident(started_at=NOON, ended_at=later(20), state="settled")
+    store.incidents.insert([IncidentVersion(over, later(days=9), 7)])
+    store.estimates.insert([impact(as_of=later(days=9), state="final")], 7)
+    assert store.trust.not_replayed() == ["i1"]
+    for mid in (1.0, 2.0):  # the second replaces the first
+        units = {"lost": Range(0.0, mid, 3.0)}
+        replayed = impact(as_of=later(21), units=units, draws={})
+        store.trust.insert_replays([("cleared", replayed)], later(mid, days=9))
+    assert store.trust.not_replayed() == []
+    (said,) = (s for s in store.trust.said() if s.replayed)
+    assert (said.age, said.impact) == ("cleared", replayed)
+    assert store.estimates.latest(as_of=later(days=1)) == []

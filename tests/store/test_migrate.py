@@ -26,6 +26,7 @@ SHIPPED = {
     "0002_journeys.sql": "338bea3fb3269e72073ecce41d885684d21ada702652088f01d9657a48aa70a5",
     "0003_intake.sql": "364f92cb170abe72cc2d7f4727504f5cec59bb62103e444dd1cf6090500c0b63",
     "0004_records.sql": "cdd980881d2bd8f80bbd75b097fc25bb3eb4b4c15b8685d82aca380a9febb109",
+    "0005_replays.sql": "e00f0f61bfa97849a7744ed51d58ecc8f9da390b33437661a451c0eb8afc0fbc",
 }
 
 

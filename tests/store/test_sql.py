@@ -21,6 +21,7 @@ from store import (
     records,
     signals,
     sql,
+    trust,
 )
 from store.store import Store
 
@@ -46,6 +47,7 @@ INSERTS = {
     records.EDITS: records.EDITS_SCHEMA,
     records.OUTBOX: records.OUTBOX_SCHEMA,
     records.REPORTS: records.REPORTS_SCHEMA,
+    trust.REPLAYS: trust.REPLAYS_SCHEMA,
     "schema_migrations": migrate.MIGRATION_SCHEMA,
 }
 # Columns that the store fills itself.
@@ -96,7 +98,8 @@ def test_an_insert_names_every_column_of_its_table(store, name):
 def test_every_insert_of_the_room_is_listed_here():
     schemas = {
         value for module in (
-            dead_letters, estimates, events, incidents, maps, migrate, pipeline, records, signals
+            dead_letters, estimates, events, incidents, maps, migrate, pipeline, records, signals,
+            trust,
         )
         for value in vars(module).values() if isinstance(value, pa.Schema)
     }  # fmt: skip

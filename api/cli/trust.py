@@ -1,0 +1,108 @@
+"""`toll trust`: how far the numbers can be trusted, from what they said and what it came to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from api import schemas
+from api.cli.options import DataOption, JsonOption, MapOption, settings_from
+from api.cli.read import print_json
+from api.cli.show import console, new_table
+from api.client import connect
+from api.ledger import AGE_WORDS, PART_WORDS
+from api.words import units
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("trust")(trust)
+
+
+def trust(
+    process: Annotated[str | None, typer.Option(help="Only this process.")] = None,
+    measure: Annotated[str | None, typer.Option(help="Only measures of this name.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option("--from", help="Incidents begun at or after this, UTC.")
+    ] = None,
+    to: Annotated[
+        datetime | None, typer.Option("--to", help="Incidents begun before this.")
+    ] = None,
+    as_json: JsonOption = False,
+    data: DataOption = None,
+    map_path: MapOption = None,
+) -> None:
+    """How far the numbers can be trusted: what was said live beside what it came to."""
+    given = {"process": process, "measure": measure, "from": _utc(since), "to": _utc(to)}
+    with connect(settings_from(map_path, data)) as client:
+        found = client.get("/v1/trust", **given)
+    if as_json:
+        print_json(found)
+        return
+    show_trust(schemas.TrustReport.model_validate(found))
+
+
+def show_trust(found: schemas.TrustReport) -> None:
+    """The ledger, measure by measure, and what opens an incident without a signal."""
+    out = console()
+    if not found.ledger:
+        out.print("No incident has settled yet, so there is nothing to compare.")
+    for name in dict.fromkeys((x.process, x.measure) for x in found.ledger):
+        lines = [x for x in found.ledger if (x.process, x.measure) == name]
+        out.print(f"{lines[0].process_title}: {lines[0].measure_title}", style="bold")
+        shown = new_table("  Number", "Said", "Incidents", "Off by", "Inside", "True share")
+        for number, line in enumerate(lines):
+            first = number == 0 or lines[number - 1].part != line.part
+            shown.add_row(
+                f"  {PART_WORDS[line.part]}" if first else "",
+                AGE_WORDS[line.age],
+                f"{line.incidents}" + (f" ({line.replayed}*)" if line.replayed else ""),
+                _off_by(line),
+                f"{line.inside}",
+                f"{line.coverage.low:.0%} to {line.coverage.high:.0%}"
+                if line.enough
+                else "too few to tell",
+            )
+        out.print(shown)
+        out.print()
+    if any(line.replayed for line in found.ledger):
+        out.print(
+            "* played through afterwards, from what lay before each moment: these incidents were "
+            "over when Toll first heard of them.",
+            style="dim",
+        )
+    if found.ledger:
+        out.print(
+            "Only numbers whose window was already that of the final answer. Off by: the middle "
+            "against the settled number. Inside: settled within the range given live; 90 % should. "
+            "True share: what the share inside can be, from so many.",
+            style="dim",
+        )
+    if found.business_first:
+        _show_bars(found.business_first)
+
+
+def _off_by(line: schemas.TrustLine) -> str:
+    if line.median_error is not None:
+        return f"{line.median_error:+.0%}"
+    return f"{'+' if line.error_units > 0 else ''}{units(line.error_units)} units"
+
+
+def _show_bars(found: schemas.BusinessFirst) -> None:
+    out = console()
+    out.print()
+    out.print("Incidents that only the business shows", style="bold")
+    out.print(
+        f"business-first: threshold {found.factor:.2f} times each measure's own bar, {found.says}"
+    )
+    for bar in found.measures:
+        if bar.hour_needs is None:
+            continue
+        more = "more than usual" if bar.kind == "load" else "of an hour missing"
+        out.print(f"  {bar.process}, {bar.title.lower()}: {bar.hour_needs:.0%} {more}", style="dim")
+
+
+def _utc(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment.isoformat()}Z"
