@@ -14,7 +14,7 @@ from api.outlook import Outlook
 from api.shared_baselines import SharedBaselines
 from api.wiring import Parts
 from ingest.collector import look_seldom
-from ingest.consumer import ConsumerConfig, Ingester, Stats, topics_of
+from ingest.consumer import WORKERS, ConsumerConfig, Ingester, Stats, topics_of
 from ingest.errors import TollError
 
 logger = logging.getLogger(__name__)
@@ -99,11 +99,11 @@ class IngestTask:
             self._marker = RunMarker(settings.data)
             self._owes_reread = self._marker.unclean
         reread = self._since_reached(topics) + REREAD if self._owes_reread else None
-        with ThreadPoolExecutor(1, "toll-store") as worker:
+        with ThreadPoolExecutor(WORKERS, "toll-ingest") as workers:
             self._ingester = Ingester(
                 parts.log.consumer(INGEST_GROUP, topics),
                 parts.store,
-                worker,
+                workers,
                 parts.config,
                 ConsumerConfig(signals_topic=settings.signals_topic, reread=reread),
             )

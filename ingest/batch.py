@@ -1,71 +1,39 @@
-"""One batch on its way into the store: what to write, and which minutes that touches. Pure."""
+"""What a stored batch means: which minutes it touches, and how its events arrived. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ingest.events import LINE_BITS
-from ingest.log import Headers, Record, TopicPartition
+from ingest.log import Headers, TopicPartition
+from ingest.records import Records, distinct
 from ingest.sink import NO_DELAY, Arrival, Minutes
 
+IntArray: TypeAlias = NDArray[np.int64]
 Channel: TypeAlias = tuple[str, str, int]  # stream, topic, partition
 
 HISTORY_HEADER = ("toll-history", b"1")  # of records that load history, as `toll import` does
 _LIVE_MS = 26 * 3600 * 1000  # older than a daily export: history that is being loaded
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Records of one poll or several, in order per partition."""
-
-    records: Sequence[Record]
-
-    @cached_property
-    def last(self) -> dict[TopicPartition, Record]:
-        """The last record of each partition."""
-        last = {record[:2]: record for record in self.records}  # no object per record
-        return {TopicPartition(*place): record for place, record in last.items()}
-
-    def next_offsets(self) -> dict[TopicPartition, int]:
-        """Per partition, the offset to read after this batch."""
-        return {place: record.offset + 1 for place, record in self.last.items()}
-
-    def split(self, topic: str) -> tuple[list[Record], list[Record]]:
-        """The records of one topic, and the others."""
-        chosen = [r for r in self.records if r.topic == topic]
-        return chosen, [r for r in self.records if r.topic != topic] if chosen else list(
-            self.records
-        )
-
-    def halves(self) -> Iterator[Batch]:
-        """The batch in two, to find the record that the store refuses."""
-        middle = len(self.records) // 2
-        yield Batch(self.records[:middle])
-        yield Batch(self.records[middle:])
+_TIME_BITS = 32  # of a minute since the epoch
+_OFFSET_BITS = 63 - LINE_BITS  # of an offset, as positions have them
 
 
 def touched_minutes(events: pa.Table) -> dict[str, Minutes]:
     """Per stream, the minutes that have events in the table."""
     if not events.num_rows:
         return {}
-    frame = (
-        _frame(events, "stream", "at")
-        .select("stream", minute=pl.col("at").dt.replace_time_zone(None).dt.truncate("1m"))
-        .unique()
-        .sort("stream", "minute")
-    )
-    return {
-        str(name): part["minute"].to_numpy().astype("datetime64[m]")
-        for (name,), part in frame.group_by("stream", maintain_order=True)
-    }
+    names, stream = _coded(events, "stream")
+    minute = _times_ms(events) // 60_000
+    found = np.unique(stream << _TIME_BITS | minute)
+    starts = np.searchsorted(found, np.arange(1, len(names)) << _TIME_BITS)
+    parts = np.split(found & ((1 << _TIME_BITS) - 1), starts)
+    return {name: part.astype("datetime64[m]") for name, part in zip(names, parts, strict=True)}
 
 
 def merge_minutes(one: Mapping[str, Minutes], other: Mapping[str, Minutes]) -> dict[str, Minutes]:
@@ -77,10 +45,7 @@ def merge_minutes(one: Mapping[str, Minutes], other: Mapping[str, Minutes]) -> d
 
 
 def arrivals(
-    events: pa.Table,
-    records: Sequence[Record],
-    received_at: datetime,
-    newest: dict[Channel, int],
+    events: pa.Table, records: Records, received_at: datetime, newest: dict[Channel, int]
 ) -> list[Arrival]:
     """How each stream's events of this batch arrived; `newest` is brought up to date.
 
@@ -91,89 +56,104 @@ def arrivals(
     """
     if not events.num_rows:
         return []
-    frame = _with_lateness(_with_history(events, records), newest)
     minute = received_at.replace(second=0, microsecond=0)
-    live = ~pl.col("history")
-    first = pl.col("at").filter(live).arg_max()
-    by_stream = frame.group_by("stream", "topic", maintain_order=True).agg(
-        pl.col("partition", "offset").filter(live).get(first),
-        live_at=pl.col("at").filter(live).max(),
-        late=pl.col("late").filter(live).quantile(0.99),
-        last_at=pl.col("at").max(),
-    )
-    logged = _logged(by_stream, records, _ms(received_at))
-    found = []
-    for row in by_stream.iter_rows(named=True):
-        at = datetime.fromtimestamp(row["last_at"] / 1000, UTC)
-        delay = NO_DELAY
-        if row["live_at"] is not None:
-            age = logged[row["topic"], row["partition"], row["offset"]] - row["live_at"]
-            if age <= _LIVE_MS:
-                delay = max(0, age) + int(row["late"])
-        found.append(Arrival(row["stream"], row["topic"], minute, delay, at, received_at))
-    return found
+    now_ms = int(received_at.timestamp() * 1000)
+    found: dict[tuple[str, str], list[_Channelful]] = {}
+    for (stream, topic, _), part in _by_channel(events, records, newest):
+        found.setdefault((stream, topic), []).append(part)
+    told = []
+    for (stream, topic), parts in found.items():
+        at = datetime.fromtimestamp(max(part.last for part in parts) / 1000, UTC)
+        delay = _delay(parts, records, now_ms)
+        told.append(Arrival(stream, topic, minute, delay, at, received_at))
+    return told
 
 
-def _with_history(events: pa.Table, records: Sequence[Record]) -> pl.DataFrame:
-    """The events with the offset of their record, and whether that was sent as history."""
-    frame = _frame(events, "stream", "topic", "partition", "position", "at").with_columns(
-        at=pl.col("at").dt.epoch("ms"), offset=pl.col("position") // (1 << LINE_BITS)
-    )
-    sent = [r[:3] for r in records if r.headers and _is_history(r.headers)]
+class _Channelful(NamedTuple):
+    """The events of one stream that one partition brought; times in ms."""
+
+    last: int  # of all, history included
+    live: IntArray  # when those happened that are no history
+    late: IntArray  # and how far each of them lies behind the newest before it
+    position: IntArray
+    place: int  # in `Records.places`
+
+
+def _by_channel(
+    events: pa.Table, records: Records, newest: dict[Channel, int]
+) -> Iterator[tuple[Channel, _Channelful]]:
+    streams, stream = _coded(events, "stream")
+    place = _places(events, records)
+    at, position = _times_ms(events), events["position"].to_numpy().astype(np.int64)
+    history = _history(place, position, records)
+    channels, codes = distinct(stream * len(records.places) + place)
+    order = np.argsort(codes, kind="stable")
+    bounds = np.searchsorted(codes[order], np.arange(1, len(channels)))
+    for code, rows in zip(channels.tolist(), np.split(order, bounds), strict=True):
+        name, home = divmod(code, len(records.places))
+        channel = (streams[name], *records.places[home])
+        known = newest.get(channel, 0)
+        times, loaded = at[rows], history[rows]
+        # Loaded history is no sign of how far events have come.
+        reached = np.maximum.accumulate(np.append(known, np.where(loaded, 0, times)))
+        late = np.maximum(reached[:-1] - times, 0)
+        newest[channel] = int(reached[-1])
+        live = ~loaded
+        yield (
+            channel,
+            _Channelful(int(times.max()), times[live], late[live], position[rows][live], home),
+        )
+
+
+def _delay(parts: Sequence[_Channelful], records: Records, now_ms: int) -> int:
+    live = [part for part in parts if part.live.size]
+    if not live:
+        return NO_DELAY
+    part = max(live, key=lambda part: int(part.live.max()))
+    newest = int(part.live.argmax())
+    offset = int(part.position[newest]) >> LINE_BITS
+    record = np.flatnonzero((records.place == part.place) & (records.offsets == offset))[0]
+    logged = int(records.times_ms[record])
+    # A time that cannot be says nothing: now.
+    age = (logged if 1 <= logged <= now_ms else now_ms) - int(part.live[newest])
+    if age > _LIVE_MS:
+        return NO_DELAY
+    late = np.concatenate([part.late for part in live])
+    usual = round(0.99 * (late.size - 1))
+    return max(0, age) + int(np.partition(late, usual)[usual])
+
+
+def _history(place: IntArray, position: IntArray, records: Records) -> NDArray[np.bool_]:
+    """Which events come from records that were sent as history."""
+    sent = [index for index, headers in records.headers.items() if _is_history(headers)]
     if not sent:
-        return frame.with_columns(history=pl.lit(False))
-    place = {"topic": pl.String, "partition": pl.UInt32, "offset": pl.UInt64}
-    history = pl.DataFrame(sent, schema=place, orient="row").unique()
-    return frame.join(
-        history.with_columns(history=pl.lit(True)),
-        on=list(place),
-        how="left",
-        maintain_order="left",
-    ).with_columns(pl.col("history").fill_null(False))
+        return np.zeros(len(place), np.bool_)
+    loaded = records.place[sent] << _OFFSET_BITS | records.offsets[sent]
+    return np.isin(place << _OFFSET_BITS | position >> LINE_BITS, loaded)
 
 
-def _logged(
-    newest: pl.DataFrame, records: Sequence[Record], now_ms: int
-) -> dict[tuple[str, int, int], int]:
-    """When the log got these few records, ms. A time that cannot be says nothing: now."""
-    wanted = set(newest.select("topic", "partition", "offset").iter_rows())
-    return {
-        r[:3]: r.timestamp_ms if 1 <= r.timestamp_ms <= now_ms else now_ms
-        for r in records
-        if r[:3] in wanted
-    }
+def _places(events: pa.Table, records: Records) -> IntArray:
+    """Per event, the place of its partition in `Records.places`."""
+    topics, topic = _coded(events, "topic")
+    partition = events["partition"].to_numpy().astype(np.int64)
+    code = {place: number for number, place in enumerate(records.places)}
+    wide = int(partition.max()) + 1
+    found, which = distinct(topic * wide + partition)
+    known = [code[TopicPartition(topics[one // wide], one % wide)] for one in found.tolist()]
+    return np.array(known, np.int64)[which]
 
 
-def _with_lateness(frame: pl.DataFrame, newest: dict[Channel, int]) -> pl.DataFrame:
-    """With how far each event lies behind the newest before it in its channel (ms)."""
-    channel = ("stream", "topic", "partition")
-    before = {c: newest.get(c, 0) for c in frame.select(channel).unique().iter_rows()}
-    known = pl.DataFrame(
-        [(*c, at) for c, at in before.items()],
-        schema={**frame.select(channel).schema, "before": pl.Int64},
-        orient="row",
+def _coded(events: pa.Table, column: str) -> tuple[list[str], IntArray]:
+    """The distinct texts of a column, and which of them each row has."""
+    coded = events[column].combine_chunks().dictionary_encode()
+    return [str(text) for text in coded.dictionary.to_pylist()], coded.indices.to_numpy().astype(
+        np.int64
     )
-    live = pl.when("history").then(0).otherwise("at")
-    seen = live.cum_max().shift(1).over(channel).fill_null(0)
-    frame = frame.join(known, on=channel, maintain_order="left").with_columns(
-        late=(pl.max_horizontal(seen, "before") - pl.col("at")).clip(lower_bound=0)
-    )
-    for stream, topic, partition, at in frame.group_by(channel).agg(live.max()).iter_rows():
-        key = (stream, topic, partition)
-        newest[key] = max(newest.get(key, 0), at)
-    return frame
+
+
+def _times_ms(events: pa.Table) -> IntArray:
+    return events["at"].cast(pa.int64()).to_numpy()
 
 
 def _is_history(headers: Headers) -> bool:
     return any(name == HISTORY_HEADER[0] for name, _ in headers)
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
-
-
-def _frame(events: pa.Table, *columns: str) -> pl.DataFrame:
-    frame = pl.from_arrow(events.select(list(columns)))
-    if not isinstance(frame, pl.DataFrame):
-        raise TypeError("an Arrow table makes a data frame")
-    return frame

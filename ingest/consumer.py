@@ -4,8 +4,8 @@ The order is the guarantee. Offsets are committed only after the events are stor
 they touch are counted again; a crash anywhere repeats records, and repeats change nothing.
 
 Polling stays on the calling thread, since a group member must poll to stay one. Everything slow
-(decoding, inserting, recomputing) runs on one worker, so that both overlap. While the worker is
-behind, or the store is away, partitions are paused and polling goes on without records.
+runs on workers: one stores and counts, batch after batch, while another reads the next batch. While
+they are behind, or the store is away, partitions are paused and polling goes on without records.
 
 A new assignment of partitions ends all work at hand: whoever has a partition now, we ourselves
 included, reads it again from its committed offset.
@@ -15,25 +15,30 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future, wait
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event
-from typing import NamedTuple, Optional, TypeAlias
+from typing import Any, NamedTuple, Optional, TypeAlias
 
-from ingest.batch import Batch, Channel, merge_minutes
-from ingest.errors import UnavailableError
-from ingest.log import Consumer, Record, TopicPartition
+from ingest.batch import Channel
+from ingest.errors import TollError, UnavailableError
+from ingest.log import Consumer
+from ingest.pending import Pending
+from ingest.records import Records
 from ingest.reread import go_back
-from ingest.sink import Arrival, Minutes, Progress, Sink
-from ingest.storing import BatchStore, Step, Stored
+from ingest.sink import Sink
+from ingest.storing import BatchStore, Prepared, Step, Stored
 from ingest.streams import IngestConfig
+from ingest.written import Reached, Written, reach_of
 
 logger = logging.getLogger(__name__)
 
-# A task runs on the worker; what it returns is done on the polling thread, and may be followed.
+WORKERS = 2  # threads that an ingester has use for: one reads the next batch, one stores the last
+LOOK_SOON_S = 0.01  # how long a poll may wait while a worker is busy: it may be done any moment
+
+# A task runs on a worker; what it returns is done on the polling thread, and may be followed.
 Done: TypeAlias = Callable[[], Optional["Task"]]
 Task: TypeAlias = Callable[[], Done]
 
@@ -46,6 +51,7 @@ class ConsumerConfig:
     max_records: int = 50_000  # of one batch
     max_bytes: int = 8 * 1024 * 1024  # of one batch, so that memory stays flat
     recompute_idle_s: float = 0.4  # with nothing waiting, soon, so that people see it soon
+    recompute_at: int = 10_000  # records, and at once
     recompute_every_s: float = 2.0  # behind the log, where full batches wait
     recompute_rest: float = 2.0  # in between, it rests so many times as long as counting takes
     poll_s: float = 0.2
@@ -72,26 +78,24 @@ class Stats:
     last_commit: datetime | None = None
 
 
-class _Reach(NamedTuple):
-    """How far a partition will have been counted."""
+class _Batch(NamedTuple):
+    """A batch to be read: whether it was as large as they get, and how far the log is read then."""
 
-    until: datetime  # all that the log had by then
-    next_offset: int
+    records: Records
+    full: bool
+    reach: Reached
 
 
-@dataclass(slots=True)
-class _Written:
-    """What is stored but not yet counted and committed."""
+class _Reading(NamedTuple):
+    """A batch that a worker reads, or has read, and the assignment it belongs to."""
 
-    offsets: dict[TopicPartition, int] = field(default_factory=dict)
-    minutes: dict[str, Minutes] = field(default_factory=dict)
-    arrivals: list[Arrival] = field(default_factory=list)
-    reach: dict[TopicPartition, _Reach] = field(default_factory=dict)
-    since: float | None = None  # monotonic seconds of the oldest of it
+    batch: _Batch
+    future: Future[Prepared | TollError]
+    assignment: int
 
 
 class _Job(NamedTuple):
-    """A task at work, and the assignment it works for."""
+    """A task at work on the store, and the assignment it works for."""
 
     task: Task
     future: Future[Done]
@@ -109,22 +113,21 @@ class Ingester:
         self,
         consumer: Consumer,
         sink: Sink,
-        worker: Executor,
+        workers: Executor,
         config: IngestConfig,
         rhythm: ConsumerConfig | None = None,
         step: Step = _no_step,
     ) -> None:
         self.stats = Stats()
         self.idle_since: float | None = None  # monotonic; None while anything is under way
-        self._consumer, self._sink, self._worker = consumer, sink, worker
+        self._consumer, self._sink, self._workers = consumer, sink, workers
         self._rhythm = rhythm or ConsumerConfig()
         self._step = step  # told the name of each step before it is done; tests crash there
         self._batches = BatchStore(sink, config, self._rhythm.signals_topic, step)
         self._assignment = 0
-        self._pending: deque[Record] = deque()
-        self._pending_bytes = 0
-        self._record_bytes = 1024  # of one record, as the last poll brought them
-        self._written = _Written()
+        self._pending = Pending(self._rhythm.max_records, self._rhythm.max_bytes)
+        self._reading: _Reading | None = None
+        self._written = Written()
         self._job: _Job | None = None
         self._task: Task | None = None  # to be run next: again after a failure, or what follows
         self._failures, self._retry_at = 0, 0.0
@@ -148,35 +151,30 @@ class Ingester:
 
     def turn(self) -> None:
         """One turn: poll, take back finished work, hand out the next."""
-        waiting = bool(self._pending) and not self._failures  # for the worker: look soon
-        polled = self._consumer.poll(0.01 if waiting else self._rhythm.poll_s, self._take())
+        waiting = bool(self._pending or self._reading or self._job) and not self._failures
+        polled = self._consumer.poll(0.01 if waiting else self._rhythm.poll_s, self._pending.room())
         if polled.assignment != self._assignment:
             self._start_over(polled.assignment)
         if self._rhythm.reread is not None and self.owes_reread:
             self._wind_back(self._rhythm.reread)
             return
         if polled.records:
-            self._pending.extend(polled.records)
-            size = sum(len(r.value or b"") for r in polled.records)
-            self._pending_bytes += size
-            self._record_bytes = max(1, size // len(polled.records))
+            self._pending.add(Records.of(polled.records))
         self._note_idle(nothing_came=not polled.records)
-        late = self._job is not None and self._full() and not self._ended_soon(self._job)
+        late = self._pending.full() and not self._room_soon()
         if self._job is not None and self._job.future.done():
             self._collect()
-        if self._job is None and time.monotonic() >= self._retry_at:
-            self._hand_out()
+        self._hand_out()
         self._throttle(late=late)
 
     def _start_over(self, assignment: int) -> None:
         """Forget what is not committed: every partition is read again from its committed offset.
 
-        A job at work comes to nothing when it ends (`_collect`); what it stores is stored again.
+        Work under way comes to nothing when it ends; what it stores is stored again.
         """
         self._assignment = assignment
         self._pending.clear()
-        self._pending_bytes = 0
-        self._written, self._task = _Written(), None
+        self._written, self._task = Written(), None
         self._newest.clear()
         self._went_well()
 
@@ -196,7 +194,8 @@ class Ingester:
         self._paused = False
 
     def _note_idle(self, *, nothing_came: bool) -> None:
-        busy = self._pending or self._job or self._task or self._written.since is not None
+        at_work = self._reading or self._job or self._task
+        busy = self._pending or at_work or self._written.since is not None
         if busy or not nothing_came or not self._read_all():
             self.idle_since = None
         elif self.idle_since is None:
@@ -210,21 +209,16 @@ class Ingester:
 
     # -- what to do next ---------------------------------------------------------------------
 
-    def _take(self) -> int:
-        """How many records there is room for, by their number and by the size of the last ones."""
-        by_bytes = (self._rhythm.max_bytes - self._pending_bytes) // self._record_bytes
-        return max(1, min(self._rhythm.max_records - len(self._pending), by_bytes))
-
-    def _full(self) -> bool:
-        return (
-            len(self._pending) >= self._rhythm.max_records
-            or self._pending_bytes >= self._rhythm.max_bytes
-        )
-
-    def _ended_soon(self, job: _Job) -> bool:
-        """Whether the worker is done, given a moment: to pause drops what was fetched ahead."""
-        wait((job.future,), 0 if self._paused else self._rhythm.patience_s)
-        return job.future.done()
+    def _room_soon(self) -> bool:
+        """Whether a worker is done, given a moment: to pause drops what was fetched ahead."""
+        if self._reading is None:
+            return True
+        work: list[Future[Any]] = [self._reading.future, *([self._job.future] if self._job else [])]
+        under_way = [future for future in work if not future.done()]
+        if len(under_way) < len(work):
+            return True
+        patience_s = 0 if self._paused else self._rhythm.patience_s
+        return bool(wait(under_way, patience_s, FIRST_COMPLETED).done)
 
     def _throttle(self, *, late: bool = False) -> None:
         """Pause while the worker is late or the store away, until there is room again."""
@@ -232,64 +226,57 @@ class Ingester:
             if not self._paused:
                 self._consumer.pause()
                 self._paused = True
-        elif self._paused and not self._full():
+        elif self._paused and not self._pending.full():
             self._consumer.resume()
             self._paused = False
 
     def _hand_out(self) -> None:
-        task = self._task or self._next_task()
-        if task is not None:
-            self._task = None
-            self._job = _Job(task, self._worker.submit(task), self._assignment)
+        """Give the workers what they have time for: a batch to read, a task on the store."""
+        self._read_pending()
+        if self._job is None and time.monotonic() >= self._retry_at:
+            task = self._task or self._next_task()
+            if task is not None:
+                self._task = None
+                self._job = _Job(task, self._workers.submit(task), self._assignment)
+        self._read_pending()  # the batch before it may just have gone on to be stored
+
+    def _read_pending(self) -> None:
+        if self._reading is not None or not self._pending:
+            return
+        full, records = self._pending.full(), self._pending.take()
+        batch = _Batch(records, full, reach_of(records.last(), self._consumer))
+        future = self._workers.submit(self._batches.prepare, records, datetime.now(UTC))
+        self._reading = _Reading(batch, future, self._assignment)
 
     def _next_task(self) -> Task | None:
         if self._due():
             return self._count_task()
-        if self._pending:
-            return self._store_task(self._next_batch())
-        if self._heartbeat_due():
-            return self._progress_task(_Written(reach=self._reach(Batch(()))))
+        if self._reading is not None:
+            return self._store_task() if self._reading.future.done() else None
+        if not self._pending and self._heartbeat_due():
+            return self._progress_task(Written(reach=reach_of({}, self._consumer)))
         return None
 
     def _due(self) -> bool:
+        """Whether to count what is written: soon, but not so often that little else gets done."""
         since = self._written.since
         if since is None:
             return False
         rhythm = self._rhythm
-        wait_s = rhythm.recompute_idle_s
-        if self._full():
+        if self._pending.full() or (self._reading and self._reading.batch.full):
             wait_s = rhythm.recompute_every_s
-        elif self._pending:
-            rest_s = max(wait_s, rhythm.recompute_rest * self._counting_s)
+        elif self._pending or self._reading:
+            rest_s = max(rhythm.recompute_idle_s, rhythm.recompute_rest * self._counting_s)
             wait_s = min(rest_s, rhythm.recompute_every_s)
+        elif self._written.records >= rhythm.recompute_at:
+            wait_s = 0.0  # so much is worth counting by itself
+        else:
+            wait_s = rhythm.recompute_idle_s
         return time.monotonic() - since >= wait_s
 
     def _heartbeat_due(self) -> bool:
         nothing_left = self._written.since is None and bool(self._consumer.assigned())
         return nothing_left and time.monotonic() - self._said_at >= self._rhythm.heartbeat_s
-
-    def _reach(self, batch: Batch) -> dict[TopicPartition, _Reach]:
-        """Per partition, up to when all that the log got will be counted with this batch.
-
-        Where the log holds no more, that is now; else it is when the last of them was appended.
-        A log that does not answer may hold anything.
-        """
-        now = datetime.now(UTC)
-        reach = {
-            at: _Reach(_appended(record, now), record.offset + 1)
-            for at, record in batch.last.items()
-        }
-        if not self._consumer.healthy():
-            return reach
-        lag, positions = self._consumer.lag(), self._consumer.positions()
-        counted = {at: _Reach(now, positions[at]) for at in positions if lag.get(at) == 0}
-        return reach | counted
-
-    def _next_batch(self) -> Batch:
-        batch = Batch(tuple(self._pending))
-        self._pending.clear()
-        self._pending_bytes = 0
-        return batch
 
     def _collect(self) -> None:
         """Take a job back, which has ended or is waited for."""
@@ -326,49 +313,55 @@ class Ingester:
 
     def _finish(self) -> None:
         """On a stop, commit the work at hand; what fails now is read again after the next start."""
-        if self._job is not None:
-            self._collect()
-        if self._failures:
-            return
-        if self._task is None and self._written.since is not None:
-            self._task = self._count_task()
-        while self._task is not None and not self._failures:
-            self._hand_out()
-            self._collect()
+        while True:
+            if self._job is not None:
+                self._collect()
+            if self._failures:
+                return
+            if self._task is None and self._reading is not None:
+                wait([self._reading.future])
+                self._task = self._store_task()
+            if self._task is None and self._written.since is not None:
+                self._task = self._count_task()
+            if self._task is None:
+                return
+            self._job = _Job(self._task, self._workers.submit(self._task), self._assignment)
+            self._task = None
 
     # -- the steps ---------------------------------------------------------------------------
 
-    def _store_task(self, batch: Batch) -> Task:
-        reach = self._reach(batch)
+    def _store_task(self) -> Task | None:
+        """Store the batch that has been read; None where it is no longer ours to store."""
+        reading, self._reading = self._reading, None
+        assert reading is not None
+        if reading.assignment != self._assignment:
+            return None
+        prepared, (records, _, reach) = reading.future.result(), reading.batch
 
         def store() -> Done:
             newest = dict(self._newest)  # a copy: a failed try must leave no trace
-            stored = self._batches.store(batch, datetime.now(UTC), newest)
+            stored = self._batches.store(records, prepared, datetime.now(UTC), newest)
+            offsets = {at: record.offset + 1 for at, record in records.last().items()}
 
             def done() -> None:
                 self._newest = newest
-                self._note_stored(batch, stored, reach)
+                self._written.add(offsets, reach, stored)
+                self._written.records += len(records)
+                self._written.since = self._written.since or time.monotonic()
+                self._note_stored(len(records), stored)
 
             return done
 
         return store
 
-    def _note_stored(
-        self, batch: Batch, stored: Stored, reach: Mapping[TopicPartition, _Reach]
-    ) -> None:
-        written, stats = self._written, self.stats
-        written.offsets.update(batch.next_offsets())
-        written.minutes = merge_minutes(written.minutes, stored.minutes)
-        written.arrivals.extend(stored.arrivals)
-        written.reach.update(reach)
-        written.since = written.since or time.monotonic()
-        stats.records += len(batch.records)
-        stats.events += stored.events
-        stats.signals += stored.signals
-        stats.dead_letters += stored.dead_letters
+    def _note_stored(self, records: int, stored: Stored) -> None:
+        self.stats.records += records
+        self.stats.events += stored.events
+        self.stats.signals += stored.signals
+        self.stats.dead_letters += stored.dead_letters
 
     def _count_task(self) -> Task:
-        written, self._written = self._written, _Written()
+        written, self._written = self._written, Written()
 
         def count() -> Done:
             self._step("recompute")
@@ -390,13 +383,10 @@ class Ingester:
 
         return count
 
-    def _progress_task(self, written: _Written) -> Task:
+    def _progress_task(self, written: Written) -> Task:
         lag = self._consumer.lag()
         self.stats.lag = sum(lag.values())
-        rows = [
-            Progress(at.topic, at.partition, reach.next_offset, reach.until, lag.get(at, 0))
-            for at, reach in written.reach.items()
-        ]
+        rows = written.progress(lag)
 
         def say() -> Done:
             self._step("progress")
@@ -408,12 +398,6 @@ class Ingester:
             return done
 
         return say
-
-
-def _appended(record: Record, now: datetime) -> datetime:
-    """When the log got the record; a producer's clock may have said what cannot be."""
-    ms = min(max(record.timestamp_ms, 0), int(now.timestamp() * 1000))
-    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def topics_of(config: IngestConfig, business: str, signals: str) -> Sequence[str]:

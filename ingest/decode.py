@@ -22,6 +22,7 @@ from ingest.events import EVENT_SCHEMA, LINE_BITS
 from ingest.log import Record
 from ingest.personal import hash_values
 from ingest.reading import Found, in_order, read_records
+from ingest.records import Records
 from ingest.streams import IngestConfig
 from ingest.times import to_ms
 
@@ -67,9 +68,10 @@ def decode(records: Sequence[Record], config: IngestConfig, received_at: datetim
     Raises `ValueError` when keys are to be hashed and the config has no salt, `SettingsError` for
     a mapping that is none.
     """
-    found = read_records(records, config, received_at)
+    columns = Records.of(records)
+    found = read_records(columns, config, received_at)
     return Decoded(
-        _table(in_order(found), records, config, received_at), _letters(found, records, received_at)
+        _table(in_order(found), columns, config, received_at), _letters(found, columns, received_at)
     )
 
 
@@ -84,7 +86,7 @@ def check_lines(
     lines = numbered_lines(body)
     values = [value if stream is None else with_stream(value, stream) for _, value in lines]
     records = [Record("", 0, place, 0, None, value) for place, value in enumerate(values)]
-    found = read_records(records, config, received_at)
+    found = read_records(Records.of(records), config, received_at)
     rejected = [
         Rejected(lines[place][0], fault.reason, fault.detail, values[place])
         for place, _, fault, _ in sorted(found.faults, key=lambda fault: fault[:2])
@@ -96,9 +98,7 @@ def check_lines(
     return Checked(tuple(accepted), tuple(rejected))
 
 
-def _letters(
-    found: Found, records: Sequence[Record], received_at: datetime
-) -> tuple[DeadLetter, ...]:
+def _letters(found: Found, records: Records, received_at: datetime) -> tuple[DeadLetter, ...]:
     return tuple(
         DeadLetter(
             topic=records[index].topic,
@@ -115,12 +115,14 @@ def _letters(
 
 
 def _table(
-    frame: pl.DataFrame, records: Sequence[Record], config: IngestConfig, received_at: datetime
+    frame: pl.DataFrame, records: Records, config: IngestConfig, received_at: datetime
 ) -> pa.Table:
     """The events as they are stored: keys hashed, places in the log added."""
     record = frame["record"].to_numpy()
-    offset = np.array([r.offset for r in records], np.uint64)[record]
-    partition = np.array([r.partition for r in records], np.uint32)[record]
+    place = records.place[record]
+    topics = pl.Series([p.topic for p in records.places], dtype=pl.String)
+    partitions = np.array([p.partition for p in records.places], np.uint32)
+    offset = records.offsets[record].astype(np.uint64)
     line = frame["line"].to_numpy().astype(np.uint64)
     stored = {
         **frame.to_dict(as_series=True),
@@ -128,8 +130,8 @@ def _table(
         "customer": _hashed(frame, "customer", config),
         "at": frame["at_ms"].cast(pl.Datetime("ms", "UTC")),
         "received_at": pl.Series([to_ms(received_at)]).cast(pl.Datetime("ms", "UTC")),
-        "topic": pl.Series([r.topic for r in records], dtype=pl.String).gather(record),
-        "partition": pl.Series(partition),
+        "topic": topics.gather(place),
+        "partition": pl.Series(partitions[place]),
         "position": pl.Series(offset << np.uint64(LINE_BITS) | line),
     }
     stored["received_at"] = stored["received_at"].new_from_index(0, frame.height)

@@ -48,16 +48,16 @@ class Lines:
         return np.frombuffer(self.buffer, np.uint8)[np.repeat(rows, lengths)].tobytes()
 
 
-def split(values: Sequence[bytes]) -> Lines:
-    """The lines of these values; an empty value has one empty line."""
+def split(values: Sequence[bytes], sizes: Ints) -> Lines:
+    """The lines of these values, so many bytes long each; an empty value has one empty line."""
     buffer = b"\n".join(values)
+    value_start = np.concatenate(([0], np.cumsum(sizes[:-1] + 1)))
     newlines = np.flatnonzero(np.frombuffer(buffer, np.uint8) == ord("\n"))
+    if len(newlines) == len(values) - 1:  # a line each
+        number = np.zeros(len(values), np.int64)
+        return Lines(buffer, value_start, value_start + sizes, np.arange(len(values)), number)
     start = np.concatenate(([0], newlines + 1))
     end = np.append(newlines, len(buffer))
-    if len(start) == len(values):  # a line each
-        return Lines(buffer, start, end, np.arange(len(start)), np.zeros(len(start), np.int64))
-    sizes = np.fromiter(map(len, values), np.int64, len(values))
-    value_start = np.concatenate(([0], np.cumsum(sizes[:-1] + 1)))
     value = np.searchsorted(value_start, start, side="right") - 1
     first_line = np.searchsorted(start, value_start)
     return Lines(buffer, start, end, value, np.arange(len(start)) - first_line[value])
@@ -71,7 +71,7 @@ def plain(lines: Lines, *, floats: str | None) -> Bools:
     data = np.frombuffer(lines.buffer, np.uint8)
     rows = _braced(data, lines)
     for doubtful in (
-        _deep(data),
+        _deep(data, lines),
         _long_numbers(data, floats),
         _escaped(data),
         _quoted_objects(data),
@@ -93,15 +93,15 @@ def _braced(data: Bytes, lines: Lines) -> Bools:
     return found
 
 
-def _deep(data: Bytes) -> Ints:
+def _deep(data: Bytes, lines: Lines) -> Ints:
     """Where a line may nest too deep: its opening brackets from the 65th on (if it has so many)."""
     openers = np.flatnonzero((data == ord("{")) | (data == ord("[")))
-    if openers.size <= MAX_DEPTH:
-        return openers[:0]
-    newlines = np.flatnonzero(data == ord("\n"))
-    line = np.searchsorted(newlines, openers)
-    many = line[MAX_DEPTH:] == line[:-MAX_DEPTH]
-    found: Ints = openers[MAX_DEPTH:][many]
+    apart = openers[MAX_DEPTH:] - openers[:-MAX_DEPTH]
+    # Most are further apart than any line is long.
+    near = np.flatnonzero(apart < (lines.end - lines.start).max())
+    first, last = openers[near], openers[near + MAX_DEPTH]
+    line = np.searchsorted(lines.start, first, side="right")
+    found: Ints = last[line == np.searchsorted(lines.start, last, side="right")]
     return found
 
 

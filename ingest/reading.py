@@ -7,9 +7,9 @@ one by one (`ingest.exact`), with identical results.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import compress
 
 import numpy as np
 import polars as pl
@@ -17,9 +17,9 @@ import polars as pl
 from ingest import cloudevents, columns
 from ingest.events import LINE_BITS
 from ingest.exact import Event, Fault, Rules, read_line, read_object
-from ingest.lines import Ints, Lines, plain, split
-from ingest.log import Record
+from ingest.lines import Bools, Ints, Lines, plain, split
 from ingest.mapping import PLAIN, shape_of
+from ingest.records import Records
 from ingest.streams import IngestConfig
 from ingest.times import to_ms
 
@@ -47,28 +47,37 @@ class Found:
             self.events.append((record, line, found))
 
 
-def read_records(records: Sequence[Record], config: IngestConfig, received_at: datetime) -> Found:
+def read_records(records: Records, config: IngestConfig, received_at: datetime) -> Found:
     """The events as they were written, before keys are hashed, and what is none."""
     found = Found()
     received_ms = to_ms(received_at)
-    long = min(config.max_record_bytes, _MOST_LINES - 1)
-    by_topic: dict[str, list[int]] = {}  # mapped topics apart, all others together under ""
-    for index, record in enumerate(records):
-        value, topic = record.value, record.topic
-        if value is not None and len(value) > long and (fault := _oversized(value, config)):
+    values = np.ones(len(records), np.bool_)  # records whose value is lines of events
+    for index in _unusually_long(records, config):
+        value = records.values[index] or b""
+        if fault := _oversized(value, config):
             found.put(index, 0, fault, value)
-        elif record.headers and cloudevents.is_structured(record.headers):
-            rules = Rules(received_ms, shape_of(config.mappings.get(topic)))
-            _read_structured(found, index, value or b"", rules)
-        else:
-            shared = topic if topic in config.mappings else ""
-            if shared not in by_topic:
-                by_topic[shared] = []
-            by_topic[shared].append(index)
-    for topic, indexes in by_topic.items():
-        rules = Rules(received_ms, shape_of(config.mappings.get(topic)))
-        _read_values(found, records, indexes, rules)
+            values[index] = False
+    for index, headers in records.headers.items():
+        if values[index] and cloudevents.is_structured(headers):
+            shape = shape_of(config.mappings.get(records[index].topic))
+            _read_structured(found, index, records.values[index] or b"", Rules(received_ms, shape))
+            values[index] = False
+    # Mapped topics apart, all others together.
+    for topic in {place.topic for place in records.places} & config.mappings.keys():
+        mapped = records.of_topics([topic]) & values
+        shape = shape_of(config.mappings[topic])
+        _read_values(found, records, mapped, Rules(received_ms, shape))
+        values &= ~mapped
+    _read_values(found, records, values, Rules(received_ms, PLAIN))
     return found
+
+
+def _unusually_long(records: Records, config: IngestConfig) -> list[int]:
+    """Records of which there may be too much: by their bytes alone."""
+    long: list[int] = np.flatnonzero(
+        records.sizes > min(config.max_record_bytes, _MOST_LINES - 1)
+    ).tolist()
+    return long
 
 
 def _oversized(value: bytes, config: IngestConfig) -> Fault | None:
@@ -94,12 +103,13 @@ def _read_structured(found: Found, index: int, value: bytes, rules: Rules) -> No
             found.put(index, line, read_object(letter.data, its), value)
 
 
-def _read_values(
-    found: Found, records: Sequence[Record], chosen: Sequence[int], rules: Rules
-) -> None:
+def _read_values(found: Found, records: Records, chosen: Bools, rules: Rules) -> None:
     """All lines of these records, which share one shape."""
-    indexes = np.array(chosen, np.int64)
-    lines = split([records[index].value or b"" for index in chosen])
+    if not chosen.any():
+        return
+    indexes = np.flatnonzero(chosen)
+    values = [value or b"" for value in compress(records.values, chosen)]
+    lines = split(values, records.sizes[chosen])
     fast = plain(lines, floats="value" if rules.shape is PLAIN else None)
     frame = columns.read(lines, fast, rules)
     rows = frame["row"].to_numpy()
@@ -116,7 +126,7 @@ def _read_values(
 
 
 def _read_slowly(
-    found: Found, records: Sequence[Record], indexes: Ints, lines: Lines, rows: Ints, rules: Rules
+    found: Found, records: Records, indexes: Ints, lines: Lines, rows: Ints, rules: Rules
 ) -> None:
     """The lines at `rows`, one by one; and the records that hold nothing but blank lines."""
     filled = np.ones(len(lines), np.bool_)
@@ -124,7 +134,7 @@ def _read_slowly(
         filled[row] = bool(lines.line(row).strip(_BLANK))
     for value in np.setdiff1d(lines.value[rows], lines.value[filled]).tolist():
         nothing = "the record has no value (a tombstone)"
-        if (raw := records[indexes[value]].value) is not None:
+        if (raw := records.values[indexes[value]]) is not None:
             nothing = "the record's value is empty or blank"
         found.put(int(indexes[value]), 0, Fault("empty", nothing), raw or b"")
     for row in rows[filled[rows]].tolist():
@@ -133,7 +143,7 @@ def _read_slowly(
             int(lines.number[row]),
             lines.line(row),
         )
-        defaults = cloudevents.defaults(records[index].headers) if records[index].headers else {}
+        defaults = cloudevents.defaults(records.headers.get(index, ()))
         its = Rules(rules.received_ms, rules.shape, defaults) if defaults else rules
         found.put(index, number, read_line(line, its), line)
 

@@ -1,4 +1,4 @@
-"""What happens to one batch on the worker: decode, insert, and what to do with a bad record.
+"""What happens to one batch on the workers: decode, insert, and what to do with a bad record.
 
 A record that cannot be stored must not stop the others. The batch is halved until the record stands
 alone; it becomes a dead letter, `refused`, with all of its bytes, so that it can be replayed.
@@ -7,17 +7,18 @@ alone; it becomes a dead letter, `refused`, with all of its bytes, so that it ca
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from ingest.admit import settle_times, unsealed
-from ingest.batch import Batch, Channel, arrivals, merge_minutes, touched_minutes
+from ingest.batch import Channel, arrivals, merge_minutes, touched_minutes
 from ingest.dead_letters import DeadLetter
 from ingest.decode import Decoded, decode
 from ingest.errors import InputError, SettingsError, TollError
 from ingest.events import Signal
 from ingest.log import Record
+from ingest.records import Records
 from ingest.sink import Arrival, Minutes, Sink
 from ingest.sources.wire import decode_signals
 from ingest.streams import IngestConfig
@@ -46,67 +47,89 @@ class Stored:
         self.dead_letters += other.dead_letters
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch that has been read, and waits to be stored."""
+
+    records: Records
+    decoded: Decoded
+    signals: Sequence[Signal]
+    bad_signals: Sequence[DeadLetter]
+    at: datetime  # when it was read
+
+
 class BatchStore:
-    """Stores batches, one at a time. Every call may be repeated."""
+    """Prepares and stores batches. Every call may be repeated.
+
+    Preparing touches nothing else, so that the next batch is prepared while one is stored.
+    """
 
     def __init__(self, sink: Sink, config: IngestConfig, signals_topic: str, step: Step) -> None:
         self._sink, self._config, self._signals_topic = sink, config, signals_topic
         self._step = step
 
-    def store(self, batch: Batch, now: datetime, newest: dict[Channel, int]) -> Stored:
-        """Decode and insert; `newest` (event time per channel) is brought up to date.
+    def prepare(self, records: Records, now: datetime) -> Prepared | TollError:
+        """Read all records; or the error that `store` is to deal with."""
+        self._step("decode")
+        signals = records.of_topics([self._signals_topic])
+        try:
+            decoded = decode(records.chosen(~signals), self._config, now)
+            return Prepared(records, decoded, *decode_signals(records.chosen(signals), now), now)
+        except TollError as error:
+            return error
+        except Exception as error:  # a mistake of ours in reading must not stop all other records
+            if len(records) == 1:
+                logger.exception("a record cannot be read")
+            return InputError(f"cannot be read ({type(error).__name__}: {error})")
+
+    def store(
+        self,
+        records: Records,
+        prepared: Prepared | TollError,
+        now: datetime,
+        newest: dict[Channel, int],
+    ) -> Stored:
+        """Insert; `newest` (event time per channel) is brought up to date.
 
         Raises what another try or other settings may mend; nothing of the batch is lost then.
         """
         try:
-            return self._decode_and_insert(batch, now, newest)
+            if isinstance(prepared, TollError):
+                raise prepared
+            return self._insert(prepared, now, newest)
         except TollError as error:
             if error.retriable or isinstance(error, SettingsError):
                 raise  # the store's or the operator's trouble, not the record's
-            if len(batch.records) > 1:
+            if len(records) > 1:
                 stored = Stored()
-                for half in batch.halves():
-                    stored.add(self.store(half, now, newest))
+                middle = len(records) // 2
+                for half in (records[:middle], records[middle:]):
+                    stored.add(self.store(half, self.prepare(half, now), now, newest))
                 return stored
-            letters = [_refused(record, str(error), now) for record in batch.records]
+            letters = [_refused(record, str(error), now) for record in records]
             self._sink.insert_dead_letters(letters)
             logger.warning("a record is refused and kept as a dead letter: %s", error)
             return Stored(dead_letters=len(letters))
 
-    def _decode_and_insert(self, batch: Batch, now: datetime, newest: dict[Channel, int]) -> Stored:
-        self._step("decode")
-        decoded, signals, bad_signals = self._decode(batch, now)
-        events = settle_times(decoded.events, self._config, self._sink)
+    def _insert(self, batch: Prepared, now: datetime, newest: dict[Channel, int]) -> Stored:
+        events = settle_times(batch.decoded.events, self._config, self._sink)
         events, sealed = unsealed(events, batch.records, self._config, self._sink, now)
-        letters = [*decoded.dead, *bad_signals, *sealed]
+        letters = [*batch.decoded.dead, *batch.bad_signals, *sealed]
         self._step("insert")
         if events.num_rows:
             self._sink.insert_events(events)
         self._step("insert signals")
-        if signals:
-            self._sink.insert_signals(signals)
+        if batch.signals:
+            self._sink.insert_signals(batch.signals)
         if letters:
             self._sink.insert_dead_letters(letters)
         return Stored(
             touched_minutes(events),
             arrivals(events, batch.records, now, newest),
             events.num_rows,
-            len(signals),
+            len(batch.signals),
             len(letters),
         )
-
-    def _decode(
-        self, batch: Batch, now: datetime
-    ) -> tuple[Decoded, list[Signal], list[DeadLetter]]:
-        signal_records, event_records = batch.split(self._signals_topic)
-        try:
-            return decode(event_records, self._config, now), *decode_signals(signal_records, now)
-        except TollError:
-            raise
-        except Exception as error:  # a mistake of ours in reading must not stop all other records
-            if len(batch.records) == 1:
-                logger.exception("a record cannot be read")
-            raise InputError(f"cannot be read ({type(error).__name__}: {error})") from error
 
 
 def _refused(record: Record, detail: str, now: datetime) -> DeadLetter:

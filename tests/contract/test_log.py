@@ -167,7 +167,7 @@ def test_sending_creates_the_topic(log, kafka_topic):
 def test_a_consumer_finds_a_topic_that_is_created_later(log, kafka_topic):
     name = kafka_topic()
     with closing(log.consumer(name, [name])) as consumer:
-        assert consumer.poll(0.1, 10).records in ((), [])
+        assert not consumer.poll(0.1, 10).records
         write(log, name, b"x")
         assert values(read(consumer, 1)) == [b"x"]
 

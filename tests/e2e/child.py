@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from ingest.consumer import ConsumerConfig, Ingester
+from ingest.consumer import WORKERS, ConsumerConfig, Ingester
 from ingest.embedded import EmbeddedLog
 from ingest.kafka import KafkaLog
 from ingest.kafka_options import KafkaOptions
@@ -112,11 +112,11 @@ def _ingest(place: Place, death: Death | None, answer: Connection | None) -> Non
     with (
         closing(open_store(None, place.folder)) as store,
         closing(place.log()) as log,
-        ThreadPoolExecutor(1) as worker,
+        ThreadPoolExecutor(WORKERS) as workers,
     ):
         consumer = log.consumer(GROUP, place.topics)
         rhythm = replace(RHYTHM, signals_topic=place.topics[1])
-        ingester = Ingester(consumer, store, worker, CONFIG, rhythm, step)
+        ingester = Ingester(consumer, store, workers, CONFIG, rhythm, step)
         while ingester.idle_since is None or death is not None:
             ingester.turn()
         stop = threading.Event()

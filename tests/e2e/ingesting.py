@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ingest.consumer import ConsumerConfig, Ingester
+from ingest.consumer import WORKERS, ConsumerConfig, Ingester
 from ingest.errors import UnavailableError
 from ingest.log import Consumer, Log, Polled, TopicPartition
 from ingest.sink import Sink
@@ -90,7 +90,10 @@ class Running:
 def running(log: Log, *sinks: Sink, topics: Sequence[str] = (BUSINESS, SIGNALS)) -> Iterator[Any]:
     """One member of a group for each sink; in the end they are stopped, and their errors raised."""
     stop = threading.Event()
-    with ThreadPoolExecutor(len(sinks)) as workers, ThreadPoolExecutor(len(sinks)) as threads:
+    with (
+        ThreadPoolExecutor(WORKERS * len(sinks)) as workers,
+        ThreadPoolExecutor(len(sinks)) as threads,
+    ):
         members = [Running(log, sink, workers, topics) for sink in sinks]
         ends = [threads.submit(member.ingester.run, stop) for member in members]
         try:

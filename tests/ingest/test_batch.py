@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.batch import HISTORY_HEADER, Batch, Channel, arrivals, merge_minutes, touched_minutes
+from ingest.batch import HISTORY_HEADER, Channel, arrivals, merge_minutes, touched_minutes
 from ingest.decode import decode
 from ingest.log import Record
+from ingest.records import Records
 from ingest.sink import NO_DELAY, Arrival
 from ingest.streams import IngestConfig
-from tests.ingest.doubles import NOON, SIGNALS, home, line, record
+from tests.ingest.doubles import NOON, line, record
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 CONFIG = IngestConfig(salt=b"salt")
@@ -27,36 +28,15 @@ def arrive(
     newest: dict[Channel, int] | None = None,
 ) -> dict[str, Arrival]:
     """By stream."""
-    events = decode(records, CONFIG, received_at).events
+    columns = Records.of(records)
+    events = decode(columns, CONFIG, received_at).events
     known = {} if newest is None else newest
-    return {a.stream: a for a in arrivals(events, records, received_at, known)}
+    return {a.stream: a for a in arrivals(events, columns, received_at, known)}
 
 
 def delay_s(records: Sequence[Record], received_at: datetime = NOON, stream: str = "payments"):
     delay = arrive(records, received_at)[stream].delay_ms
     return None if delay == NO_DELAY else delay / 1000
-
-
-# what a batch is
-
-
-def test_offsets_to_commit_are_those_after_the_last_record_of_each_partition():
-    batch = Batch([record(b"", 3), record(b"", 7, partition=1), record(b"", 4)])
-    assert batch.next_offsets() == {home(): 5, home(1): 8}
-
-
-def test_signals_are_told_from_events():
-    signal, event = record(b"", topic=SIGNALS), record(b"")
-    assert Batch([signal, event]).split(SIGNALS) == ([signal], [event])
-    assert Batch([event]).split(SIGNALS) == ([], [event])
-
-
-@given(st.integers(2, 30))
-def test_halves_hold_every_record_once_and_neither_is_empty(size):
-    records = [record(b"", n) for n in range(size)]
-    one, other = Batch(records).halves()
-    assert [*one.records, *other.records] == records
-    assert one.records and other.records
 
 
 # minutes

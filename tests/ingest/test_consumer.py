@@ -422,11 +422,11 @@ def test_work_dropped_after_a_rebalance_is_counted_after_all(rig):
 def test_reading_has_come_to_now_only_where_nothing_is_left(clock):
     rig = Rig(clock, ConsumerConfig(max_records=2, recompute_every_s=0, recompute_idle_s=0))
     logged = datetime(2026, 11, 20, 12, 5, tzinfo=UTC)
+    before = datetime.now(UTC)
     rig.log.write(line("a"), line("b"), line("c"), logged=logged)
     rig.turn(3)
     (first,) = [p for p in rig.sink.progress if p.topic == TOPIC]
     assert (first.read_until, first.next_offset) == (logged, 2)
-    before = datetime.now(UTC)
     rig.turn(4)
     last = [p for p in rig.sink.progress if p.topic == TOPIC][-1]
     assert last.read_until >= before

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,7 +17,7 @@ from ingest.dead_letters import REASONS
 from ingest.decode import Decoded, decode
 from ingest.events import EVENT_SCHEMA, position
 from ingest.exact import Event, Rules, read_line
-from ingest.lines import plain, split
+from ingest.lines import Lines, plain, split
 from ingest.log import Headers, Record
 from ingest.mapping import shape_of
 from ingest.personal import hash_value
@@ -29,6 +30,10 @@ PLAIN_KEYS = IngestConfig(
     streams={name: StreamConfig(name, keys="plain") for name in ("payments", "orders")}, salt=b"s"
 )
 EVENT = {"id": "p1", "stream": "payments", "at": "2026-11-22T10:15:00Z"}
+
+
+def lines_of(values: Sequence[bytes]) -> Lines:
+    return split(values, np.array([len(value) for value in values], np.int64))
 
 
 def line(**fields: Any) -> bytes:
@@ -266,7 +271,7 @@ def test_counts_have_a_limit_so_that_their_sum_has_room(count: int | str) -> Non
     if int(count) <= 10**12:
         assert row(value)["count"] == int(count)
         return
-    assert columns.read(split([value]), np.array([True]), RULES).is_empty()
+    assert columns.read(lines_of([value]), np.array([True]), RULES).is_empty()
     assert read_line(value, RULES) == (
         "bad_count",
         f"count {count} is not an integer from 1 to 1,000,000,000,000",
@@ -453,7 +458,7 @@ def as_event(found: dict[str, Any]) -> Event:
 @example([line(value=0.30000000000000004), line(value=4.366666666666666)])
 @settings(deadline=None, max_examples=120)
 def test_the_fast_reader_never_says_otherwise_than_the_exact_one(values: list[bytes]) -> None:
-    lines = split(values)
+    lines = lines_of(values)
     frame = columns.read(lines, plain(lines, floats="value"), RULES)
     for found in frame.to_dicts():
         assert as_event(found) == read_line(lines.line(found["row"]), RULES)
@@ -476,7 +481,7 @@ MAPPED = Rules(
 @example([line(key=1, value=0.1000000000000000055, currency="EUR")])
 @settings(deadline=None, max_examples=60)
 def test_mapped_or_not_the_fast_reader_says_the_same(values: list[bytes]) -> None:
-    lines = split(values)
+    lines = lines_of(values)
     for found in columns.read(lines, plain(lines, floats=None), MAPPED).to_dicts():
         assert as_event(found) == read_line(lines.line(found["row"]), MAPPED)
 
@@ -487,7 +492,7 @@ def test_the_fast_reader_reads_what_is_common() -> None:
         line(id=17, key="äöü", amount=12.10, currency="EUR", segment={"city": "Köln"}),
         line(at=1795342500123, value=4.366666666666666, count=2, customer="12345678901234567890"),
     ]
-    lines = split(values)
+    lines = lines_of(values)
     assert columns.read(lines, plain(lines, floats="value"), RULES)["row"].to_list() == [0, 1, 2]
 
 
@@ -521,7 +526,7 @@ def test_a_batch_reads_like_its_records_one_by_one(values: list[bytes]) -> None:
 
 
 def test_columns_schema_is_what_polars_returns() -> None:
-    lines = split([line()])
+    lines = lines_of([line()])
     assert columns.read(lines, plain(lines, floats="value"), RULES).schema == columns.SCHEMA
     assert columns.read(lines, np.zeros(1, np.bool_), RULES).schema == columns.SCHEMA
     assert pl.Schema(columns.SCHEMA).names()[0] == "row"

@@ -22,7 +22,7 @@ from typing import Any, Literal, cast
 from ingest.batch import merge_minutes, touched_minutes
 from ingest.collector import look_seldom
 from ingest.confluent import ConfluentLog
-from ingest.consumer import ConsumerConfig, Ingester
+from ingest.consumer import WORKERS, ConsumerConfig, Ingester
 from ingest.decode import decode
 from ingest.kafka import KafkaLog
 from ingest.log import Consumer, Polled, Record
@@ -43,10 +43,10 @@ def toll(target: Target, client: Client = "confluent", keys: Keys = "hashed") ->
     """Read the topic as `toll run` reads it; fails where the totals are not exact."""
     config = settings(keys)
     log = ConfluentLog(target.broker) if client == "confluent" else KafkaLog(target.broker)
-    with opened_store(config) as store, ThreadPoolExecutor(1) as worker:
+    with opened_store(config) as store, ThreadPoolExecutor(WORKERS) as workers:
         watch = _Watch(log.consumer(f"bench-toll-{uuid.uuid4()}", [target.topic]))
         ingester = Ingester(
-            cast(Consumer, watch), store, worker, config, ConsumerConfig(), watch.step
+            cast(Consumer, watch), store, workers, config, ConsumerConfig(), watch.step
         )
         look_seldom()
         started = time.perf_counter()
