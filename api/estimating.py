@@ -71,6 +71,7 @@ def ask(asked: Asked) -> tuple[Estimate, Shortfall]:
     except ValueError as error:
         raise InputError(str(error)) from error
     what = Shortfall.of(found, series.step_s, window, series.unit, asked.hours_of)
+    what = replace(what, whose=asked.timezone)
     if series.step_s >= HOUR:  # the estimate's own band is hours wide: too little to look at
         what = replace(what, bins=_around(asked, found, window, (*known, window), as_of))
     return found, what

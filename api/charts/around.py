@@ -8,15 +8,17 @@ from api.charts.bins import Bins, coarser
 from api.charts.story import Shortfall
 
 AROUND = ((1.0, 2 * 3600.0), (2.0, 3 * 3600.0))  # before and after: window lengths, at least
+LEAST_BINS = 14  # two weeks of days
 
 
 def around(what: Shortfall) -> Bins:
     """Bins of some lengths of the window before and after it, and until all has come back."""
     start, end = what.seconds
     (before, least_before), (after, least_after) = AROUND
-    first = start - max(before * (end - start), least_before)
-    last = end + max(after * (end - start), least_after)
     fine = what.bins
+    some = LEAST_BINS * float(fine.width_s[0])
+    first = start - max(before * (end - start), least_before, some)
+    last = end + max(after * (end - start), least_after, some)
     if what.back > 0:  # all that came back
         last = max(last, _came_until(fine, end, what.back) + 3600.0)
     a = int(np.searchsorted(fine.edges, first, side="right")) - 1

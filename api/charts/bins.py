@@ -59,8 +59,7 @@ def coarser(fine: Bins, window: tuple[float, float], shared: float) -> Bins:
     first = int(np.searchsorted(fine.edges, window[0], side="right")) - 1
     last = int(np.searchsorted(fine.edges, window[1], side="left"))
     end = len(fine.actual)
-    cuts = {*range(first, 0, -size), *range(first, last, size), *range(last, end, size), 0, end}
-    at = np.array(sorted(c for c in cuts if 0 <= c <= end))
+    at = np.unique([*_even(0, first, size), *_even(first, last, size), *_even(last, end, size)])
     starts, n = at[:-1], np.diff(at)
     seen = np.isfinite(fine.actual)
     counted = np.add.reduceat(seen, starts, dtype=float)
@@ -78,13 +77,17 @@ def coarser(fine: Bins, window: tuple[float, float], shared: float) -> Bins:
     )
 
 
+def _even(start: int, stop: int, size: int) -> list[int]:
+    """Cuts from start to stop into pieces of about so many bins, none of them a sliver."""
+    pieces = max(1, round((stop - start) / size))
+    return [round(start + (stop - start) * i / pieces) for i in range(pieces + 1)]
+
+
 def _together(fine: Bins, step: float) -> int:
     """How many bins become one."""
     typical = float(np.median(fine.expected))
     sizes = [int(w // step) for w in WIDTHS_S if w >= step and w % step == 0] or [1]
-    enough = [
-        s for s in sizes if len(fine.actual) / s <= MOST and (typical * s >= LEAST_UNITS or s == 1)
-    ]
+    enough = [s for s in sizes if len(fine.actual) / s <= MOST and typical * s >= LEAST_UNITS]
     wide = [s for s in sizes if len(fine.actual) / s >= 24] or [1]
     return min(enough[0] if enough else wide[-1], wide[-1])
 

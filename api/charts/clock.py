@@ -67,10 +67,10 @@ def local_text(second: float, zone: ZoneInfo) -> str:
     return f"{local:%a} {local.day} {local:%b}, {local:%H:%M}"
 
 
-def span_text(start: datetime, end: datetime, zone: ZoneInfo) -> str:
+def span_text(start: datetime, end: datetime, zone: ZoneInfo, whose: str = "") -> str:
     """A window for people: Tue 12 May 2026, 10:00 to 12:00 (Europe/Berlin)."""
     a, b = start.astimezone(zone), end.astimezone(zone)
     repeated = a.date() == b.date() and a.utcoffset() != b.utcoffset()
     clock = "%H:%M %Z" if repeated else "%H:%M"
     until = f"{b:{clock}}" if a.date() == b.date() else f"{b:%a} {b.day} {b:%b}, {b:%H:%M}"
-    return f"{a:%a} {a.day} {a:%b %Y}, {a:{clock}} to {until} ({zone.key})"
+    return f"{a:%a} {a.day} {a:%b %Y}, {a:{clock}} to {until} ({whose or zone.key})"

@@ -22,7 +22,7 @@ from api.charts.theme import LIGHT, NARROW, SMALL, Row, Theme, dressed, height_a
 
 WIDTH = 860
 NAMES = {"flow": ("missing", "surplus"), "load": ("fewer", "extra")}
-PER = ((60, "minute"), (3600, "hour"), (86400, "day"))
+PER = ((60, "minute", 3600), (3600, "hour", 86400))  # seconds, name, for bins narrower than
 ROOM_FOR_A_NAME = 0.1  # of the chart's width
 STEADY = 2.0  # units: of less in a minute, hours are told
 
@@ -82,10 +82,10 @@ def _rate(shown: Bins) -> tuple[int, str]:
         float(np.median(shown.width_s)),
         float(np.median(shown.expected / shown.width_s)),
     )
-    for seconds, name in PER:
-        if (seconds >= width or seconds * 60 > width) and middle * seconds >= STEADY:
+    for seconds, name, wide in PER:
+        if width < wide and middle * seconds >= STEADY:
             return seconds, name
-    return PER[-1]
+    return 86400, "day"
 
 
 def _rows(shown: Bins, per_s: int, what: Shortfall) -> list[Row]:

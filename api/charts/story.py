@@ -30,6 +30,7 @@ class Shortfall:
     level: float
     unit: str = "units"  # in the plural: payments
     timezone: str = "UTC"
+    whose: str = ""  # zone to be named, where its days stand on UTC midnights
     remark: str = ""  # a line of its own beneath the others
 
     @classmethod
@@ -129,5 +130,5 @@ def told(what: Shortfall) -> list[str]:
     of = f"{words.units(what.usual)} expected in the window, {words.units(what.came)} came"
     if what.kind == "flow" and what.recovered and what.settling:
         of += f", {words.units(what.recovered.mid)} came back"
-    lines = [ends, of, clock.span_text(*what.window, what.zone)]
+    lines = [ends, of, clock.span_text(*what.window, what.zone, what.whose)]
     return [*lines, what.remark] if what.remark else lines

@@ -115,8 +115,7 @@ def _rests_on(what: Shortfall, found: Estimate) -> str:
         f"data until {local_text(found.data_until.timestamp(), zone)}",
     ]
     if found.settling:
-        hours = (found.settling[1] - found.settling[0]).total_seconds() / 3600
-        parts.append(f"{hours:.0f} h of settling looked at")
+        parts.append(f"{words.age(*found.settling)} of settling looked at")
     elif found.state == "live":
         parts.append("nothing known of after the window")
     return ", ".join(parts)

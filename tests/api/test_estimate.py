@@ -125,6 +125,7 @@ def test_days_are_local_days(cli, tmp_path):
     assert (code, err) == (0, "")
     assert 500 < float(out.split()[0]) < 700 and "visits lost" in out
     assert "note: bins are days in Europe/Berlin" in out
+    assert "Sat 11 Apr 2026, 00:00 to Sun 12 Apr, 00:00 (Europe/Berlin)" in out
 
 
 def test_little_history_is_a_warning(cli, tmp_path):
