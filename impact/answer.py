@@ -125,18 +125,24 @@ def draw(
     rng = np.random.default_rng([*key, int(window[0]), int(window[1])])
     shared = even_normals(np.random.default_rng([*key, int(window[0] // DAY)]))
     noise = draws_along(p.cov, 2 * p.mean[:, 0], shared, rng)
-    which, draw = catchup.choose(p, v, noise, shared, kind, prior)
-    z = np.maximum(noise[draw] + p.mean.T[which], 0.0)
+    chosen = catchup.choose(p, v, noise, shared, kind, prior)
+    z = np.maximum(noise[chosen.noise] + p.mean.T[chosen.which], 0.0)
     wider = np.diag(p.cov) * (1 - 1 / widen**2)  # a wider range is no larger mean
     expected = np.maximum(z**2 - v.offset - wider, 0.0) * v.opened  # (DRAWS, Nw)
-    out = {"expected": expected.sum(axis=1), "usual": np.array([pieces.usual[v.window].sum()])}
     sign = 1.0 if kind == "flow" else -1.0
-    effect = sign * (expected - pieces.actual[v.window])
-    gross = _total(effect, expected, _shares(data, pieces, window), kind)
-    so_far, in_all = p.so_far[which], p.surplus[which]
+    actual = pieces.actual[v.window]
+    gross = _total(sign * (expected - actual), expected, _shares(data, pieces, window), kind)
+    nothing = chosen.nothing
+    gross = np.where(nothing, 0.0, gross)
+    so_far = np.where(nothing, 0.0, p.so_far[chosen.which])
+    out = {
+        "expected": np.where(nothing, actual.sum(), expected.sum(axis=1)),
+        "usual": np.array([pieces.usual[v.window].sum()]),
+    }
     if kind == "load":
         return out | {"excess": gross + so_far}
     room = np.maximum(gross, 0.0)
+    in_all = p.surplus[chosen.which]
     if not len(v.after):
         in_all = prior.draws(rng) * room
     recovered = np.minimum(so_far, room)

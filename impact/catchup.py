@@ -5,7 +5,8 @@ that time, off by lumps of its own. Amount and L are unknown: a grid of both is 
 it explains what followed the window (Bayes' rule; the likelihood is that of a Student-t process,
 Shah et al. 2014, so that one odd hour decides nothing) and by a prior under which often nothing
 comes back, and never more than was lost. What follows the window thus tells two things at once:
-what the level was, and what came back.
+what the level was, and what came back. Beside all this stands the hypothesis that nothing happened
+at all: a loss that noise explains as well is no loss.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from impact.calendar import IntArray
 from impact.conditioning import JITTER, QUIET, Given, View
@@ -21,22 +23,24 @@ from impact.outliers import outlier_noise
 from impact.ranges import even_uniforms
 from impact.residuals import counting_noise
 
+BoolArray = NDArray[np.bool_]
+
 LENGTHS_H = np.array([1.0, 2.0, 4.0, 7.0, 12.0])
 STEPS = 10  # of the amount
 FLOOR = 0.02  # of the busiest hour: something may come back while a shop is closed
 LUMPS = {"flow": 0.15, "load": 0.5}  # standard deviation of a piece's surplus around its shape
 LEAST = 0.2  # of what is usual; below it the square root is not linear enough
-FREEDOM = 12.0
-ROUGH = 3  # every so many hypotheses are tried to find the outliers
+FREEDOM = 30.0
+ROUGH = 7  # every so many hypotheses are tried to find the outliers
 HIGHEST = 2.0  # standard deviations above the middle of what was lost: the largest amount
-NO_EFFECT = 0.7  # prior that the window had no effect, so that nothing can come back
+NO_EFFECT = 0.04  # prior that nothing happened in the window
 
 
 @dataclass(frozen=True)
 class Prior:
     """How much of the lost volume comes back: nothing with `never`, else a Beta(a, b) share."""
 
-    never: float = 0.3
+    never: float = 0.25
     a: float = 1.5
     b: float = 1.5
 
@@ -70,7 +74,7 @@ class Prior:
 
 
 FLOW = Prior()
-LOAD = Prior(never=0.15, a=1.0, b=1.0)
+LOAD = Prior(never=0.5, a=1.0, b=1.0)
 
 
 @dataclass(frozen=True)
@@ -124,9 +128,10 @@ def weigh(v: View, g: Given, widen: float, kind: str, busiest: float) -> Posteri
     miss = v.z[after] - total_z
     spread[:, diagonal, diagonal] += _outlier_noise(spread, miss)
     root = np.linalg.cholesky(spread)
+    inverse = np.linalg.inv(root)
     cross = widen**2 * slope[:, :, None] * g.cov[n:, :n]
     right = np.concatenate([miss[:, :, None], cross], axis=2)
-    solved = np.linalg.solve(root, right)
+    solved = inverse @ right
     white, half = solved[:, :, 0], solved[:, :, 1:]
     misfit = (white**2).sum(axis=1)
     freedom = FREEDOM + len(after)
@@ -138,7 +143,7 @@ def weigh(v: View, g: Given, widen: float, kind: str, busiest: float) -> Posteri
     inner = widen**2 * g.cov[:n, :n] - known.T @ known
     inner *= float(prob @ ((FREEDOM + misfit) / freedom))
     shift = (white[:, None, :] @ half)[:, 0]
-    back = np.linalg.solve(np.swapaxes(root, 1, 2), white[:, :, None])[:, :, 0]
+    back = (white[:, None, :] @ inverse)[:, 0]
     off_shape = (widen**2 * lumps * back * 2 * total_z).sum(axis=1)
     to_come = amount * np.maximum(1 - shape.sum(axis=1)[row], 0.0)
     so_far = np.maximum(amount - to_come + off_shape, 0.0)
@@ -191,42 +196,67 @@ def _hypotheses(
     return amount, row, shape
 
 
+@dataclass(frozen=True)
+class Choice:
+    """(DRAWS,) by draw: a hypothesis of what came back, a draw of noise, or nothing at all."""
+
+    which: IntArray
+    noise: IntArray
+    nothing: BoolArray  # the window had no effect
+
+
 def choose(
     p: Posterior, v: View, noise: FloatArray, shared: FloatArray, kind: str, prior: Prior
-) -> tuple[IntArray, IntArray]:
-    """(DRAWS,) numbers of a hypothesis and of a draw of noise, by likelihood and prior.
+) -> Choice:
+    """Draws by likelihood and prior: of loss and recovery together, or that nothing happened.
 
-    Loss and recovery are drawn together: little can come back where little was lost. The chosen
-    stand at even quantiles of what was lost, in the order of `shared` by what was expected.
+    Little can come back where little was lost. The chosen stand at even quantiles of what was
+    lost, in the order of `shared` by what was expected.
     """
-    if len(p.amount) == 1:
-        return np.zeros(DRAWS, np.int64), np.arange(DRAWS)
     opened = v.opened > 0
     m, e = np.maximum(p.mean[opened], 0.0), noise[:, opened]
     expected = (m**2).sum(axis=0)[:, None] + 2 * m.T @ e.T + (e**2).sum(axis=1)[None, :]
     expected = expected - v.offset * opened.sum()
-    gross = expected - v.pieces.actual[v.window][opened].sum()  # (K, DRAWS)
-    if kind == "load":
-        gross = -gross
-    step = p.amount[-1] / STEPS / len(LENGTHS_H)
-    positive = np.maximum(gross, 1e-9 * p.amount[-1])
-    weight = (1 - prior.never) * prior.density(p.amount[:, None] / positive) / positive * step
-    weight = np.where(gross > 0, weight, 0.0)
-    usual = expected[0] if kind == "flow" else expected[0] + gross[0]
-    weight[0] = prior.never + _no_effect(gross[0], float(usual.mean()))
-    weight *= np.exp(p.log_like - p.log_like.max())[:, None]
-    lost = gross + p.surplus[:, None] * (1.0 if kind == "load" else -1.0)
-    order = np.argsort(lost, axis=None, kind="stable")
-    cumulated = np.cumsum(weight.ravel()[order])
+    actual = float(v.pieces.actual[v.window][opened].sum())
+    sign = 1.0 if kind == "flow" else -1.0
+    gross = sign * (expected - actual)  # (K, DRAWS)
+    weight = _weights(p, gross, prior)
+    nothing = weight[0].sum() / prior.never * no_effect(expected[0], actual, v.offset)
+    lost = np.append(gross - sign * p.surplus[:, None], 0.0)
+    expected = np.append(expected, actual)
+    order = np.argsort(lost, kind="stable")
+    cumulated = np.cumsum(np.append(weight, nothing)[order])
     even = (np.arange(DRAWS) + 0.5) / DRAWS * cumulated[-1]
     chosen = order[np.minimum(np.searchsorted(cumulated, even), len(order) - 1)]
-    chosen = chosen[np.argsort(expected.ravel()[chosen], kind="stable")]
+    chosen = chosen[np.argsort(expected[chosen], kind="stable")]
     chosen = chosen[np.argsort(np.argsort(shared, kind="stable"), kind="stable")]
-    return chosen // DRAWS, chosen % DRAWS
+    empty = chosen == gross.size
+    chosen = np.where(empty, 0, chosen)
+    return Choice(chosen // DRAWS, np.where(empty, np.arange(DRAWS), chosen % DRAWS), empty)
 
 
-def _no_effect(gross: FloatArray, scale: float) -> float:
-    """Odds that nothing happened: a point mass at zero against any loss up to `scale`."""
-    spread = max(float(gross.std()), 1e-12)
-    density = np.exp(-0.5 * (float(gross.mean()) / spread) ** 2) / (spread * np.sqrt(2 * np.pi))
-    return float(NO_EFFECT / (1 - NO_EFFECT) * max(scale, 0.0) * density)
+def _weights(p: Posterior, gross: FloatArray, prior: Prior) -> FloatArray:
+    """(K, DRAWS): how likely each hypothesis is beside each draw of what the window cost."""
+    weight = np.full(gross.shape, prior.never)
+    if len(p.amount) > 1:
+        step = p.amount[-1] / STEPS / len(LENGTHS_H)
+        positive = np.maximum(gross[1:], 1e-9 * p.amount[-1])
+        density = prior.density(p.amount[1:, None] / positive) / positive * step
+        weight[1:] = np.where(gross[1:] > 0, (1 - prior.never) * density, 0.0)
+    weight *= np.exp(p.log_like - p.log_like.max())[:, None]
+    return weight
+
+
+def no_effect(expected: FloatArray, actual: float, offset: float) -> float:
+    """Odds that nothing happened: what was seen is what was expected, against any share of it.
+
+    The Bayes factor of a point null (Jeffreys 1961), on square roots, where the draws (DRAWS,) of
+    what was expected are about normal; the alternative is flat from nothing to all of the volume.
+    """
+    root = np.sqrt(np.maximum(expected, 0.0) + offset)
+    seen = float(np.sqrt(actual + offset))
+    spread = max(float(root.std()), 1e-9 * (1.0 + seen))
+    off = (seen - float(root.mean())) / spread
+    density = np.exp(-0.5 * off**2) / (spread * np.sqrt(2 * np.pi)) / (2 * seen)
+    scale = max(float(expected.mean()), actual)
+    return float(NO_EFFECT / (1 - NO_EFFECT) * scale * density)

@@ -41,6 +41,7 @@ class Profile:
     cover: FloatArray  # (W,) share of the usual week that was seen
     prior_weight: float
     group: IntArray = field(repr=False)  # (S,) hour of the day, workday or weekend
+    _rows: dict[int, FloatArray] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def offset(self) -> float:
@@ -49,6 +50,12 @@ class Profile:
 
     def root(self, weeks: IntArray) -> FloatArray:
         """(len(weeks), S): expected z, without each slot's own observation of that week."""
+        new = [week for week in weeks.tolist() if week not in self._rows]
+        if new:
+            self._rows.update(zip(new, self._root(np.array(new, np.int64)), strict=True))
+        return np.stack([self._rows[week] for week in weeks.tolist()])
+
+    def _root(self, weeks: IntArray) -> FloatArray:
         index = weeks - self.first_week
         distance = np.abs(index[:, None] - np.arange(len(self.level))[None, :])
         shape = self._shape(index, np.exp(-distance / SHAPE_MEMORY))
@@ -150,17 +157,24 @@ def dead(volume: FloatArray, usual: FloatArray, unit: float) -> BoolArray:
 
 def _huber(shape: FloatArray, alive: BoolArray, usual: FloatArray, group: IntArray) -> FloatArray:
     """(W, S): 1, less for observations far from their slot's usual value (Huber 1964)."""
-    residual = np.where(alive, np.abs(shape - usual), np.nan)
-    spread = np.zeros(shape.shape[1])
-    for g in np.unique(group):
-        same = group == g
-        part = residual[:, same]
-        part = part[np.isfinite(part)]
-        spread[same] = 1.4826 * np.median(part) if len(part) else 0.0
+    residual = np.abs(shape - usual)
+    of = np.broadcast_to(group, shape.shape)[alive]
+    spread = 1.4826 * _medians(residual[alive], of, int(group.max()) + 1)[group]
     spread = np.maximum(spread, 1e-3 * np.maximum(usual, 1e-9))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        factor = np.minimum(1.0, HUBER * spread / np.maximum(residual, 1e-12))
+    factor = np.minimum(1.0, HUBER * spread / np.maximum(residual, 1e-12))
     out: FloatArray = np.where(alive, factor, 0.0)
+    return out
+
+
+def _medians(values: FloatArray, group: IntArray, groups: int) -> FloatArray:
+    """(groups,): the median of each group's values, 0 where it has none."""
+    ordered = values[np.lexsort((values, group))]
+    count = np.bincount(group, minlength=groups)
+    first = np.cumsum(count) - count
+    some = count > 0
+    out = np.zeros(groups)
+    low, high = first + np.maximum(count - 1, 0) // 2, first + count // 2
+    out[some] = (ordered[low[some]] + ordered[high[some]]) / 2
     return out
 
 

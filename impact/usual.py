@@ -70,7 +70,7 @@ class Usual:
         """
         slot_s = self.profile.slot_s
         hours = seconds // slot_s
-        whole, where = np.unique(hours, return_inverse=True)
+        whole, where = _runs(hours)
         local = local_time(whole * slot_s, self.zone)
         slots = local.second // slot_s
         per_day = max(1, DAY // slot_s)
@@ -80,7 +80,7 @@ class Usual:
         elif len(self.holidays):
             days = np.where(np.isin(local.day, self.holidays), SUNDAY, days)
         slots = slots % per_day + days * per_day
-        weeks, row = np.unique(local.week, return_inverse=True)
+        weeks, row = _runs(local.week)
         root = self.profile.root(weeks)[row, slots]
         volume = np.maximum(root**2 - self.profile.offset, 0.0)
         of = slots[where]
@@ -180,6 +180,16 @@ def learn(series: Series, zone: ZoneInfo, holidays: Holidays, masked: tuple[Wind
         float(seen.sum()) * series.step / DAY,
         masked,
     )
+
+
+def _runs(values: IntArray) -> tuple[IntArray, IntArray]:
+    """Distinct values, and the index of each among them; without sorting where they ascend."""
+    changes = np.diff(values)
+    if (changes < 0).any():
+        distinct, index = np.unique(values, return_inverse=True)
+        return distinct, index
+    new = np.concatenate([[True], changes > 0])[: len(values)]
+    return values[new], np.cumsum(new) - 1
 
 
 def unit_of(values: FloatArray) -> float:

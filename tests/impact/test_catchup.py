@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from impact.catchup import FLOW, LENGTHS_H, LOAD, Prior, fading
+from impact.catchup import FLOW, LENGTHS_H, LOAD, Prior, fading, no_effect
 
 
 def test_the_whole_surplus_lies_after_the_window() -> None:
@@ -52,3 +52,10 @@ def test_incidents_without_recovery_make_none_likelier() -> None:
     learned = FLOW.learn(np.zeros(5))
     assert learned.never > FLOW.never
     assert (learned.a, learned.b) == (FLOW.a, FLOW.b)
+
+
+def test_nothing_happened_is_likely_where_what_was_seen_was_expected() -> None:
+    expected = np.random.default_rng(0).normal(100, 10, 200)
+    odds = [no_effect(expected, actual, offset=0.375) for actual in (100, 85, 60, 0)]
+    assert odds[0] > 0.1 > odds[1] > odds[2] > odds[3]
+    assert odds[2] < 1e-2 and odds[3] < 1e-6

@@ -56,7 +56,20 @@ def test_ninety_percent_covers_about_ninety(wild: float) -> None:
     for day in range(36, 66):
         for hour in (3, 11, 19):
             start, end = utc(day, hour), utc(day, hour + 3)
-            answer = impact.estimate(at, values, start=start, end=end, as_of=end)
+            inside = slice(24 * day + hour, 24 * day + hour + 3)
+            failed = rng.binomial(values[inside].astype(int), 0.6)
+            broken = values.copy()
+            broken[inside] -= failed
+            answer = impact.estimate(at, broken, start=start, end=end, as_of=end)
             assert answer.gross is not None
-            held.append(answer.gross.low <= 0 <= answer.gross.high)
+            held.append(answer.gross.low <= failed.sum() <= answer.gross.high)
     assert 0.82 <= np.mean(held) <= 0.98
+
+
+def test_where_nothing_happened_the_range_says_so() -> None:
+    at = times(50)
+    values = counts(at, 150, seed=6)
+    windows = [(utc(day, 11), utc(day, 14)) for day in range(36, 48)]
+    answers = [impact.estimate(at, values, start=a, end=b, as_of=b).gross for a, b in windows]
+    assert all(g is not None and g.low <= 0 <= g.high for g in answers)
+    assert sum(g is not None and g.mid == 0 for g in answers) > len(answers) / 2
