@@ -221,7 +221,9 @@ class _Look:
                 names = {n for e in incident.episodes for n in e.nodes}
                 names |= {n for r in incident.reached for n in (r.process, *r.path)}
                 for name in names:
-                    aside.setdefault(name, self.zero.copy())[within] = True
+                    if name not in aside:
+                        aside[name] = self.zero.copy()
+                    aside[name][within] = True
         return aside
 
     def _look_at_tools(self) -> None:
@@ -234,9 +236,13 @@ class _Look:
             ):
                 for name, level in available.items():
                     if level < 1.0:
-                        masks.setdefault(name, self.zero.copy())[stretch.minutes] = True
-                        aside = self._aside.get(name, self.zero)[stretch.minutes]
-                        lost[name] += (1.0 - level) * float(np.count_nonzero(~aside))
+                        if name not in masks:
+                            masks[name] = self.zero.copy()
+                        masks[name][stretch.minutes] = True
+                        minutes = stretch.minutes.stop - stretch.minutes.start
+                        if name in self._aside:
+                            minutes -= np.count_nonzero(self._aside[name][stretch.minutes])
+                        lost[name] += (1.0 - level) * minutes
 
     def _available(self, name: str, aside: BoolArray) -> tuple[float, float]:
         minutes = max(self.q.grid.size - int(aside.sum()), 1)

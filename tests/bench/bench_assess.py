@@ -1,22 +1,30 @@
 """How long baselines take to build and a tick to price: `python -m tests.bench.bench_assess`.
 
-500 measures with 13 weeks of minutes each; 50 open incidents that reach ten measures each.
+500 measures with 13 weeks of minutes each; 50 open incidents that reach ten measures each; and the
+lead times of a million open journeys, against each kind of promise.
 """
 
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import numpy as np
 
-from enrich.model import Measure, Value
+from enrich.amounts import promise, working_hours
+from enrich.model import BusinessMap, Measure, Value
 from impact.assess import Tick
 from impact.baselines import Baselines
 from impact.effect import red_intervals
-from tests.impact.arrays import ArrayReader, at, business_map, daily, incident
+from impact.lead_time import Window, delays
+from impact.ports import Cohort, LateHistory
+from impact.promise import clock_of
+from impact.watermark import watermark
+from tests.impact.arrays import NOWHERE, ArrayReader, at, business_map, daily, incident, stamp
 
 DAYS, MEASURES, INCIDENTS, EACH = 91, 500, 50, 10
+JOURNEYS, OFFICE = 1_000_000, "Mon-Fri 09:00-17:00"
 
 
 def main() -> None:
@@ -37,9 +45,10 @@ def main() -> None:
         incident(f"i{n}", now - timedelta(minutes=20 + n), None, {f"p{n}": 1.0})
         for n in range(INCIDENTS)
     ]
+    _build_and_update(reader, where, now)
     begun = time.process_time()
     tick = Tick(where, reader, baselines, incidents, now=now)
-    print(f"build {MEASURES} baselines: {time.process_time() - begun:.2f} s")
+    print(f"build {MEASURES} baselines in a first tick: {time.process_time() - begun:.2f} s")
     for minutes in (0, 1, 5, 6):
         moment = now + timedelta(minutes=minutes)
         reader.now = moment
@@ -56,6 +65,46 @@ def main() -> None:
     begun = time.process_time()
     red = sum(bool(red_intervals(w)) for w in watched if w is not None)
     print(f"red test of {MEASURES} days: {time.process_time() - begun:.2f} s ({red} red)")
+    _lead_times()
+
+
+def _build_and_update(reader: ArrayReader, where: BusinessMap, now: datetime) -> None:
+    """Baselines by themselves: all of them built, then with the minutes of the next half hour."""
+    baselines = Baselines(where, reader)
+    for label, minutes in (("built", 0), ("updated", 1), ("updated", 5), ("updated", 30)):
+        reader.now = moment = now + timedelta(minutes=minutes)
+        begun = time.perf_counter()
+        marks = {name: watermark(s, moment) for name, s in reader.stream_states().items()}
+        baselines.refresh(moment, marks, {})
+        baselines.update(moment)
+        took = time.perf_counter() - begun
+        print(f"{MEASURES} baselines of 13 weeks {label} at +{minutes} min: {took:.2f} s")
+    reader.now = now
+
+
+def _lead_times() -> None:
+    """A million open journeys, placed over five days."""
+    start, end = at(days=70, hours=10), at(days=70, hours=12)
+    spread = np.random.default_rng(1).integers(-5 * 86400, 7200, JOURNEYS)
+    started = np.sort(stamp(start) + spread.astype("timedelta64[s]"))
+    nothing = np.full(JOURNEYS, NOWHERE)
+    units = Cohort(started, nothing, nothing, np.full(JOURNEYS, np.nan))
+    hours = stamp(end).astype("datetime64[h]") - np.arange(13 * 168, 0, -1)
+    each = np.full(len(hours), 500.0)
+    past = LateHistory(hours.astype("datetime64[s]"), each, 0.01 * each, 0.05 * each)
+    where = replace(
+        business_map(timezone="Europe/Berlin", holidays="DE"), working_hours=working_hours(OFFICE)
+    )
+    for text in ("24h", "2 days", "16 working hours"):
+        length, counted = promise(text)
+        orders = Measure("f", "o", "lead_time", "o", promise=length, promise_in=counted)
+        begun = time.perf_counter()
+        clock = clock_of(orders, where, start - timedelta(weeks=13), end)
+        window = Window(start, end, at(days=71), length, clock)
+        zone, rng = "Europe/Berlin", np.random.default_rng(0)
+        found = delays(units, past, window, timezone=zone, rng=rng)
+        took = time.perf_counter() - begun
+        print(f"{JOURNEYS:,} open journeys, promise {text}: {took:.2f} s ({found.cohort:,} judged)")
 
 
 if __name__ == "__main__":
