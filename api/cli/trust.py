@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 
 from api import schemas
+from api.backtest import Backtest, MeasureScores, run_backtest
+from api.backtest import fetch as fetch_pasts
+from api.cli.load import progress_bar
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
 from api.cli.read import print_json
 from api.cli.show import console, new_table
@@ -30,11 +33,29 @@ def trust(
     to: Annotated[
         datetime | None, typer.Option("--to", help="Incidents begun before this.")
     ] = None,
+    backtest: Annotated[
+        bool,
+        typer.Option("--backtest", help="Instead: write incidents into your own history."),
+    ] = False,
+    cases: Annotated[
+        int, typer.Option(min=10, max=2000, help="With --backtest: so many per measure.")
+    ] = 60,
+    seed: Annotated[int, typer.Option(help="With --backtest.")] = 1,
     as_json: JsonOption = False,
     data: DataOption = None,
     map_path: MapOption = None,
 ) -> None:
     """How far the numbers can be trusted: what was said live beside what it came to."""
+    if backtest:
+        with connect(settings_from(map_path, data)) as client:
+            fetched = fetch_pasts(client, process, measure)
+        with progress_bar("incidents") as advance:
+            result = run_backtest(fetched, cases, seed, advance)
+        if as_json:
+            print_json(result.as_dict())
+        else:
+            show_backtest(result)
+        return
     given = {"process": process, "measure": measure, "from": _utc(since), "to": _utc(to)}
     with connect(settings_from(map_path, data)) as client:
         found = client.get("/v1/trust", **given)
@@ -82,6 +103,48 @@ def show_trust(found: schemas.TrustReport) -> None:
         )
     if found.business_first:
         _show_bars(found.business_first)
+
+
+def show_backtest(result: Backtest) -> None:
+    """The scores of docs/accuracy.md, for every measure and all of them together."""
+    out = console()
+    for moment, told in (("LIVE", "nothing known after the end"), ("FINAL", "a day or two later")):
+        shown = new_table(
+            moment, "Cases", "WAPE", "Median", "Bias", "Inside", "Interval", "False", "Back",
+            numbers_from=1,
+        )  # fmt: skip
+        for line in result.lines:
+            shown.add_row(*_scores(line, moment))
+        out.print(f"{moment}, {told}", style="bold")
+        out.print(shown)
+        out.print()
+    if result.forecast.cases:
+        out.print(
+            f"What LIVE forecasts to be lost, against FINAL: WAPE {_share(result.forecast.wape)}, "
+            f"{_share(result.forecast.coverage)} inside."
+        )
+    for name, why in result.left_out.items():
+        out.print(f"left out: {name} ({why})", style="dim")
+    out.print(
+        "WAPE: sum of errors over the sum of what was truly lost (load: on top). Median: of the "
+        "errors of single cases. Inside: truth within the 90 % range. Interval: its width plus 20 "
+        "times every miss, over the truth. False: what is claimed where nothing happened, over the "
+        f"volume. Back: WAPE of what came back. Seed {result.seed}.",
+        style="dim",
+    )
+
+
+def _scores(line: MeasureScores, moment: str) -> list[str]:
+    found = line.live if moment == "LIVE" else line.final
+    bias = "-" if found.bias is None else f"{found.bias:+.2f}"
+    interval = "-" if found.iscore is None else f"{found.iscore:.2f}"
+    wape, median, inside = map(_share, (found.wape, found.mdare, found.coverage))
+    false, back = _share(found.false), _share(found.rec_wape)
+    return [line.name, str(found.cases), wape, median, bias, inside, interval, false, back]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}" if value < 0.1 else f"{value:.0%}"
 
 
 def _off_by(line: schemas.TrustLine) -> str:

@@ -44,6 +44,7 @@ class MapAnswer(BaseModel):
     company: str
     currency: str
     timezone: str
+    holidays: str = Field(description="Whose holidays; empty without.", examples=["DE"])
     version: str = Field(description="Hash of its content.")
     processes: list[ProcessOnMap]
     nodes: list[NodeOnMap]
@@ -69,6 +70,7 @@ def get_map(request: Request, _: Reading) -> MapAnswer:
         company=found.company,
         currency=found.currency,
         timezone=found.timezone,
+        holidays=found.holidays,
         version=found.version,
         processes=[
             ProcessOnMap(

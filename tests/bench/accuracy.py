@@ -16,6 +16,7 @@ import multiprocessing
 import os
 import sys
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # one thread a process, befo
 import numpy as np
 
 import impact
+from impact.model import Range
+from impact.scores import Scored, score
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = ROOT.parent / "shared" / "accuracy"
@@ -110,10 +113,31 @@ def forecast_figures(rows: Any) -> dict[str, float]:
     }
 
 
+def figures_of(rows: Any) -> dict[str, float | None]:
+    """The scores of joined rows, whose volumes are in mean days already."""
+    names = "scenario moment catch_up net net_low net_mid net_high expected recovered recovered_mid"
+    scored = []
+    for row in rows.select(names.split()).iter_rows(named=True):
+        asked = row["moment"] == "final" and row["catch_up"]
+        known = asked and row["recovered_mid"] is not None
+        scored.append(
+            Scored(
+                Range(row["net_low"], row["net_mid"], row["net_high"]),
+                truth=row["net"],
+                volume=row["expected"],
+                placebo=row["scenario"] == "placebo",
+                recovered=row["recovered_mid"] if known else None,
+                recovered_truth=row["recovered"] if known else None,
+            )
+        )
+    seconds = float(np.mean(rows["seconds"].to_numpy()))
+    return asdict(score(scored)) | {"seconds": seconds}
+
+
 def measure(folder: Path, fast: bool) -> dict[str, Any]:
     """Every figure: moment -> tag -> group -> measure, and the forecast's."""
     sys.path.insert(0, str(folder))
-    bench, score = importlib.import_module("bench"), importlib.import_module("score")
+    bench, truths = importlib.import_module("bench"), importlib.import_module("score")
     polars = importlib.import_module("polars")
     cases = bench.load_cases(folder)[:: 4 if fast else 1]
     # not forked: the readers of the series keep threads of their own
@@ -121,15 +145,15 @@ def measure(folder: Path, fast: bool) -> dict[str, Any]:
         parts = pool.map(run_case, [(folder, case) for case in cases], chunksize=20)
     predictions = polars.DataFrame([r for part in parts for r in part], infer_schema_length=None)
     ids = [case["case_id"] for case in cases]
-    truth = score.read_truth(folder).filter(polars.col("case_id").is_in(ids))
-    rows = score.join(truth, predictions)
+    truth = truths.read_truth(folder).filter(polars.col("case_id").is_in(ids))
+    rows = truths.join(truth, predictions)
     out: dict[str, Any] = {"cases": len(cases), "forecast": forecast_figures(rows)}
     for moment in MOMENTS:
         part = rows.filter(polars.col("moment") == moment)
-        out[moment] = {"all": score.measures(part)}
+        out[moment] = {"all": figures_of(part)}
         for tag in ("scenario", "slot", "source"):
             groups = part[tag].unique().sort()
-            out[moment][tag] = {g: score.measures(part.filter(part[tag] == g)) for g in groups}
+            out[moment][tag] = {g: figures_of(part.filter(part[tag] == g)) for g in groups}
     return out
 
 
