@@ -56,9 +56,9 @@ def coarser(fine: Bins, window: tuple[float, float], shared: float) -> Bins:
     size = _together(fine, step)
     if size == 1:
         return fine
-    first = int(np.searchsorted(fine.edges, window[0], side="right")) - 1
-    last = int(np.searchsorted(fine.edges, window[1], side="left"))
-    end = len(fine.actual)
+    end = len(fine.actual)  # the window may end after it
+    first = min(max(0, int(np.searchsorted(fine.edges, window[0], side="right")) - 1), end)
+    last = min(max(first, int(np.searchsorted(fine.edges, window[1], side="left"))), end)
     at = np.unique([*_even(0, first, size), *_even(first, last, size), *_even(last, end, size)])
     starts, n = at[:-1], np.diff(at)
     seen = np.isfinite(fine.actual)

@@ -136,6 +136,7 @@ def test_wider_bins_keep_sums_and_the_edges_of_the_window(n, step, begin, length
     assert wide.expected.sum() == pytest.approx(fine.expected.sum())
     assert wide.edges[0] == fine.edges[0] and wide.edges[-1] == fine.edges[-1]
     assert start in wide.edges and end in wide.edges
+    assert len(coarser(fine, (start, fine.edges[-1] + 9000.0), 0.1).actual) > 0  # not over yet
     assert (wide.low <= wide.expected).all() and (wide.expected <= wide.high).all()
 
 

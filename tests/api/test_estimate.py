@@ -9,8 +9,15 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from api.charts import shortfall
+from api.charts.story import headline
 from api.cli.show_estimate import sparkline
+from api.estimating import Asked, as_dict, ask
+from api.table import SeriesFile
+from ingest.errors import InputError
 
 HOURS = 24 * 7 * 6
 FIRST = datetime(2026, 3, 2, tzinfo=UTC)
@@ -187,3 +194,30 @@ def test_packed_files(cli, orders, tmp_path):
 def test_a_sparkline_shows_shares_of_the_most():
     assert sparkline(np.array([0.0, 4.0, 8.0, np.nan, 16.0]), 8.0) == " ▄█·█"
     assert sparkline(np.zeros(3), 0.0) == "   "
+
+
+@given(
+    st.sampled_from([60, 420, 3600, 86400]),
+    st.integers(2, 400),
+    st.sampled_from([0.0, 0.05, 5.0, 200.0]),
+    st.sampled_from([0.0, 0.1, 0.95]),
+    st.tuples(st.floats(-0.1, 1.1), st.floats(0.001, 1.0)),
+    st.sampled_from(["flow", "load"]),
+)
+@settings(max_examples=15, deadline=None)
+def test_any_series_and_window_is_an_answer_or_one_line(step, n, level, holes, window, kind):
+    rng = np.random.default_rng(n)
+    values = rng.poisson(level, n).astype(float)
+    values[rng.random(n) < holes] = np.nan
+    times = np.datetime64("2026-03-02T00:00:00") + step * np.arange(n)
+    start = FIRST + timedelta(seconds=round(window[0] * n * step))
+    end = start + timedelta(seconds=1 + round(window[1] * n * step))
+    series = SeriesFile(times.astype("datetime64[s]"), values, step, "orders")
+    asked = Asked(series, (start, end), kind, "Europe/Berlin", None, (), None, 0.9)
+    try:
+        found, what = ask(asked)
+    except InputError as error:
+        assert "\n" not in str(error)
+    else:
+        assert as_dict(asked, found)["units"]
+        assert shortfall(what)["description"].startswith(headline(what))
