@@ -102,3 +102,13 @@ def holiday_days(given: Holidays, first_day: int, last_day: int) -> IntArray:
         dates = given
     days = sorted((d - EPOCH_DAY).days for d in dates if first <= d <= last)
     return np.array(days, np.int64)
+
+
+def is_bridge(day: int, holidays: IntArray) -> bool:
+    """Whether a local day since 1970 is a working day between a holiday and a day off."""
+
+    def off(number: int) -> bool:
+        return (number * DAY + MONDAY) // DAY % 7 >= 5 or number in holidays
+
+    beside = off(day - 1) and off(day + 1)
+    return not off(day) and beside and bool(np.isin([day - 1, day + 1], holidays).any())

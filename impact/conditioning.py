@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
-from impact.calendar import IntArray
+from impact.calendar import IntArray, is_bridge
 from impact.model import FloatArray
 from impact.outliers import outlier_noise
 from impact.pieces import Pieces, as_other_days
@@ -24,6 +24,7 @@ from impact.residuals import counting_noise
 from impact.usual import Usual
 
 ODD_DAY = 0.1  # share of days that go like another weekday
+ODD_BRIDGE = 0.5  # of days between a holiday and a weekend
 RECENT_H = 16.0  # memory of how surprising the last hours were
 SURPRISE_PRIOR = 6.0  # pieces; the degrees of freedom of a Student-t process (Shah et al. 2014)
 QUIET = 0.1  # units: variance of z where nothing is usual
@@ -106,7 +107,9 @@ def given_before(baseline: Usual, known: FloatArray, v: View) -> Given:
     days = np.vstack([u[None], u[None] - others[:, seen]])
     white = solve_triangular(root, days.T, lower=True, check_finite=False)  # (n, 7)
     means = half.T @ white + np.vstack([np.zeros(len(target)), others[:, target]]).T
-    prob = _day_probabilities(white, np.abs(others[:, seen]).max(axis=0) > 1e-9)
+    bridge = is_bridge(int(pieces.day[pieces.window.start]), baseline.holidays)
+    odd = ODD_BRIDGE if bridge else ODD_DAY
+    prob = _day_probabilities(white, np.abs(others[:, seen]).max(axis=0) > 1e-9, odd)
     mean = means @ prob
     away = means - mean[:, None]
     recent = np.exp(pieces.centre[seen] / RECENT_H) * np.minimum(pieces.width[seen], 1.0)
@@ -116,10 +119,10 @@ def given_before(baseline: Usual, known: FloatArray, v: View) -> Given:
     return Given(root, half, mean, own - half.T @ half + (away * prob) @ away.T, float(surprise))
 
 
-def _day_probabilities(white: FloatArray, differ: FloatArray) -> FloatArray:
+def _day_probabilities(white: FloatArray, differ: FloatArray, odd: float) -> FloatArray:
     """(7,): own weekday first. Only innovations of the day itself can tell."""
     log_like = -0.5 * (white[differ] ** 2).sum(axis=0)
-    prob = np.concatenate([[1 - ODD_DAY], np.full(6, ODD_DAY / 6)])
+    prob = np.concatenate([[1 - odd], np.full(6, odd / 6)])
     prob *= np.exp(log_like - log_like.max())
     out: FloatArray = prob / prob.sum()
     return out

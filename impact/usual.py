@@ -26,6 +26,7 @@ from impact.calendar import (
     local_time,
 )
 from impact.model import FloatArray, Range, TimeArray
+from impact.month_days import NO_MONTH_DAYS, MonthDays, fit_month_days
 from impact.profile import Profile, fit_profile
 from impact.residuals import Residuals, counting_noise, fit_residuals
 from impact.series import Series, Window, coarse_step, epoch
@@ -57,6 +58,7 @@ class Usual:
     holidays: IntArray = field(repr=False)  # local days since 1970
     history_days: float
     masked: tuple[Window, ...] = ()
+    month_days: MonthDays = NO_MONTH_DAYS
 
     @property
     def bins_per_slot(self) -> int:
@@ -81,7 +83,7 @@ class Usual:
             days = np.where(np.isin(local.day, self.holidays), SUNDAY, days)
         slots = slots % per_day + days * per_day
         weeks, row = _runs(local.week)
-        root = self.profile.root(weeks)[row, slots]
+        root = self.profile.root(weeks)[row, slots] * self.month_days.factor(local.day)
         volume = np.maximum(root**2 - self.profile.offset, 0.0)
         of = slots[where]
         position = (seconds % slot_s) // self.series.step
@@ -161,11 +163,17 @@ def learn(series: Series, zone: ZoneInfo, holidays: Holidays, masked: tuple[Wind
     weekday_slots = np.where(
         np.isin(local.day, off_days), slots % per_day + SUNDAY * per_day, slots
     )
-    profile = fit_profile(volume, local.week, weekday_slots, slot_s, unit_of(values))
-    weeks, row = np.unique(local.week, return_inverse=True)
-    root = profile.root(weeks)[row, weekday_slots]
-    alive = profile.weight[local.week - profile.first_week, weekday_slots] > 0
-    z = np.where(alive, np.sqrt(np.nan_to_num(volume) + profile.offset), np.nan)
+    unit = unit_of(values)
+    profile = fit_profile(volume, local.week, weekday_slots, slot_s, unit)
+    z, root = _fitted(profile, volume, local.week, weekday_slots)
+    known = np.isfinite(z) & (root > 0)
+    u = np.where(known, np.nan_to_num(z) / np.where(known, root, 1.0) - 1, 0.0)
+    month_days = fit_month_days(u, np.where(known, root**2, 0.0), local.day)
+    if month_days.kinds:  # learned again, without what these days have of their own
+        factor = month_days.factor(local.day)
+        profile = fit_profile(volume / factor**2, local.week, weekday_slots, slot_s, unit)
+        z, root = _fitted(profile, volume, local.week, weekday_slots)
+        root *= factor
     residuals, _ = fit_residuals(
         z, root, weekday_slots, profile.group, local.day, slot_s / HOUR, profile.unit
     )
@@ -179,7 +187,18 @@ def learn(series: Series, zone: ZoneInfo, holidays: Holidays, masked: tuple[Wind
         off_days,
         float(seen.sum()) * series.step / DAY,
         masked,
+        month_days,
     )
+
+
+def _fitted(
+    profile: Profile, volume: FloatArray, week: IntArray, slots: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """(T,) each: roots of what was seen, NaN where it teaches nothing, and the usual ones."""
+    weeks, row = _runs(week)
+    alive = profile.weight[week - profile.first_week, slots] > 0
+    z = np.where(alive, np.sqrt(np.nan_to_num(volume) + profile.offset), np.nan)
+    return z, profile.root(weeks)[row, slots]
 
 
 def _runs(values: IntArray) -> tuple[IntArray, IntArray]:

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impact.calendar import EPOCH_DAY, holiday_days, local_time, utc_offsets, zone_of
+from impact.calendar import (
+    EPOCH_DAY,
+    holiday_days,
+    is_bridge,
+    local_time,
+    utc_offsets,
+    zone_of,
+)
 
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]
 
@@ -80,3 +87,10 @@ def test_unknown_zones_are_named(name: str) -> None:
 
 def test_no_moments() -> None:
     assert len(utc_offsets(np.zeros(0, np.int64), zone_of("UTC"))) == 0
+
+
+def test_a_bridge_lies_between_a_holiday_and_a_day_off() -> None:
+    days = {d: seconds(2026, 5, d, 12) // 86400 for d in range(1, 32)}
+    ascension = holiday_days([date(2026, 5, 14)], days[1], days[31])  # a Thursday
+    assert [d for d in days if is_bridge(days[d], ascension)] == [15]
+    assert not any(is_bridge(day, holiday_days(None, days[1], days[31])) for day in days.values())
