@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays as holiday_library
@@ -64,6 +65,7 @@ def utc_offsets(seconds: IntArray, zone: ZoneInfo) -> IntArray:
     return np.array(values, np.int64)[piece]
 
 
+@lru_cache(maxsize=20_000)  # the same midnights, over and over
 def _offset(second: int, zone: ZoneInfo) -> int:
     offset = datetime.fromtimestamp(second, UTC).astimezone(zone).utcoffset()
     return 0 if offset is None else int(offset.total_seconds())

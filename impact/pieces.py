@@ -104,16 +104,12 @@ def as_other_days(baseline: Usual, values: FloatArray, pieces: Pieces, first: in
     region[: len(known)] = known
     seen = np.isfinite(region)
     own = int(local.second[0]) // DAY
-    base, _ = baseline.usual(seconds)
+    days = baseline.as_weekdays(seconds)
+    change = np.where(seen, np.delete(days, own, axis=0) - baseline.usual(seconds)[0], 0.0)
+    sums = np.cumsum(np.pad(change, ((0, 0), (1, 0))), axis=1)
     edges = np.clip(pieces.edges, low, high) - low
-    out = []
-    for weekday in range(7):
-        if weekday == own:
-            continue
-        change = np.where(seen, baseline.usual(seconds, weekday)[0] - base, 0.0)
-        sums = np.concatenate([[0.0], np.cumsum(change)])[edges]
-        out.append(np.maximum(pieces.usual + np.diff(sums), 0.0))
-    return np.array(out)
+    out: FloatArray = np.maximum(pieces.usual + np.diff(sums[:, edges], axis=1), 0.0)
+    return out
 
 
 def _growing(step: int, bins: int, shortest: float) -> IntArray:

@@ -47,6 +47,18 @@ class Band:
 
 
 @dataclass(frozen=True)
+class _Place:
+    """Where T bins lie in the usual week: in which of R runs of bins in one slot, and where in it."""
+
+    slots: IntArray  # (R,)
+    week: IntArray  # (R,) row of `roots`
+    roots: FloatArray  # (weeks, S) usual z
+    factor: FloatArray  # (R,) of days of the month
+    of: IntArray  # (T,) run of each bin
+    position: IntArray  # (T,) bin within its slot
+
+
+@dataclass(frozen=True)
 class Usual:
     """The usual volumes of one measure and how they stray."""
 
@@ -65,30 +77,37 @@ class Usual:
         """How many bins of the series make a slot of the profile."""
         return self.profile.slot_s // self.series.step
 
-    def usual(self, seconds: IntArray, weekday: int | None = None) -> tuple[FloatArray, IntArray]:
-        """Expected volume of the bins that start at `seconds`, and their slots.
+    def usual(self, seconds: IntArray) -> tuple[FloatArray, IntArray]:
+        """Expected volume of the bins that start at `seconds`, and their slots."""
+        place = self._place(seconds)
+        return self._volume(place, place.slots), place.slots[place.of]
 
-        `weekday` 0 to 6: as if every day were that weekday.
-        """
+    def as_weekdays(self, seconds: IntArray) -> FloatArray:
+        """(7, T): expected volume of the bins if every day were a Monday, a Tuesday, ..."""
+        place = self._place(seconds)
+        per_day = max(1, DAY // self.profile.slot_s)
+        hours = place.slots % per_day
+        return np.stack([self._volume(place, hours + day * per_day) for day in range(7)])
+
+    def _place(self, seconds: IntArray) -> _Place:
         slot_s = self.profile.slot_s
-        hours = seconds // slot_s
-        whole, where = _runs(hours)
+        whole, of = _runs(seconds // slot_s)
         local = local_time(whole * slot_s, self.zone)
         slots = local.second // slot_s
-        per_day = max(1, DAY // slot_s)
-        days = slots // per_day
-        if weekday is not None:
-            days = np.full_like(days, weekday)
-        elif len(self.holidays):
-            days = np.where(np.isin(local.day, self.holidays), SUNDAY, days)
-        slots = slots % per_day + days * per_day
+        if len(self.holidays):
+            per_day = max(1, DAY // slot_s)
+            off = np.isin(local.day, self.holidays)
+            slots = np.where(off, slots % per_day + SUNDAY * per_day, slots)
         weeks, row = _runs(local.week)
-        root = self.profile.root(weeks)[row, slots] * self.month_days.factor(local.day)
-        volume = np.maximum(root**2 - self.profile.offset, 0.0)
-        of = slots[where]
+        factor = self.month_days.factor(local.day)
         position = (seconds % slot_s) // self.series.step
-        out: FloatArray = volume[where] * self.within[of, position]
-        return out, of
+        return _Place(slots, row, self.profile.root(weeks), factor, of, position)
+
+    def _volume(self, place: _Place, slots: IntArray) -> FloatArray:
+        root = place.roots[place.week, slots] * place.factor
+        volume = np.maximum(root**2 - self.profile.offset, 0.0)
+        out: FloatArray = volume[place.of] * self.within[slots[place.of], place.position]
+        return out
 
     def expected(self, start: datetime, end: datetime) -> tuple[TimeArray, FloatArray]:
         """Starts of the bins from start to end, and what is usual in them."""
