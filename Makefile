@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Many small matrices: one BLAS thread per process is faster than a spinning pool of them.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help run test check lint format kafka bench bench-accuracy bench-calibration pictures lock clean
+.PHONY: help run test check lint format kafka bench bench-accuracy bench-business-first bench-calibration pictures lock clean
 
 help: ## List what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ bench: $(VENV)/dev ## Measure throughput against other stream processors, latenc
 
 bench-accuracy: $(VENV)/dev ## Measure the estimator on real series (DATA=folder of the benchmark)
 	@$(BIN)/python -m tests.bench.accuracy $(DATA)
+
+bench-business-first: $(VENV)/dev ## How often the business alone opens an incident, on real series (DATA=folder)
+	@$(BIN)/python -m tests.bench.business_first $(DATA)
 
 bench-calibration: $(VENV)/dev ## How often the simulator's truth lies in the 90 % range
 	@$(BIN)/toll demo --calibrate 200

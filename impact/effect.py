@@ -150,7 +150,8 @@ def effect_window(
 def sustained_shortfall(series: Watched, *, threshold: float) -> Interval | None:
     """The newest stretch in which the measure was red, judged without any signal.
 
-    `threshold` comes from `calibrate_threshold`, so that false incidents stay rare.
+    It tells that a measure is red and since when; whether that is worth an incident of its own is
+    for `impact.vigil` to say, by how deep it is.
     """
     found = red_intervals(series, threshold=threshold)
     return found[-1] if found else None

@@ -1,6 +1,6 @@
 """Keeps the bars of `impact.vigil` in force: every measure is looked back at once a day.
 
-A look back takes a fraction of a second, so a tick does a few at most and large companies take
+A look back takes some hundredths of a second, so a tick does a few and large companies take
 some minutes to be through. Until then the bars of before stay in force (`restored`, after a start).
 A measure without enough history comes up again a day later.
 """
@@ -17,7 +17,7 @@ from impact.vigil import History, Kind, Vigil, Windows, calibrate, look_back
 from impact.watermark import Watermark
 
 EVERY = timedelta(days=1)
-AT_ONCE = 5  # measures that a tick looks back at
+AT_ONCE = 20  # measures that a tick looks back at
 
 
 class Vigilance:
