@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingest.bodies import numbered_lines, with_stream
 from ingest.dead_letters import DeadLetter, Reason
 from ingest.events import EVENT_SCHEMA, LINE_BITS
 from ingest.log import Record
-from ingest.personal import hash_values
+from ingest.personal import hash_column
 from ingest.reading import Found, in_order, read_records
 from ingest.records import Records
 from ingest.streams import IngestConfig
@@ -118,50 +119,57 @@ def _table(
     frame: pl.DataFrame, records: Records, config: IngestConfig, received_at: datetime
 ) -> pa.Table:
     """The events as they are stored: keys hashed, places in the log added."""
+    found = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    columns = {name: _whole(found[name]) for name in found.column_names}
+    streams = columns["stream"].cast(pa.string()).dictionary_encode()
     record = frame["record"].to_numpy()
     place = records.place[record]
-    topics = pl.Series([p.topic for p in records.places], dtype=pl.String)
     partitions = np.array([p.partition for p in records.places], np.uint32)
     offset = records.offsets[record].astype(np.uint64)
     line = frame["line"].to_numpy().astype(np.uint64)
-    stored = {
-        **frame.to_dict(as_series=True),
-        "key": _hashed(frame, "key", config),
-        "customer": _hashed(frame, "customer", config),
-        "at": frame["at_ms"].cast(pl.Datetime("ms", "UTC")),
-        "received_at": pl.Series([to_ms(received_at)]).cast(pl.Datetime("ms", "UTC")),
-        "topic": topics.gather(place),
-        "partition": pl.Series(partitions[place]),
-        "position": pl.Series(offset << np.uint64(LINE_BITS) | line),
-    }
-    stored["received_at"] = stored["received_at"].new_from_index(0, frame.height)
-    arrays = {name: stored[name].to_arrow() for name in EVENT_SCHEMA.names if name != "segment"} | {
-        "segment": _maps(frame["segment"])
+    stored = columns | {
+        "key": _hashed(columns["key"].cast(pa.string()), streams, config),
+        "customer": _hashed(columns["customer"].cast(pa.string()), streams, config),
+        "at": columns["at_ms"],
+        "segment": _maps(columns["segment"]),
+        "received_at": pa.repeat(pa.scalar(to_ms(received_at)), frame.height),
+        "topic": pa.array([p.topic for p in records.places], pa.string()).take(pa.array(place)),
+        "partition": pa.array(partitions[place]),
+        "position": pa.array(offset << np.uint64(LINE_BITS) | line),
     }
     return pa.table(
-        [arrays[column.name].cast(column.type) for column in EVENT_SCHEMA], schema=EVENT_SCHEMA
+        [stored[column.name].cast(column.type) for column in EVENT_SCHEMA], schema=EVENT_SCHEMA
     )
 
 
-def _hashed(frame: pl.DataFrame, column: str, config: IngestConfig) -> pl.Series:
+def _whole(column: pa.ChunkedArray[Any]) -> pa.Array[Any]:
+    whole: pa.Array[Any] = (
+        pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    )
+    return whole
+
+
+def _hashed(
+    values: pa.Array[Any], streams: pa.DictionaryArray[Any, Any], config: IngestConfig
+) -> pa.Array[Any]:
     """A column of keys or customers, hashed for those streams that do not want them plain."""
-    values = frame[column]
-    if not (values.str.len_bytes() > 0).any():
+    if pc.all(pc.equal(values, pa.scalar(""))).as_py():
+        return values  # nothing to hide
+    names = streams.dictionary.to_pylist()
+    plain = [name for name in names if config.stream(str(name)).keys == "plain"]
+    if not plain:
+        return hash_column(values, config.salt)
+    if len(plain) == len(names):
         return values
-    plain_streams = [
-        name for name in frame["stream"].unique() if config.stream(name).keys == "plain"
-    ]
-    personal = ~frame["stream"].is_in(plain_streams)
-    if not personal.any():
-        return values
-    hidden = values.set(~personal, "")
-    hashed = pl.Series(column, hash_values(hidden.to_list(), config.salt), pl.String)
-    return values.zip_with(~personal, hashed) if plain_streams else hashed
+    shown = pc.is_in(streams, pa.array(plain, pa.string()))
+    hidden = hash_column(pc.if_else(shown, "", values), config.salt)
+    mixed: pa.Array[Any] = pc.if_else(shown, values, hidden)
+    return mixed
 
 
-def _maps(segment: pl.Series) -> pa.Array[Any]:
+def _maps(segment: pa.Array[Any]) -> pa.Array[Any]:
     """Segments from their canonical JSON: parsed once each, then spread over the rows."""
-    texts = segment.to_arrow().dictionary_encode()
+    texts = segment.dictionary_encode()
     maps = pa.array([list(json.loads(text.as_py()).items()) for text in texts.dictionary], _SEGMENT)
     spread: pa.Array[Any] = maps.take(texts.indices)
     return spread

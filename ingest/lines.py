@@ -6,7 +6,7 @@ reader than by an exact one. Plainness is judged on bytes, for all lines at once
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -19,6 +19,7 @@ Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
 Bytes: TypeAlias = NDArray[np.uint8]
 
+_BLOCK = 4_000  # lines
 EXACT_DIGITS = 15  # a binary float keeps this many significant decimal digits, not one more
 
 
@@ -68,6 +69,20 @@ def plain(lines: Lines, *, floats: str | None) -> Bools:
 
     `floats` names a member that is read as a binary float, so that its digits do not matter.
     """
+    parts = [_plain(part, floats) for part in _in_blocks(lines)]
+    return np.concatenate(parts) if parts else np.zeros(0, np.bool_)
+
+
+def _in_blocks(lines: Lines) -> Iterator[Lines]:
+    """The lines, some at a time: so many that what is looked at stays in the processor's cache."""
+    for first in range(0, len(lines), _BLOCK):
+        rows = slice(first, first + _BLOCK)
+        start, end = lines.start[rows], lines.end[rows]
+        buffer = lines.buffer[start[0] : end[-1]]
+        yield Lines(buffer, start - start[0], end - start[0], lines.value[rows], lines.number[rows])
+
+
+def _plain(lines: Lines, floats: str | None) -> Bools:
     data = np.frombuffer(lines.buffer, np.uint8)
     rows = _braced(data, lines)
     for doubtful in (

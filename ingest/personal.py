@@ -6,29 +6,48 @@ streams and for both fields, so that the same order or customer can still be joi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 _MAX_KEY = 64  # RFC 7693: keys of up to 64 bytes; a longer salt is first hashed itself
+_SIZE = 16  # bytes of a hash
 
 
-def hash_values(values: Sequence[str], salt: bytes) -> list[str]:
+def hash_column(values: pa.Array[Any], salt: bytes) -> pa.Array[Any]:
     """The hashes of texts, in their order; "" (nothing to hide) stays "".
 
-    Each distinct value is hashed once, from a copy of the keyed start state: about 0.4 us each.
+    Each distinct value is hashed once.
     """
-    if not salt and any(values):
-        raise ValueError("keys are to be hashed, but there is no salt: set one, or `keys: plain`")
-    keyed = blake2b(key=salt if len(salt) <= _MAX_KEY else blake2b(salt).digest(), digest_size=16)
-    hashes = {"": ""}
-    for value in set(values):
-        if value:
-            state = keyed.copy()
-            state.update(value.encode())
-            hashes[value] = state.hexdigest()
-    return [hashes[value] for value in values]
+    coded = values.dictionary_encode()
+    texts = [text or b"" for text in coded.dictionary.cast(pa.binary()).to_pylist()]
+    digests = b"".join(_digests(texts, salt))
+    hexes = pa.StringArray.from_buffers(
+        len(texts),
+        pa.py_buffer(np.arange(0, 2 * len(digests) + 1, 2 * _SIZE, dtype=np.int32).tobytes()),
+        pa.py_buffer(digests.hex().encode()),
+    )
+    hashed: pa.Array[Any] = hexes.take(coded.indices)
+    if b"" in texts:
+        hashed = pc.if_else(pc.equal(values, pa.scalar("")), "", hashed)
+    return hashed
 
 
 def hash_value(value: str, salt: bytes) -> str:
     """The hash under which one key or customer is stored: for looking somebody up."""
-    return hash_values([value], salt)[0]
+    return str(hash_column(pa.array([value], pa.string()), salt)[0].as_py())
+
+
+def _digests(values: Sequence[bytes], salt: bytes) -> Iterator[bytes]:
+    """One by one, from copies of the keyed start state: about 0.4 us each."""
+    if not salt and any(values):
+        raise ValueError("keys are to be hashed, but there is no salt: set one, or `keys: plain`")
+    keyed = blake2b(key=salt if len(salt) <= _MAX_KEY else blake2b(salt).digest(), digest_size=16)
+    for value in values:
+        state = keyed.copy()
+        state.update(value)
+        yield state.digest()

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
+import pyarrow as pa
 import pytest
 
-from ingest.personal import hash_value, hash_values
+from ingest.personal import hash_column, hash_value
 
 
 def test_hashes_are_keyed_blake2b_of_sixteen_bytes() -> None:
@@ -15,7 +16,7 @@ def test_hashes_are_keyed_blake2b_of_sixteen_bytes() -> None:
 
 def test_values_keep_their_order_and_nothing_stays_nothing() -> None:
     one, two = hash_value("1", b"s"), hash_value("2", b"s")
-    assert hash_values(["2", "", "1", "2"], b"s") == [two, "", one, two]
+    assert hash_column(pa.array(["2", "", "1", "2"]), b"s").to_pylist() == [two, "", one, two]
 
 
 def test_a_salt_may_be_longer_than_a_key() -> None:
@@ -23,6 +24,6 @@ def test_a_salt_may_be_longer_than_a_key() -> None:
 
 
 def test_without_a_salt_only_nothing_can_be_hashed() -> None:
-    assert hash_values([""], b"") == [""]
+    assert hash_column(pa.array([""]), b"").to_pylist() == [""]
     with pytest.raises(ValueError, match="salt"):
-        hash_values(["1"], b"")
+        hash_column(pa.array(["1"]), b"")

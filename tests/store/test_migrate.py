@@ -27,6 +27,7 @@ SHIPPED = {
     "0003_intake.sql": "364f92cb170abe72cc2d7f4727504f5cec59bb62103e444dd1cf6090500c0b63",
     "0004_records.sql": "cdd980881d2bd8f80bbd75b097fc25bb3eb4b4c15b8685d82aca380a9febb109",
     "0005_replays.sql": "e00f0f61bfa97849a7744ed51d58ecc8f9da390b33437661a451c0eb8afc0fbc",
+    "0006_merges.sql": "1c5b1d8e8280919dae8ac5269bd64c02d0eb1fb1878f4e417fee121c25314f1a",
 }
 
 
