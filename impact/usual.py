@@ -48,7 +48,7 @@ class Band:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where T bins lie in the usual week: in which of R runs of bins in one slot, and where in it."""
+    """Where T bins lie in the usual week: in which of R runs of bins of one slot, and where."""
 
     slots: IntArray  # (R,)
     week: IntArray  # (R,) row of `roots`
