@@ -19,7 +19,9 @@ def volumes(last_day: float, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     ends = kinds_of(DAYS)[1]
     mood = np.repeat(np.exp(0.05 * rng.standard_normal(117)), 24)
-    return rng.poisson(200 * week_shape(AT) * mood * np.where(ends, last_day, 1.0)).astype(float)
+    mean = 200 * week_shape(AT) * mood * np.where(ends, last_day, 1.0)
+    out: np.ndarray = rng.poisson(mean).astype(float)
+    return out
 
 
 def learned(values: np.ndarray) -> MonthDays:

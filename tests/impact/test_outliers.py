@@ -11,7 +11,7 @@ SLOW, NOISE = 0.04, 0.01
 
 def noise_of(u: FloatArray) -> FloatArray:
     cov = np.full((len(u), len(u)), SLOW) + NOISE * np.eye(len(u))
-    inverse = np.linalg.inv(cov)
+    inverse = np.linalg.inv(cov).astype(float)
     return outlier_noise(inverse, inverse @ u)
 
 
@@ -31,5 +31,5 @@ def test_with_its_noise_an_outlier_surprises_as_much_as_allowed() -> None:
     u = np.zeros(20)
     u[7] = 2.0
     cov = np.full((20, 20), SLOW) + np.diag(NOISE + noise_of(u))
-    inverse = np.linalg.inv(cov)
+    inverse = np.linalg.inv(cov).astype(float)
     assert abs(inverse @ u)[7] / np.sqrt(inverse[7, 7]) == pytest.approx(OUTLIER)
