@@ -18,11 +18,13 @@ from threading import Event
 
 from api.business_first import business_first
 from api.casebook import Casebook
+from api.mapfiles import eras_of, kept
 from api.pricing import Pricer
 from api.replay import Replayer
 from api.shared_baselines import SharedBaselines
 from api.status import AssessStatus
 from api.wiring import Parts
+from enrich.eras import Era
 from enrich.incident import Incident
 from enrich.life import settle
 from impact.model import MeasureImpact
@@ -77,6 +79,9 @@ class Assessor:
     def tick(self) -> None:
         """One assessment of everything, as of now."""
         begun = time.monotonic()
+        if self._desk is not None and self._desk.map.map.version != self._parts.map.map.version:
+            logger.info("the map has changed: incidents are put together anew")
+            self._desk = None
         if self._desk is None:
             self._desk = Desk(self._parts, self._shared, self._now())
         now = self._now()
@@ -104,10 +109,12 @@ class Desk:
         self._parts, self._store = parts, parts.store
         holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4()}"
         self._generation = self._store.incidents.take_generation(holder)
-        self._keep_map(now)
-        self._casebook = Casebook(self._store.signals, parts.map)
-        self._pricer = Pricer(self._store, parts.map, shared)
-        self._replayer = Replayer(self._store, parts.map)
+        self.map = parts.map
+        eras = self._keep_map(now)
+        graphs = {era.graph.map.version: era.graph for era in eras}
+        self._casebook = Casebook(self._store.signals, eras)
+        self._pricer = Pricer(self._store, self.map, shared, graphs)
+        self._replayer = Replayer(self._store, self.map, graphs)
         self._to_replay: list[Incident] | None = None  # None: what is to be replayed has changed
         self._stored = {v.incident.id: v.incident for v in self._store.incidents.find()}
         self._business = {k: i for k, i in self._stored.items() if i.kind == "business"}
@@ -144,7 +151,7 @@ class Desk:
         """All incidents, the settling of their measures taken into account."""
         technical = self._casebook.update(now)
         self._business = business_first(
-            self._parts.map.graph,
+            self.map.graph,
             self._business,
             self._pricer.shortfalls,
             technical.values(),
@@ -170,11 +177,12 @@ class Desk:
     def _issue(self, impacts: list[MeasureImpact]) -> None:
         self._store.estimates.insert(impacts, self._generation)
 
-    def _keep_map(self, now: datetime) -> None:
-        loaded = self._parts.map
+    def _keep_map(self, now: datetime) -> list[Era]:
+        """Keep the version in force, and give all there were."""
         latest = self._store.maps.latest()
-        if latest is None or latest.version != loaded.map.version:
-            content = "\n---\n".join(loaded.texts.values())
+        if latest is None or latest.version != self.map.map.version:
             first = latest is None
             since = now - timedelta(days=36500) if first else now
-            self._store.maps.insert(MapVersion(loaded.map.version, since, now, content))
+            content = kept(self.map.texts)
+            self._store.maps.insert(MapVersion(self.map.map.version, since, now, content))
+        return eras_of(self._store.maps.all(), self.map)

@@ -6,13 +6,13 @@ All signals are kept in memory; a tick only looks again at what is not yet quiet
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from api.mapfiles import LoadedMap
-from enrich.correlate import correlate, quiet_point
-from enrich.episodes import DEFAULT_EXPIRIES, episodes
+from enrich.correlate import quiet_point
+from enrich.episodes import DEFAULT_EXPIRIES
+from enrich.eras import Era, matters, put_together
 from enrich.incident import Episode, Incident
 from enrich.rootcause import TRIGGER_WINDOW
 from ingest.events import Signal
@@ -38,10 +38,10 @@ class Casebook:
     def __init__(
         self,
         reader: SignalReader,
-        loaded: LoadedMap,
+        eras: Sequence[Era],
         expiries: Mapping[str, timedelta] = DEFAULT_EXPIRIES,
     ) -> None:
-        self._reader, self._loaded, self._expiries = reader, loaded, expiries
+        self._reader, self._eras, self._expiries = reader, eras, expiries
         self._signals: dict[tuple[str, str], Signal] = {}
         self._asked: datetime | None = None
         self._known: list[Episode] = []
@@ -53,16 +53,11 @@ class Casebook:
         first = min((s.started_at for s in new), default=now)
         quiet = quiet_point(self._known, min(first, now))
         since = quiet - TRIGGER_WINDOW
-        again = [s for s in self._signals.values() if _matters(s, since)]
-        fresh = [
-            episode
-            for episode in episodes(again, self._loaded.resolver, self._expiries, now)
-            if episode.started_at >= quiet or episode.kind == "change"
-        ]
+        again = [s for s in self._signals.values() if matters(s, since)]
+        fresh, found = put_together(again, self._eras, self._expiries, now, quiet)
         self._known = [e for e in self._known if e.started_at < quiet] + [
             e for e in fresh if e.started_at >= quiet
         ]
-        found = correlate(fresh, self._loaded.graph, now)
         kept = {k: v for k, v in self._incidents.items() if v.started_at < quiet}
         self._incidents = kept | {incident.id: incident for incident in found}
         return self._incidents
@@ -78,8 +73,3 @@ class Casebook:
                 new.append(signal)
         self._asked = now
         return new
-
-
-def _matters(signal: Signal, since: datetime) -> bool:
-    """Whether a signal can speak of something that went on at `since` or later."""
-    return signal.started_at >= since or (signal.ended_at is not None and signal.ended_at >= since)

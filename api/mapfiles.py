@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
+
+from enrich.eras import Era
 from enrich.graph import Graph
 from enrich.mapfile import load
 from enrich.model import BusinessMap
 from enrich.resolve import Resolver
 from ingest.errors import SettingsError
+from store.maps import MapVersion
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -23,22 +31,78 @@ class LoadedMap:
 
 
 def read_map(path: Path | None) -> LoadedMap:
-    """The map in a file, or in all YAML files of a folder."""
+    """The map in a file, or in all map files of a folder."""
+    return loaded(read_texts(existing(path)))
+
+
+def loaded(texts: dict[str, str]) -> LoadedMap:
+    """The map in these files (name -> text)."""
+    found = load(texts)
+    return LoadedMap(found, Graph(found), Resolver(found), texts)
+
+
+def existing(path: Path | None) -> Path:
+    """The path of the map; an error that says what to do where none is given."""
     if path is None:
         raise SettingsError(
             "no map: write one and give it as `--map my.yaml` or TOLL_MAP; `toll demo` shows one"
         )
-    texts = read_texts(path)
-    found = load(texts)
-    return LoadedMap(found, Graph(found), Resolver(found), texts)
+    return path
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file, or the map files of a folder. Hidden ones are left out: editors and mounted
+    configuration keep copies there."""
+    if not path.is_dir():
+        return [path]
+    return sorted(
+        p
+        for p in path.rglob("*")
+        if p.suffix in SUFFIXES and not any(x.startswith(".") for x in p.relative_to(path).parts)
+    )
+
+
+SUFFIXES = frozenset({".yaml", ".yml", ".csv"})
 
 
 def read_texts(path: Path) -> dict[str, str]:
     """File name -> text."""
     try:
-        files = sorted(p for p in path.rglob("*") if p.suffix in {".yaml", ".yml"})
-        return {str(f): f.read_text("utf-8") for f in (files if path.is_dir() else [path])}
+        return {str(f): f.read_text("utf-8-sig") for f in files_of(path)}
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: the map is not UTF-8: {error}") from error
     except OSError as error:
         raise SettingsError(f"{path}: the map cannot be read: {error.strerror}") from error
+
+
+def kept(texts: dict[str, str]) -> str:
+    """The files as the store keeps them, from which `read_kept` reads the map again."""
+    return orjson.dumps(texts).decode()
+
+
+def read_kept(version: MapVersion) -> LoadedMap | None:
+    """A stored version, None where this Toll cannot read it any more (which is logged)."""
+    try:
+        return loaded(orjson.loads(version.content))
+    except (ValueError, SettingsError) as error:
+        said = str(error).splitlines()[0]
+        logger.warning("map version %s cannot be read any more: %s", version.version, said)
+        return None
+
+
+def eras_of(versions: Iterable[MapVersion], newest: LoadedMap) -> list[Era]:
+    """What the map was and since when, oldest first; the last one is `newest`.
+
+    A version that cannot be read any more is passed over: the one after it stands in.
+    """
+    eras: list[Era] = []
+    since = None
+    for version in versions:
+        is_newest = version.version == newest.map.version
+        found = newest if is_newest else read_kept(version)
+        since = since or version.valid_from
+        if found is not None:
+            eras.append(Era(since, found.graph, found.resolver))
+            since = None
+    assert eras and eras[-1].graph is newest.graph, "the newest version is the one in force"
+    return eras

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from api.mapwatch import MapWatch
 from api.status import AssessStatus
 from ingest.consumer import Stats
 
@@ -35,6 +36,10 @@ METRICS: dict[str, Definition] = {
     "toll_assess_active": Definition("gauge", "1 where this process is the active assessor."),
     "toll_assess_ticks_total": Definition("counter", "Assessments made."),
     "toll_assess_tick_seconds": Definition("gauge", "Duration of the last assessment."),
+    "toll_map_reloads_total": Definition("counter", "Changed maps taken into use."),
+    "toll_map_refused": Definition(
+        "gauge", "1 while the map's files have mistakes and an older map stays in force."
+    ),
     "toll_incidents_open": Definition("gauge", "Incidents that are open or recovering."),
     "toll_impact_units": Definition(
         "gauge", "Lost, delayed or added units of open incidents, the middle.", _MEASURE
@@ -47,8 +52,10 @@ METRICS: dict[str, Definition] = {
 class TollCollector(Collector):
     """Collects from what runs in this process; whatever does not run is absent, not zero."""
 
-    def __init__(self, ingest: Stats | None, assess: AssessStatus | None) -> None:
-        self._ingest, self._assess = ingest, assess
+    def __init__(
+        self, ingest: Stats | None, assess: AssessStatus | None, map_watch: MapWatch | None = None
+    ) -> None:
+        self._ingest, self._assess, self._map_watch = ingest, assess, map_watch
 
     def collect(self) -> Iterator[Metric]:
         """All metrics this process can speak of."""
@@ -56,12 +63,17 @@ class TollCollector(Collector):
             yield from _ingest_metrics(self._ingest)
         if self._assess is not None:
             yield from _assess_metrics(self._assess)
+        if self._map_watch is not None:
+            yield _single("toll_map_reloads_total", self._map_watch.reloads)
+            yield _single("toll_map_refused", float(bool(self._map_watch.refused)))
 
 
-def registry(ingest: Stats | None, assess: AssessStatus | None) -> CollectorRegistry:
+def registry(
+    ingest: Stats | None, assess: AssessStatus | None, map_watch: MapWatch | None = None
+) -> CollectorRegistry:
     """A registry for one scrape."""
     fresh = CollectorRegistry(auto_describe=False)
-    fresh.register(TollCollector(ingest, assess))
+    fresh.register(TollCollector(ingest, assess, map_watch))
     return fresh
 
 

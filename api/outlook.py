@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from api.shared_baselines import SharedBaselines
 from api.wiring import Parts
 from enrich.model import Measure
-from enrich.propagate import propagate
+from enrich.propagate import severities
 from impact.baselines import RANGE_SD
 from impact.cost_now import CostOfAnHour, cost_of_an_hour
 from impact.effect import ERROR_CORRELATION, Watched
@@ -57,6 +57,7 @@ class View:
     """Everything at one moment."""
 
     made_at: datetime
+    map_version: str
     measures: Mapping[str, MeasureView]
     hours: Mapping[str, CostOfAnHour]  # by process
 
@@ -78,7 +79,8 @@ class Outlook:
     def view(self) -> View:
         """The newest view; makes one where there is none yet or nobody has kept it fresh."""
         view, now = self._view, datetime.now(UTC)
-        if view is None or now - view.made_at > 4 * FRESH:
+        version = self._parts.map.map.version
+        if view is None or view.map_version != version or now - view.made_at > 4 * FRESH:
             return self.refresh(now)
         return view
 
@@ -92,17 +94,16 @@ class Outlook:
                 name: cost_of_an_hour(name, {name: 1.0}, business_map, baselines, now)
                 for name in business_map.processes
             }
-            self._view = View(now, measures, hours)
+            self._view = View(now, business_map.version, measures, hours)
             return self._view
 
     def without(self, node: str, now: datetime) -> CostOfAnHour:
         """What an hour without a node would cost."""
         self.view()
-        available = propagate(self._parts.map.graph, {node: 0.0})
-        processes = self._parts.map.map.processes
-        hit = {p: 1.0 - available[p] for p in processes if available.get(p, 1.0) < 1.0}
         with self._shared.lock:
-            return cost_of_an_hour(node, hit, self._parts.map.map, self._shared.baselines, now)
+            loaded = self._parts.map
+            hit = severities(loaded.graph, {node: 0.0})
+            return cost_of_an_hour(node, hit, loaded.map, self._shared.baselines, now)
 
     def watched(self, measure: Measure, start: datetime, end: datetime) -> Watched | None:
         """Actual beside expected, per bin, in [start, end); None without a baseline."""

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from api.bars import keep_bars, kept_bars
 from api.mapfiles import LoadedMap
 from api.shared_baselines import SharedBaselines
 from api.words import HEADLINE
+from enrich.graph import Graph
 from enrich.incident import Incident
 from enrich.severity import Predictor
 from impact.assess import Tick, known_windows, measures_of, predicted_by
@@ -38,8 +40,15 @@ _NOISE = 0.005  # of a middle: two estimates this close say the same
 class Pricer:
     """Prices incidents and remembers what was issued for them."""
 
-    def __init__(self, store: Store, loaded: LoadedMap, shared: SharedBaselines) -> None:
+    def __init__(
+        self,
+        store: Store,
+        loaded: LoadedMap,
+        shared: SharedBaselines,
+        graphs: Mapping[str, Graph] = MappingProxyType({}),
+    ) -> None:
         self._store, self._loaded, self._shared = store, loaded, shared
+        self._graphs = graphs  # by version: what is over is priced by the map of its time
         self._issued: dict[str, dict[str, MeasureImpact]] = {}  # by incident and measure, no draws
         self._priced: dict[str, Incident] = {}  # past ones, as they were when priced
         self._vigilance = Vigilance(loaded.map)
@@ -86,6 +95,8 @@ class Pricer:
         """Price what is going on; also keeps the baselines fresh when nothing is."""
         with self._shared.lock:
             baselines = self._shared.baselines
+            if baselines.map.version != self._loaded.map.version:
+                return []  # the map changed a moment ago: the next tick works with the new one
             tick = Tick(
                 self._loaded.map,
                 self._store,
@@ -101,23 +112,33 @@ class Pricer:
         if self._vigilance.learn(self._signalled()) and self._vigilance.vigil is not None:
             keep_bars(self._store, self._vigilance.vigil, now)
         with self._shared.lock:
+            if self._shared.baselines is not baselines:
+                return found
             self.shortfalls = find_shortfalls(
                 self._loaded.map, baselines, tick.marks, self._vigilance.vigil
             )
         return found
 
     def past(self, incidents: Sequence[Incident], now: datetime) -> list[MeasureImpact]:
-        """Price the newest era of these (newest first) in hindsight; they count as done."""
-        newest = incidents[0].started_at
-        era = [i for i in incidents if i.started_at > newest - ERA]
+        """Price the newest era of these (newest first) in hindsight; they count as done.
+
+        Those of an era have one version of the map.
+        """
+        newest = incidents[0]
+        era = [
+            i
+            for i in incidents
+            if i.started_at > newest.started_at - ERA and i.map_version == newest.map_version
+        ]
+        graph = self._graphs.get(newest.map_version, self._loaded.graph)
         moment = min(now, max(self._hindsight(i, now) or now for i in era))
         reader = AsOf(self._store, moment)
         tick = Tick(
-            self._loaded.map,
+            graph.map,
             reader,
-            Baselines(self._loaded.map, reader),
+            Baselines(graph.map, reader),
             era,
-            severities=predicted_by(Predictor(self._loaded.graph, era)),
+            severities=predicted_by(Predictor(graph, era)),
             now=moment,
             known=self._known(self._all),
         )

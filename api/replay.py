@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from api.mapfiles import LoadedMap
+from enrich.graph import Graph
 from enrich.incident import Incident
 from enrich.life import as_known
 from enrich.model import BusinessMap
@@ -33,8 +35,11 @@ PAST = timedelta(weeks=26)  # older incidents say little of the business of toda
 class Replayer:
     """Replays incidents one by one, the newest first."""
 
-    def __init__(self, store: Store, loaded: LoadedMap) -> None:
+    def __init__(
+        self, store: Store, loaded: LoadedMap, graphs: Mapping[str, Graph] = MappingProxyType({})
+    ) -> None:
         self._store, self._loaded = store, loaded
+        self._graphs = graphs  # by version: an incident is replayed with the map of its time
         self._done: set[str] = set()
 
     def due(self, incidents: Sequence[Incident], now: datetime) -> list[Incident]:
@@ -60,7 +65,8 @@ class Replayer:
         windows of earlier incidents.
         """
         self._done.add(incident.id)
-        map_ = _only(self._loaded.map, incident)
+        graph = self._graphs.get(incident.map_version, self._loaded.graph)
+        map_ = _only(graph.map, incident)
         reader = AsOf(self._store, incident.started_at)
         baselines = Baselines(map_, reader)
         found: list[tuple[Age, MeasureImpact]] = []
@@ -72,7 +78,7 @@ class Replayer:
                 reader,
                 baselines,
                 went_on,
-                severities=predicted_by(Predictor(self._loaded.graph, went_on)),
+                severities=predicted_by(Predictor(graph, went_on)),
                 now=moment,
                 known=_before(known, moment),
             )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
 from api.assessor import Assessor
+from api.mapwatch import MapWatch
 from api.marker import RunMarker
 from api.outlook import Outlook
 from api.shared_baselines import SharedBaselines
@@ -130,10 +131,12 @@ class Runtime:
         shared = SharedBaselines(parts.map.map, parts.store)
         self.assessor = Assessor(parts, shared=shared) if assess else None
         self.outlook = Outlook(parts, shared) if serve else None
+        self.map_watch = MapWatch(parts, shared)
         tasks: dict[str, Callable[[Event], None] | None] = {
             "ingest": self.ingest,
             "assess": self.assessor.run if self.assessor else None,
             "outlook": self.outlook.run if self.outlook else None,
+            "map": self.map_watch.run,
         }
         self.threads = [Supervised(name, task) for name, task in tasks.items() if task]
 

@@ -35,6 +35,11 @@ class SharedBaselines:
         self._impacts: dict[tuple[str, str, str], MeasureImpact] = {}
         self._asked: datetime | None = None
 
+    def take_map(self, business_map: BusinessMap) -> None:
+        """Learn for another version of the map. The caller holds the lock."""
+        self.baselines = Baselines(business_map, self._store)
+        self._ticked = None
+
     def ticked(self, now: datetime, marks: Mapping[str, Watermark]) -> None:
         """A tick has refreshed the baselines. The caller holds the lock."""
         self._ticked, self.marks = now, marks

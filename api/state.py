@@ -48,6 +48,10 @@ class State:
                 self._outlook = Outlook(self.parts)
             return self._outlook
 
+    def map_refused(self) -> tuple[str, ...]:
+        """The mistakes of a changed map that is not in force because of them."""
+        return self.runtime.map_watch.refused if self.runtime else ()
+
     def close(self) -> None:
         """Give back the producer."""
         with self._lock:

@@ -27,9 +27,9 @@ EMBEDDED_REFUSAL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Parts:
-    """Everything that is open."""
+    """Everything that is open. Only the map changes while it is: `api.mapwatch` puts a new one."""
 
     settings: Settings
     config: IngestConfig

@@ -30,13 +30,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from enrich.explain import explain_incident, path_in_words
 from enrich.graph import Graph
 from enrich.grouping import end_of, grouped
-from enrich.incident import Episode, Incident, IncidentKind, Reached
+from enrich.incident import PEOPLE, Episode, Incident, IncidentKind, Reached, on_map
 from enrich.life import TAIL, state_at, window
 from enrich.rootcause import TRIGGER_WINDOW, rank, trigger
 from enrich.severity import Severities
@@ -52,10 +51,10 @@ def correlate(episodes: Iterable[Episode], graph: Graph, now: datetime) -> list[
         if episode.kind == "change":
             changes.append(episode)
         elif (kind := _kind(episode)) is not None:
-            on_map = _on_map(episode, graph)
-            if on_map.nodes:
-                begun[kind].append(on_map)
-    build = _Builder(changes, graph, now)
+            known = on_map(episode, graph)
+            if known.nodes:
+                begun[kind].append(known)
+    build = Builder(changes, graph, now)
     found = [
         build.incident(kind, group)
         for kind, of_kind in begun.items()
@@ -122,42 +121,47 @@ def _kind(episode: Episode) -> IncidentKind | None:
     return "outage"
 
 
-def _on_map(episode: Episode, graph: Graph) -> Episode:
-    # An episode may have been resolved on another version of the map.
-    if all(node in graph for node in episode.nodes):
-        return episode
-    return replace(episode, nodes=tuple(node for node in episode.nodes if node in graph))
-
-
-class _Builder:
-    """Makes incidents of groups: root, trigger, reach, words."""
+class Builder:
+    """Makes incidents of groups of episodes: root, trigger, reach, words."""
 
     def __init__(self, changes: Iterable[Episode], graph: Graph, now: datetime) -> None:
+        self.graph, self.now = graph, now
         self._changes = sorted(changes, key=lambda e: (e.started_at, e.id))
         self._change_times = [change.started_at for change in self._changes]
-        self._graph = graph
-        self._now = now
         self._severities = Severities(graph)
 
-    def incident(self, kind: IncidentKind, members: Sequence[Episode]) -> Incident:
+    def incident(
+        self,
+        kind: IncidentKind,
+        members: Sequence[Episode],
+        *,
+        root: str = "",
+        span: tuple[datetime, datetime | None] | None = None,
+    ) -> Incident:
+        """The incident of a group. `root` and `span` take the place of what the signals say."""
         ordered = tuple(sorted(members, key=lambda e: (e.started_at, e.id)))
-        nodes = [candidate.node for candidate in rank(ordered, self._graph)]
-        root = nodes[0]
-        started_at, ended_at = window(ordered, self._now)
+        heard = [e for e in ordered if e.source != PEOPLE]
+        causes = rank(heard, self.graph)
+        nodes = list(
+            dict.fromkeys([root, *(c.node for c in causes)] if root else [c.node for c in causes])
+        )
+        cause = nodes[0] if nodes else ""
+        started_at, ended_at = span or window(heard, self.now)
         reached = self._reached(ordered, nodes)
         return Incident(
-            id=incident_id(min(ordered, key=_heard)),
+            id=incident_id(first_heard(heard or ordered)),
             kind=kind,
-            state=state_at(ended_at, self._now),
-            title=_title(ordered, root, self._graph.thing(root).title),
+            state=state_at(ended_at, self.now),
+            title=_title(ordered, cause, self.graph.thing(cause).title) if cause else "",
             started_at=started_at,
             ended_at=ended_at,
-            root=root,
-            explanation=self._explanation(root, reached),
+            root=cause,
+            explanation=self._explanation(cause, reached),
             episodes=ordered,
             reached=reached,
-            trigger=trigger(self._hour_before(started_at), root, started_at, self._graph),
-            map_version=self._graph.map.version,
+            trigger=trigger(self._hour_before(started_at), cause, started_at, self.graph),
+            map_version=self.graph.map.version,
+            causes=causes,
         )
 
     def _reached(self, episodes: Sequence[Episode], ranked: Sequence[str]) -> tuple[Reached, ...]:
@@ -168,18 +172,26 @@ class _Builder:
             missing = [process for process in severity if process not in paths]
             if not missing:
                 break
-            paths.update(self._graph.paths_up(node, missing))
-        found = [Reached(process, worst, paths[process]) for process, worst in severity.items()]
+            paths.update(self.graph.paths_up(node, missing))
+        found = [
+            Reached(process, worst, paths.get(process, (process,)))
+            for process, worst in severity.items()
+        ]
         return tuple(sorted(found, key=lambda r: (-r.severity, r.process)))
 
     def _explanation(self, root: str, reached: Sequence[Reached]) -> str:
-        if not reached and self._graph.processes(root):
-            return f"{path_in_words(self._graph, (root,))}: by the map no process is hit"
-        return explain_incident(self._graph, root, reached)
+        if root and not reached and self.graph.processes(root):
+            return f"{path_in_words(self.graph, (root,))}: by the map no process is hit"
+        return explain_incident(self.graph, root, reached)
 
     def _hour_before(self, started_at: datetime) -> Sequence[Episode]:
         first = bisect_left(self._change_times, started_at - TRIGGER_WINDOW)
         return self._changes[first : bisect_right(self._change_times, started_at)]
+
+
+def first_heard(episodes: Iterable[Episode]) -> Episode:
+    """The episode that Toll heard of first: the one that gives its incident an id."""
+    return min(episodes, key=_heard)
 
 
 def _heard(episode: Episode) -> tuple[datetime, datetime, str]:

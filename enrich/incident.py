@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -11,6 +11,7 @@ from ingest.events import Severity, SignalKind
 
 IncidentState = Literal["open", "recovering", "settled"]
 IncidentKind = Literal["outage", "maintenance", "business"]
+PEOPLE = "people"  # the source of an episode that nobody sent: what an edit says of a node
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,16 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A node that may be the root cause, with the reason for its rank in words."""
+
+    node: str
+    started_at: datetime  # of its first signal in the incident
+    explains: tuple[str, ...]  # other firing nodes that need it, by name
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reached:
     """A process that an incident reaches through the map."""
 
@@ -73,3 +84,16 @@ class Incident:
     trigger: Change | None = None
     map_version: str = ""
     measures: tuple[str, ...] = field(default=())  # business-first: the measures that turned red
+    causes: tuple[Candidate, ...] = ()  # every firing node, the likeliest cause first
+    red_since: datetime | None = None  # the start of a business-first incident that it explains
+    edits: tuple[str, ...] = ()  # ids of the edits that have been taken into it
+    merged_into: str = ""  # of one that is gone: the incident it is a part of now
+    dismissed: bool = False  # of one that is gone: people say that it was none
+    unedited: Incident | None = None  # business-first and edited: as it was found, to go on from
+
+
+def on_map(episode: Episode, known: Container[str]) -> Episode:
+    """The episode with those of its nodes that a map knows: it may be of an older version."""
+    if all(node in known for node in episode.nodes):
+        return episode
+    return replace(episode, nodes=tuple(node for node in episode.nodes if node in known))

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
 from enrich.graph import Graph
-from enrich.incident import Episode, Incident
+from enrich.incident import Episode, Incident, on_map
 from enrich.propagate import severities
 
 MOMENTS = 256  # so many different moments of an incident are told apart when its worst is sought
@@ -67,7 +67,7 @@ class Predictor:
 
     def __init__(self, graph: Graph, incidents: Iterable[Incident]) -> None:
         self._severities = Severities(graph)
-        self._incidents = {incident.id: incident for incident in incidents}
+        self._episodes = {i.id: [on_map(e, graph) for e in i.episodes] for i in incidents}
         self._held: dict[str, Own] = {}
         self._at: datetime | None = None
         self._own: dict[str, Own] = {}  # at that moment
@@ -81,7 +81,7 @@ class Predictor:
     def _of(self, incident_id: str, when: datetime) -> Own:
         own = self._own.get(incident_id)
         if own is None:
-            episodes = self._incidents[incident_id].episodes
+            episodes = self._episodes[incident_id]
             own = _active(episodes, when) or self._hold(incident_id, episodes)
             self._own[incident_id] = own
         return own

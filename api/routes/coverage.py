@@ -48,6 +48,9 @@ class CoverageAnswer(BaseModel):
     streams_without_measure: list[str]
     unmatched_signals: list[UnmatchedSignals]
     dead_letters: dict[str, int] = Field(description="Not replayed yet, by reason.")
+    map_refused: list[str] = Field(
+        description="Mistakes of the map's newest files; an older map stays in force."
+    )
 
 
 @router.get("/v1/coverage", summary="What is missing", responses=problems.responses(401, 403, 503))
@@ -82,4 +85,5 @@ def get_coverage(request: Request, _: Reading) -> CoverageAnswer:
             for u in gaps.unmatched
         ],
         dead_letters={r: c.open for r, c in parts.store.dead_letters.counts().items() if c.open},
+        map_refused=list(state_of(request).map_refused()),
     )

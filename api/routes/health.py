@@ -27,6 +27,11 @@ class Health(BaseModel):
     troubles: list[str] = Field(
         description="Why not, in sentences.", examples=[["ingest waits: the disk is full"]]
     )
+    warnings: list[str] = Field(
+        default=[],
+        description="What somebody should look at, though Toll works.",
+        examples=[["the changed map is refused: map.yaml:7:11: ..."]],
+    )
 
 
 @router.get("/health/live", summary="Whether the process answers", responses=problems.responses())
@@ -46,7 +51,11 @@ async def ready(request: Request, response: Response) -> Health:
     troubles = await run_in_threadpool(_troubles, state_of(request))
     if troubles:
         response.status_code = 503
-    return Health(status="unwell" if troubles else "ok", troubles=troubles)
+    return Health(
+        status="unwell" if troubles else "ok",
+        troubles=troubles,
+        warnings=[f"the changed map is refused: {m}" for m in state_of(request).map_refused()],
+    )
 
 
 def _troubles(state: State) -> list[str]:
@@ -75,5 +84,6 @@ async def metrics(request: Request, _: Reading) -> Response:
     runtime = state_of(request).runtime
     stats = runtime.ingest.stats if runtime and runtime.ingest else None
     status = runtime.assessor.status if runtime and runtime.assessor else None
-    text = await run_in_threadpool(generate_latest, registry(stats, status))
+    watch = runtime.map_watch if runtime else None
+    text = await run_in_threadpool(generate_latest, registry(stats, status, watch))
     return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.engine
 
 def test_alive_and_ready(toll):
     for path in ("/health/live", "/health/ready"):
-        assert toll.ask(path) == {"status": "ok", "troubles": []}
+        assert toll.ask(path) == {"status": "ok", "troubles": [], "warnings": []}
 
 
 def test_not_ready_says_why(toll, monkeypatch):
