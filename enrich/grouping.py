@@ -77,7 +77,7 @@ class _Sweep:
             group.members.append(episode)
             end = end_of(episode)
             group.until = max(group.until, end)
-            for key in _identities(episode):
+            for key in identities(episode):
                 self._known[key] = group
             for node in episode.nodes:
                 self._firing[node] = max(end, self._firing.get(node, end))
@@ -88,7 +88,7 @@ class _Sweep:
         return episode.started_at, min(len(self._graph.below(n)) for n in episode.nodes), episode.id
 
     def _find(self, episode: Episode) -> _Group | None:
-        for key in _identities(episode):
+        for key in identities(episode):
             group = _whole(self._known.get(key))
             if group is not None and episode.started_at < group.until + TAIL:
                 return group
@@ -182,7 +182,8 @@ def _nearest(group: _Group) -> tuple[float, datetime, str]:
     return -group.root.started_at.timestamp(), group.started_at, group.members[0].id
 
 
-def _identities(episode: Episode) -> list[tuple[str, ...]]:
+def identities(episode: Episode) -> list[tuple[str, ...]]:
+    """By what a signal is known again: its fingerprint at its source, and its pager incident."""
     fingerprint = (episode.source, episode.fingerprint)
     return [fingerprint, (episode.pager,)] if episode.pager else [fingerprint]
 

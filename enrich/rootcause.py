@@ -7,24 +7,13 @@ other firing nodes they explain, then by the earliest start, then by name.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from enrich.graph import Graph
-from enrich.incident import Change, Episode
+from enrich.incident import Candidate, Change, Episode
 
 TRIGGER_WINDOW = timedelta(hours=1)
 _NAMED = 3  # so many explained nodes are named in a reason, the rest are counted
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A node that may be the root cause, with the reason for its rank in words."""
-
-    node: str
-    started_at: datetime  # of its first signal in the incident
-    explains: tuple[str, ...]  # other firing nodes that need it, by name
-    reason: str
 
 
 def rank(episodes: Iterable[Episode], graph: Graph) -> tuple[Candidate, ...]:
