@@ -100,7 +100,11 @@ def _without(history: LateHistory, abnormal: Windows, window: Window) -> LateHis
         hit = (history.hours >= _np(since)) & (history.hours < _np(end))
         keep &= ~(hit & (history.hours < cohort_from))
     return LateHistory(
-        history.hours[keep], history.placed[keep], history.late[keep], history.late_hours[keep]
+        history.hours[keep],
+        history.placed[keep],
+        history.late[keep],
+        history.late_hours[keep],
+        history.ages[keep],
     )
 
 

@@ -5,8 +5,9 @@ the hours in which the company works.
 
 The cohort is every unit that was open or placed during the technical window. A unit is late once
 its promise has passed without the finish; a unit cancelled before that has stopped waiting and is
-not late. Units not yet due are forecast with the share of those placed in the window that are
-already decided. Units overdue before the window began were late without it and are left out.
+not late. Units not yet due are forecast from how far they usually are at their age, and from how
+far the window holds the cohort up (`impact.progress`); while it goes on, as if it ended now. Units
+overdue before the window began were late without it and are left out.
 
 Usual lateness: a unit placed less than a promise before the window, and late in the end, was open
 when the window began. So the usual number of late units in the cohort is the number *placed* in
@@ -24,10 +25,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from impact.calendar import HOUR, WEEK, IntArray, local_time, zone_of
+from impact.calendar import DAY, HOUR, WEEK, IntArray, local_time, zone_of
 from impact.model import DRAWS, FloatArray, Range, TimeArray
 from impact.money import HOURS_OF_WEEK
 from impact.ports import Cohort, LateHistory
+from impact.progress import Curves, Moments, Units, curves, forecast
 from impact.promise import STOPWATCH, Clock
 from impact.totals import quantile_range
 
@@ -81,6 +83,7 @@ class _Counted:
     decided_late: int
     cohort: int
     placed: int
+    progress: Units
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class _Usual:
     hours: FloatArray  # (DRAWS,)
     share: float  # mean late share of the cohort's hours
     weeks: int
+    curves: Curves | None  # None: too little history
 
 
 def delays(
@@ -107,12 +111,17 @@ def delays(
     """
     if window.promise <= timedelta(0):
         raise ValueError("promise must be positive")
-    counted = _count(cohort, window)
+    counted = _count(cohort, window, timezone)
     usual = _usual(history, window, timezone, rng)
-    coming = _forecast(counted, usual.share, rng)
+    coming, told = _forecast(counted, window, usual, rng)
     late = counted.late + coming - usual.late
     hours = counted.hours - usual.hours
     warnings = []
+    if not told:
+        warnings.append(
+            f"too early to tell how many of {counted.undecided} open units will be late:"
+            " few would have been finished by now"
+        )
     if usual.weeks < MIN_WEEKS:
         warnings.append(f"usual late share rests on {usual.weeks} earlier weeks")
     if counted.waiting:
@@ -130,7 +139,7 @@ def delays(
     )
 
 
-def _count(cohort: Cohort, window: Window) -> _Counted:
+def _count(cohort: Cohort, window: Window, timezone: str) -> _Counted:
     start, end, as_of = (_np(t) for t in (window.start, window.end, window.as_of))
     started = cohort.started.astype("datetime64[s]")
     stopped = _first(cohort.finished, cohort.closed)
@@ -142,7 +151,8 @@ def _count(cohort: Cohort, window: Window) -> _Counted:
     ahead = due > window.clock.read(start.astype(np.int64).reshape(1))
     started, stopped, due = started[ahead], stopped[ahead], due[ahead]
     still = np.isnat(stopped)
-    over = window.clock.read(np.where(still, as_of, stopped).astype(np.int64)) - due
+    shown = window.clock.read(np.where(still, as_of, stopped).astype(np.int64))
+    over = shown - due
     late = over > 0
     in_window = started >= start
     decided = in_window & (late | ~still)
@@ -155,7 +165,23 @@ def _count(cohort: Cohort, window: Window) -> _Counted:
         decided_late=int((decided & late).sum()),
         cohort=len(started),
         placed=int(in_window.sum()),
+        progress=Units(
+            (due - int(window.promise.total_seconds())).astype(np.float64),
+            np.where(still, np.nan, shown.astype(np.float64)),
+            _slots(started, timezone),
+        ),
     )
+
+
+def _slots(started: TimeArray, timezone: str) -> IntArray:
+    """The hour of the week of each unit; looked up once for each hour, as there may be millions."""
+    hours = started.astype(np.int64) // HOUR
+    if not len(hours):
+        return hours
+    every = np.arange(hours.min(), hours.max() + 1, dtype=np.int64)
+    slots = local_time(every * HOUR, zone_of(timezone)).second // HOUR
+    found: IntArray = slots[hours - hours.min()]
+    return found
 
 
 def _first(a: TimeArray, b: TimeArray) -> TimeArray:
@@ -164,18 +190,27 @@ def _first(a: TimeArray, b: TimeArray) -> TimeArray:
     return earlier
 
 
-def _forecast(counted: _Counted, usual_share: float, rng: np.random.Generator) -> FloatArray:
-    """How many of the undecided will be late: Beta posterior on the window's own decided units.
+def _forecast(
+    counted: _Counted, window: Window, usual: _Usual, rng: np.random.Generator
+) -> tuple[FloatArray, bool]:
+    """How many of the undecided will be late, and whether there is anything to tell it from.
 
-    The prior is the usual share with the weight of PRIOR_UNITS; units that finish early are decided
-    early, so that the share can be seen too low at first: the spread is wide while few are decided.
+    Without a history there is no usual progress: then a Beta posterior on the window's own decided
+    units must do, although those that finish early are decided early.
     """
     if not counted.undecided:
-        return np.zeros(DRAWS)
-    late = counted.decided_late + PRIOR_UNITS * usual_share
-    kept = counted.decided - counted.decided_late + PRIOR_UNITS * (1.0 - usual_share)
+        return np.zeros(DRAWS), True
+    if usual.curves is not None:
+        start, end, now = (
+            float(window.clock.read(_np(t).astype(np.int64).reshape(1))[0])
+            for t in (window.start, min(window.end, window.as_of), window.as_of)
+        )
+        moments = Moments(start, end, now, window.promise.total_seconds())
+        return forecast(counted.progress, moments, usual.curves, rng)
+    late = counted.decided_late + PRIOR_UNITS * usual.share
+    kept = counted.decided - counted.decided_late + PRIOR_UNITS * (1.0 - usual.share)
     share = rng.beta(max(late, 0.5), max(kept, 0.5), DRAWS)
-    return rng.binomial(counted.undecided, share).astype(np.float64)
+    return rng.binomial(counted.undecided, share).astype(np.float64), False
 
 
 def _usual(history: LateHistory, window: Window, timezone: str, rng: np.random.Generator) -> _Usual:
@@ -186,13 +221,17 @@ def _usual(history: LateHistory, window: Window, timezone: str, rng: np.random.G
     known = hours + HOUR <= since
     exposed = _placed(history, hours, slots, since, end)
     if not known.any() or not exposed.any():
-        return _Usual(np.zeros(DRAWS), np.zeros(DRAWS), 0.0, 0)
+        return _Usual(np.zeros(DRAWS), np.zeros(DRAWS), 0.0, 0, None)
     weeks = (since - HOUR - hours[known]) // WEEK  # 0 is the newest
     table = _Table(history, known, weeks, slots[known])
     late, over = (table.expected(exposed, what) for what in (table.late, table.hours))
     noise = _noise(table, exposed, late, over, rng)
     return _Usual(
-        late.sum() + noise[0], over.sum() + noise[1], float(late.sum() / exposed.sum()), table.count
+        late.sum() + noise[0],
+        over.sum() + noise[1],
+        float(late.sum() / exposed.sum()),
+        table.count,
+        curves(history.ages[known], slots[known], hours[known] // DAY),
     )
 
 

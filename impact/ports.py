@@ -65,12 +65,15 @@ class LateHistory:
 
     hours: (H,) datetime64[s]; placed, late, late_hours (sum of hours beyond the promise): (H,).
     Cancelled units are counted in `placed` only if they were late when they were cancelled.
+    ages: (H, BINS of impact.progress) units by how long they took until they were finished or
+    cancelled, PER_PROMISE bins to the promise; the last bin also holds those still open.
     """
 
     hours: TimeArray
     placed: FloatArray
     late: FloatArray
     late_hours: FloatArray
+    ages: FloatArray
 
 
 class VolumeReader(Protocol):

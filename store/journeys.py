@@ -11,6 +11,7 @@ import pyarrow as pa
 from enrich.model import Measure
 from impact.model import FloatArray, TimeArray
 from impact.ports import Cohort, LateHistory
+from impact.progress import BINS, PER_PROMISE
 from impact.promise import Clock
 from store.clickhouse import Database
 from store.times import ms, to_seconds
@@ -75,13 +76,10 @@ class JourneyTable:
             start=ms(start),
             end=ms(end),
             as_of=ms(as_of),
+            bins=BINS,
+            per_promise=PER_PROMISE,
         )
-        return LateHistory(
-            hours=to_seconds(table.column("hour").to_numpy()),
-            placed=_floats(table, "placed"),
-            late=_floats(table, "late"),
-            late_hours=_floats(table, "late_hours"),
-        )
+        return _by_hour(table)
 
     def failed_keys(
         self, measure: Measure, start: datetime, end: datetime, until: datetime
@@ -100,6 +98,18 @@ class JourneyTable:
             return None, None
         customers = int(row["customers_hit"]) if row["with_customer"] else None
         return int(row["keys"]), customers
+
+
+def _by_hour(table: pa.Table) -> LateHistory:
+    """Rows of (hour, bin of age) with the bins of an hour side by side."""
+    hours, row = np.unique(table.column("hour").to_numpy(), return_inverse=True)
+    ages = np.zeros((len(hours), BINS))
+    ages[row, table.column("bin").to_numpy()] = _floats(table, "units")
+    placed, late, late_hours = (
+        np.bincount(row, _floats(table, name), minlength=len(hours)).astype(np.float64)
+        for name in ("placed", "late", "late_hours")
+    )
+    return LateHistory(to_seconds(hours), placed, late, late_hours, ages)
 
 
 def _times(table: pa.Table, name: str) -> TimeArray:

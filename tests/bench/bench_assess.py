@@ -19,6 +19,7 @@ from impact.baselines import Baselines
 from impact.effect import red_intervals
 from impact.lead_time import Window, delays
 from impact.ports import Cohort, LateHistory
+from impact.progress import BINS, PER_PROMISE
 from impact.promise import clock_of
 from impact.watermark import watermark
 from tests.impact.arrays import NOWHERE, ArrayReader, at, business_map, daily, incident, stamp
@@ -91,7 +92,10 @@ def _lead_times() -> None:
     units = Cohort(started, nothing, nothing, np.full(JOURNEYS, np.nan))
     hours = stamp(end).astype("datetime64[h]") - np.arange(13 * 168, 0, -1)
     each = np.full(len(hours), 500.0)
-    past = LateHistory(hours.astype("datetime64[s]"), each, 0.01 * each, 0.05 * each)
+    ages = np.zeros((len(hours), BINS))
+    ages[:, PER_PROMISE // 4 : PER_PROMISE] = 0.99 * 500.0 / (0.75 * PER_PROMISE)
+    ages[:, -1] = 0.01 * 500.0
+    past = LateHistory(hours.astype("datetime64[s]"), each, 0.01 * each, 0.05 * each, ages)
     where = replace(
         business_map(timezone="Europe/Berlin", holidays="DE"), working_hours=working_hours(OFFICE)
     )

@@ -12,6 +12,7 @@ from enrich.incident import Episode, Incident, Reached
 from enrich.model import BusinessMap, Measure, Process
 from impact.model import FloatArray
 from impact.ports import Cohort, LateHistory, StreamState, Volumes
+from impact.progress import BINS, PER_PROMISE
 from impact.promise import Clock
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -91,11 +92,16 @@ class ArrayReader:
         hours, which = np.unique(started.astype("datetime64[h]"), return_inverse=True)
         late = over_s > 0
         size = len(hours)
+        promise = int(measure.promise.total_seconds())
+        age = np.clip(took * PER_PROMISE // promise, 0, BINS - 1)
+        age[np.isnat(stop) | (stop > stamp(as_of))] = BINS - 1
+        ages = np.bincount(which * BINS + age, minlength=size * BINS).reshape(size, BINS)
         return LateHistory(
             hours.astype("datetime64[s]"),
             np.bincount(which, minlength=size).astype(float),
             np.bincount(which, late, size).astype(float),
             np.bincount(which, np.where(late, over_s / 3600.0, 0.0), size).astype(float),
+            ages.astype(float),
         )
 
     def failed_keys(

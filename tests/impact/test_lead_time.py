@@ -9,13 +9,17 @@ from hypothesis import strategies as st
 from enrich.model import Measure, Open
 from impact.lead_time import Window, delays
 from impact.ports import Cohort, LateHistory
+from impact.progress import BINS, PER_PROMISE
 from impact.promise import clock_of
 from tests.impact.arrays import NOWHERE, at, business_map, stamp
 
 PROMISE = timedelta(hours=24)
 START, END = at(days=70, hours=10), at(days=70, hours=12)
 WINDOW = Window(START, END, at(days=80), PROMISE)
-NO_HISTORY = LateHistory(np.zeros(0, "datetime64[s]"), np.zeros(0), np.zeros(0), np.zeros(0))
+NOTHING = np.zeros(0)
+NO_HISTORY = LateHistory(
+    np.zeros(0, "datetime64[s]"), NOTHING, NOTHING, NOTHING, np.zeros((0, BINS))
+)
 
 
 def cohort(*units: tuple[float, float | None] | tuple[float, float | None, float]) -> Cohort:
@@ -35,7 +39,9 @@ def history(placed: float, late: float, *, weeks: int = 9, hours_each: float = 5
     end = stamp(END).astype("datetime64[h]")
     starts = (end - np.arange(hours, 0, -1)).astype("datetime64[s]")
     each = np.ones(hours)
-    return LateHistory(starts, placed * each, late * each, late * hours_each * each)
+    ages = np.zeros((hours, BINS))  # those in time take half a promise, the others one and a half
+    ages[:, PER_PROMISE // 2], ages[:, 3 * PER_PROMISE // 2] = placed - late, late
+    return LateHistory(starts, placed * each, late * each, late * hours_each * each, ages)
 
 
 def judge(units: Cohort, past: LateHistory = NO_HISTORY, window: Window = WINDOW):
@@ -117,6 +123,7 @@ def test_a_placebo_window_has_no_delayed_units():
         np.bincount(which).astype(float),
         np.bincount(which, late).astype(float),
         np.bincount(which, np.where(late, took - 24, 0.0)).astype(float),
+        np.histogram2d(which, took, [np.arange(len(slots) + 1), 0.375 * np.arange(BINS + 1)])[0],
     )
     found = judge(units, past)
     assert found.delayed.low < 0 < found.delayed.high

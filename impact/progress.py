@@ -1,0 +1,321 @@
+"""How many open units, not yet due, will be late: usual progress, held up by an incident.
+
+Every unit makes progress on its way from start to finish, and usually the share S(a) of units is
+still under way at age a: the Kaplan-Meier curve (Kaplan and Meier 1958) of the weeks before, by
+hour of the week of placement, with age in the promise's own clock. Cancelling ends a wait too.
+
+An incident makes the clock of progress lag. At moment t it shows G(t) = t - lag(t), where
+
+    lag(t) = max(0, (1 - rho) * min(max(t - b, 0), f - b) - (kappa - 1) * max(t - f, 0)):
+
+from b to f progress runs at the rate rho (0: it stands still), afterwards what was held up is made
+good at the rate kappa until nothing lags. A unit placed at p is then as old as G(t) - G(p) if each
+unit by itself is held up (an accelerated failure time whose factor depends on time: Cox and Oakes
+1984, 5.2), or as G(t) - p if the hold-up is a queue, first come, first served, that late comers
+join (the fluid limit of Lindley 1952). Only a share of the units may be hit. A stage long before
+the finish, if held up, shows so much later: b and f move together.
+
+What is not known of this (which of the two, rho, kappa, share, b, f, and how quick the day is by
+itself) is drawn from wide priors, weighed by which units of the cohort finished when and which are
+still open at which age, given that they were open when the window began. A model is only roughly
+true: more than COARSE units do not make it truer, so the likelihood is raised to the power
+1 / (1 + n / COARSE) (Miller and Dunson 2019). The draws come from a tempered particle sampler
+(Del Moral, Doucet and Jasra 2006). Each undecided unit is then late with the conditional chance
+S(G(due) - p) / S(G(now) - p).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from impact.calendar import IntArray
+from impact.model import DRAWS, FloatArray
+from impact.money import HOURS_OF_WEEK
+
+PER_PROMISE = 64  # bins of age in one promise; the unit of time in this file
+BINS = 2 * PER_PROMISE  # the last one holds all that took longer
+FEWEST = 50  # units in the history, without which there is no usual curve
+LEAN = 20.0  # units by which an hour of the week leans on its hour of the day, and that on all
+COARSE = 1000.0  # units after which the model is doubted more than the noise
+TELLING = 20.0  # usual finishes since the window began, before which nothing can be told
+PLACED_BINS, TIME_BINS = 96, 20
+UNSEEN = 1e-4  # at least this share behaves as no history shows
+
+_NONE, _EACH = 0.2, 0.35  # chances: no effect; each unit by itself (the rest: a queue)
+_AT_ONCE, _STOP, _ALL = 0.65, 0.4, 0.6  # chances: felt at once; full stop; all units hit
+_EDGE = 0.1  # share of the window by which its ends are not sharp
+_LASTS = 0.15  # chance that it is felt for longer than the window, at most twice as long
+_KAPPA = (0.1, 4.0)  # beyond 1
+_DIMENSIONS = 8
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Usual progress. survival: (168, BINS + 1) share under way at each age, by hour of the week.
+
+    swing: how much quicker or slower one day is than another, as the sd of a log factor.
+    """
+
+    survival: FloatArray
+    swing: float
+    late: float  # share beyond the promise, of all
+
+
+@dataclass(frozen=True)
+class Units:
+    """The cohort. Times are (N,) readings of the promise's clock, seconds; slot: hour of the week.
+
+    stopped is NaN for units still open; all were open at `start` or placed after it.
+    """
+
+    placed: FloatArray
+    stopped: FloatArray
+    slot: IntArray
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The window and the present, as readings of the promise's clock, and the promise; seconds."""
+
+    start: float
+    end: float
+    now: float
+    promise: float
+
+
+def curves(ages: FloatArray, slots: IntArray, days: IntArray) -> Curves | None:
+    """The usual curve from counts by hour of placement; None where there is next to no history.
+
+    ages: (H, BINS) units by how long they took. slots, days: (H,) hour of the week, day number.
+    """
+    if ages.sum() < FEWEST:
+        return None
+    overall = ages.sum(axis=0)
+    of_day = _sums(ages, slots % 24, 24)
+    of_week = _sums(ages, slots, HOURS_OF_WEEK)
+    chance = overall / overall.sum()
+    by_day = _lean(of_day, chance)
+    by_week = _lean(of_week, by_day[np.arange(HOURS_OF_WEEK) % 24])
+    left = np.hstack([np.ones((HOURS_OF_WEEK, 1)), 1.0 - np.cumsum(by_week, axis=1)])
+    # what no history of this size can exclude: a unit that takes any time at all
+    rare = np.maximum(UNSEEN, 1.0 / (of_day.sum(axis=1) + 2.0))[np.arange(HOURS_OF_WEEK) % 24, None]
+    broad = np.exp(-np.arange(BINS + 1) / PER_PROMISE)
+    survival = (1.0 - rare) * np.clip(left, 0.0, 1.0) + rare * broad
+    late = float(chance[PER_PROMISE:].sum())
+    return Curves(survival, _swing(ages, by_week, slots, days), late)
+
+
+def _sums(ages: FloatArray, group: IntArray, size: int) -> FloatArray:
+    found = np.zeros((size, BINS))
+    np.add.at(found, group, ages)
+    return found
+
+
+def _lean(counts: FloatArray, chance: FloatArray) -> FloatArray:
+    """Shares by row that lean on `chance` where there are few (the mean of a Dirichlet)."""
+    mean: FloatArray = (counts + LEAN * chance) / (counts.sum(axis=1, keepdims=True) + LEAN)
+    return mean
+
+
+def _swing(ages: FloatArray, usual: FloatArray, slots: IntArray, days: IntArray) -> float:
+    """The sd of the days' log speed: mean ages against usual ones, less the noise of counting."""
+    middle = np.arange(BINS) + 0.5
+    mean = usual @ middle
+    spread = np.maximum(usual @ middle**2 - mean**2, 0.0)
+    _, day = np.unique(days, return_inverse=True)
+    n = ages.sum(axis=1)
+    total, seen, expected, noise = (
+        np.bincount(day, w) for w in (n, ages @ middle, n * mean[slots], n * spread[slots])
+    )
+    full = total >= LEAN
+    if full.sum() < 5:
+        return 0.1
+    ratio = np.log(seen[full] / expected[full])
+    # robust: a few days that went wrong are not usual
+    sd = float(np.median(np.abs(ratio - np.median(ratio)))) * 1.4826
+    counting = float(np.median(noise[full] / expected[full] ** 2))
+    return float(np.sqrt(max(sd**2 - counting, 0.0) + 0.005**2))
+
+
+def forecast(
+    units: Units, moments: Moments, usual: Curves, rng: np.random.Generator
+) -> tuple[FloatArray, bool]:
+    """(DRAWS,) of how many undecided units will be late, and whether data say anything yet."""
+    seen = _Seen(units, moments, usual)
+    if not seen.undecided.sum():
+        return np.zeros(DRAWS), True
+    return seen.late(_sample(seen, rng), rng), seen.usually_stopped() >= TELLING
+
+
+@dataclass(frozen=True)
+class _Hold:
+    """Hypotheses, each field (P, 1, 1); times in bins since the window's start."""
+
+    begin: FloatArray
+    finish: FloatArray
+    rho: FloatArray
+    kappa: FloatArray
+    queue: NDArray[np.bool_]
+    share: FloatArray
+    speed: FloatArray
+
+    def shown(self, moments: FloatArray) -> FloatArray:
+        """G(t)."""
+        held = (1.0 - self.rho) * np.clip(moments - self.begin, 0.0, self.finish - self.begin)
+        good = (self.kappa - 1.0) * np.maximum(moments - self.finish, 0.0)
+        found: FloatArray = moments - np.maximum(held - good, 0.0)
+        return found
+
+
+class _Seen:
+    """The cohort in bins of placement (I) and of the time at which units stopped (J)."""
+
+    def __init__(self, units: Units, moments: Moments, usual: Curves) -> None:
+        scale = PER_PROMISE / moments.promise
+        self.now, self.length = ((t - moments.start) * scale for t in (moments.now, moments.end))
+        self.swing = usual.swing
+        placed = (units.placed - moments.start) * scale
+        stopped = (units.stopped - moments.start) * scale
+        still = np.isnan(stopped)
+        size = min(PLACED_BINS, max(len(placed), 1))
+        first, last = float(placed.min(initial=0.0)), float(placed.max(initial=0.0))
+        row = ((placed - first) * (size / max(last - first, 1e-9))).astype(np.int64)
+        row = np.minimum(row, size - 1)
+        self.edges = np.linspace(0.0, max(self.now, 1e-6), TIME_BINS + 1)
+        column = np.searchsorted(self.edges, np.where(still, np.inf, stopped), side="left") - 1
+        column = np.clip(column, 0, TIME_BINS)  # the last: open
+        flat = np.bincount(row * (TIME_BINS + 1) + column, minlength=size * (TIME_BINS + 1))
+        undecided = still & (placed + PER_PROMISE > self.now)
+        counts = np.bincount(row, minlength=size)
+        kept = counts > 0
+        self.counts = flat.reshape(size, -1)[kept].astype(np.float64)
+        self.placed = np.bincount(row, placed, size)[kept] / counts[kept]
+        slot = np.zeros(size, dtype=np.int64)
+        slot[row] = units.slot
+        self.table = usual.survival[slot[kept]]
+        self.undecided = np.bincount(row[undecided], minlength=size)[kept]
+        waiting = np.bincount(row[undecided], placed[undecided], size)[kept]
+        self.waiting = np.where(
+            self.undecided > 0, waiting / np.maximum(self.undecided, 1), self.placed
+        )
+        self.reach = float(np.searchsorted(-usual.survival.mean(axis=0), -0.1))  # nine tenths done
+
+    def survive(self, ages: FloatArray) -> FloatArray:
+        """S by row (second to last axis) at ages (..., I, T)."""
+        at = np.clip(ages, 0.0, BINS - 1e-6)
+        low = at.astype(np.int64)
+        rows = np.arange(len(self.table))[:, None] * (BINS + 1)
+        flat, low = self.table.ravel(), low + rows
+        left: FloatArray = flat[low]
+        left += (at - (low - rows)) * (flat[low + 1] - left)
+        return left
+
+    def usually_stopped(self) -> float:
+        """How many of the cohort would have stopped by now without the window."""
+        ages = np.array([0.0, self.now]) - self.placed[:, None]
+        left = self.survive(ages)
+        return float(self.counts.sum(axis=1) @ (1.0 - left[:, 1] / left[:, 0]))
+
+    def hold(self, cube: FloatArray) -> _Hold:
+        """Hypotheses from points (P, _DIMENSIONS) of the unit cube: the priors' quantiles."""
+        kind, rho, kappa, share, shift, edge, lasts, day = cube.T[:, :, None, None]
+        length = max(self.length, 1e-6)
+        none, queue = kind < _NONE, kind >= _NONE + _EACH
+        late = np.maximum(shift - _AT_ONCE, 0.0) / (1.0 - _AT_ONCE) * self.reach
+        begin = late + _EDGE * length * (2.0 * edge - 1.0)
+        over = np.maximum(lasts - (1.0 - _LASTS), 0.0) / _LASTS
+        sharp = _EDGE * (2.0 * np.minimum(lasts / (1.0 - _LASTS), 1.0) - 1.0)
+        finish = late + length * (1.0 + sharp + over)
+        rate = np.maximum(rho - _STOP, 0.0) / (1.0 - _STOP)
+        low, high = np.log(_KAPPA)
+        return _Hold(
+            begin=begin,
+            finish=np.maximum(finish, begin),
+            rho=np.where(none, 1.0, rate),
+            kappa=1.0 + np.where(queue, np.exp(low + (high - low) * kappa), 0.0),
+            queue=queue,
+            share=np.where(share < _ALL, 1.0, (share - _ALL) / (1.0 - _ALL)),
+            speed=np.exp(self.swing * ndtri(np.clip(day, 1e-3, 1.0 - 1e-3))),
+        )
+
+    def log_likelihood(self, cube: FloatArray) -> FloatArray:
+        """(P,) of who stopped when and who is open, given that all were open at the start."""
+        hold = self.hold(cube)
+        hit, free = self._both(hold, self.edges, self.placed)
+        left = hold.share * hit + (1.0 - hold.share) * free
+        stops = np.maximum(left[..., :-1] - left[..., 1:], 1e-9)
+        chance = np.concatenate([stops, left[..., -1:]], axis=-1) / left[..., :1]
+        found: FloatArray = np.einsum("pij,ij->p", np.log(chance), self.counts)
+        return found
+
+    def late(self, cube: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """(DRAWS,) late units among the undecided."""
+        hold = self.hold(cube)
+        now = np.full((len(self.waiting), 1), self.now)
+        moments = np.hstack([now, self.waiting[:, None] + PER_PROMISE])
+        hit, free = self._both(hold, moments, self.waiting)
+        left = hold.share * hit + (1.0 - hold.share) * free
+        chance = np.clip(left[..., 1] / left[..., 0], 0.0, 1.0)
+        drawn: FloatArray = rng.binomial(self.undecided, chance).sum(axis=1).astype(np.float64)
+        return drawn
+
+    def _both(
+        self, hold: _Hold, moments: FloatArray, placed: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """(P, I, T) still under way at moments (I or 1, T), of the units hit and of the others."""
+        began = placed[:, None]
+        since = np.where(hold.queue, began, hold.shown(began))
+        hit = self.survive((hold.shown(moments) - since) * hold.speed)
+        return hit, self.survive((moments - began) * hold.speed)
+
+
+def _sample(seen: _Seen, rng: np.random.Generator) -> FloatArray:
+    """(DRAWS, _DIMENSIONS) of the posterior, by raising the likelihood's power step by step."""
+    power = 1.0 / (1.0 + seen.counts.sum() / COARSE)
+    cube = rng.random((4 * DRAWS, _DIMENSIONS))
+    value, reached = seen.log_likelihood(cube), 0.0
+    while reached < power:
+        step = _next_step(value, power - reached)
+        reached += step
+        weight = np.exp(step * (value - value.max()))
+        place = (rng.random() + np.arange(DRAWS)) / DRAWS * weight.sum()
+        chosen = np.minimum(np.searchsorted(np.cumsum(weight), place), len(cube) - 1)
+        cube, value = cube[chosen], value[chosen]
+        for _ in range(3):
+            cube, value = _move(seen, cube, value, reached, rng)
+    return cube
+
+
+def _next_step(value: FloatArray, most: float) -> float:
+    """The power to add that leaves half of the draws effective."""
+
+    def effective(step: float) -> float:
+        weight = np.exp(step * (value - value.max()))
+        return float(weight.sum() ** 2 / (weight**2).sum())
+
+    if effective(most) >= DRAWS / 2:
+        return most
+    low, high = 0.0, most
+    for _ in range(30):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if effective(middle) >= DRAWS / 2 else (low, middle)
+    return max(low, most * 1e-3)
+
+
+def _move(
+    seen: _Seen, cube: FloatArray, value: FloatArray, power: float, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """One Metropolis step of every draw: half of them near by, half anywhere in one direction."""
+    near = 0.5 * cube.std(axis=0) * rng.standard_normal(cube.shape)
+    near = np.abs(cube + near)
+    near = np.where(near > 1.0, 2.0 - near, near)  # reflected at the walls: symmetric
+    one = rng.integers(0, _DIMENSIONS, len(cube))[:, None] == np.arange(_DIMENSIONS)
+    far = np.where(one, rng.random(cube.shape), cube)
+    tried = np.clip(np.where(rng.random((len(cube), 1)) < 0.5, near, far), 0.0, 1.0 - 1e-9)
+    there = seen.log_likelihood(tried)
+    taken = np.log(rng.random(len(cube))) < power * (there - value)
+    return np.where(taken[:, None], tried, cube), np.where(taken, there, value)
