@@ -4,7 +4,7 @@ The order is the guarantee. Offsets are committed only after the events are stor
 they touch are counted again; a crash anywhere repeats records, and repeats change nothing.
 
 Polling stays on the calling thread, since a group member must poll to stay one. Everything slow
-runs on workers: one stores and counts, batch after batch, while another reads the next batch. While
+runs on workers: one stores and counts, batch after batch, while others read the next batches. While
 they are behind, or the store is away, partitions are paused and polling goes on without records.
 
 A new assignment of partitions ends all work at hand: whoever has a partition now, we ourselves
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ from ingest.written import Reached, Written, reach_of
 
 logger = logging.getLogger(__name__)
 
-WORKERS = 2  # threads that an ingester has use for: one reads the next batch, one stores the last
+READERS = 2  # batches that are read at the same time, while the last one is stored
+WORKERS = READERS + 1  # threads that an ingester has use for
 LOOK_SOON_S = 0.01  # how long a poll may wait while a worker is busy: it may be done any moment
 
 # A task runs on a worker; what it returns is done on the polling thread, and may be followed.
@@ -87,11 +89,10 @@ class _Batch(NamedTuple):
 
 
 class _Reading(NamedTuple):
-    """A batch that a worker reads, or has read, and the assignment it belongs to."""
+    """A batch that a worker reads, or has read."""
 
     batch: _Batch
     future: Future[Prepared | TollError]
-    assignment: int
 
 
 class _Job(NamedTuple):
@@ -126,7 +127,7 @@ class Ingester:
         self._batches = BatchStore(sink, config, self._rhythm.signals_topic, step)
         self._assignment = 0
         self._pending = Pending(self._rhythm.max_records, self._rhythm.max_bytes)
-        self._reading: _Reading | None = None
+        self._readings: deque[_Reading] = deque()  # in the order in which they are stored
         self._written = Written()
         self._job: _Job | None = None
         self._task: Task | None = None  # to be run next: again after a failure, or what follows
@@ -151,7 +152,7 @@ class Ingester:
 
     def turn(self) -> None:
         """One turn: poll, take back finished work, hand out the next."""
-        waiting = bool(self._pending or self._reading or self._job) and not self._failures
+        waiting = bool(self._pending or self._readings or self._job) and not self._failures
         polled = self._consumer.poll(0.01 if waiting else self._rhythm.poll_s, self._pending.room())
         if polled.assignment != self._assignment:
             self._start_over(polled.assignment)
@@ -174,6 +175,7 @@ class Ingester:
         """
         self._assignment = assignment
         self._pending.clear()
+        self._readings.clear()
         self._written, self._task = Written(), None
         self._newest.clear()
         self._went_well()
@@ -194,7 +196,7 @@ class Ingester:
         self._paused = False
 
     def _note_idle(self, *, nothing_came: bool) -> None:
-        at_work = self._reading or self._job or self._task
+        at_work = self._readings or self._job or self._task
         busy = self._pending or at_work or self._written.since is not None
         if busy or not nothing_came or not self._read_all():
             self.idle_since = None
@@ -211,11 +213,13 @@ class Ingester:
 
     def _room_soon(self) -> bool:
         """Whether a worker is done, given a moment: to pause drops what was fetched ahead."""
-        if self._reading is None:
+        if len(self._readings) < READERS:
             return True
-        work: list[Future[Any]] = [self._reading.future, *([self._job.future] if self._job else [])]
+        work: list[Future[Any]] = [self._readings[0].future]
+        if self._job is not None:
+            work.append(self._job.future)
         under_way = [future for future in work if not future.done()]
-        if len(under_way) < len(work):
+        if not under_way:
             return True
         patience_s = 0 if self._paused else self._rhythm.patience_s
         return bool(wait(under_way, patience_s, FIRST_COMPLETED).done)
@@ -241,18 +245,18 @@ class Ingester:
         self._read_pending()  # the batch before it may just have gone on to be stored
 
     def _read_pending(self) -> None:
-        if self._reading is not None or not self._pending:
+        if len(self._readings) >= READERS or not self._pending:
             return
         full, records = self._pending.full(), self._pending.take()
         batch = _Batch(records, full, reach_of(records.last(), self._consumer))
         future = self._workers.submit(self._batches.prepare, records, datetime.now(UTC))
-        self._reading = _Reading(batch, future, self._assignment)
+        self._readings.append(_Reading(batch, future))
 
     def _next_task(self) -> Task | None:
         if self._due():
             return self._count_task()
-        if self._reading is not None:
-            return self._store_task() if self._reading.future.done() else None
+        if self._readings:
+            return self._store_task() if self._readings[0].future.done() else None
         if not self._pending and self._heartbeat_due():
             return self._progress_task(Written(reach=reach_of({}, self._consumer)))
         return None
@@ -263,9 +267,9 @@ class Ingester:
         if since is None:
             return False
         rhythm = self._rhythm
-        if self._pending.full() or (self._reading and self._reading.batch.full):
+        if self._pending.full() or any(reading.batch.full for reading in self._readings):
             wait_s = rhythm.recompute_every_s
-        elif self._pending or self._reading:
+        elif self._pending or self._readings:
             rest_s = max(rhythm.recompute_idle_s, rhythm.recompute_rest * self._counting_s)
             wait_s = min(rest_s, rhythm.recompute_every_s)
         elif self._written.records >= rhythm.recompute_at:
@@ -318,8 +322,7 @@ class Ingester:
                 self._collect()
             if self._failures:
                 return
-            if self._task is None and self._reading is not None:
-                wait([self._reading.future])
+            if self._task is None and self._readings:
                 self._task = self._store_task()
             if self._task is None and self._written.since is not None:
                 self._task = self._count_task()
@@ -330,13 +333,9 @@ class Ingester:
 
     # -- the steps ---------------------------------------------------------------------------
 
-    def _store_task(self) -> Task | None:
-        """Store the batch that has been read; None where it is no longer ours to store."""
-        reading, self._reading = self._reading, None
-        assert reading is not None
-        if reading.assignment != self._assignment:
-            return None
-        prepared, (records, _, reach) = reading.future.result(), reading.batch
+    def _store_task(self) -> Task:
+        (records, _, reach), reading = self._readings.popleft()
+        prepared = reading.result()  # done, or waited for at the end
 
         def store() -> Done:
             newest = dict(self._newest)  # a copy: a failed try must leave no trace

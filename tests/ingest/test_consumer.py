@@ -159,8 +159,8 @@ def test_polling_goes_on_while_the_worker_is_behind_and_stops_taking_when_full(c
     rig.worker.held = True
     rig.log.write(*[line(f"e{n}") for n in range(9)])
     rig.turn()
-    paused = [rig.log.paused]  # three are at work, and nothing waits
-    rig.turn(2)
+    paused = [rig.log.paused]  # three are being read, and nothing waits
+    rig.turn(3)
     assert [*paused, rig.log.paused] == [False, True]
     before = rig.log.polls
     rig.turn(5)
@@ -174,10 +174,10 @@ def test_polling_goes_on_while_the_worker_is_behind_and_stops_taking_when_full(c
 def test_large_records_fill_a_batch_by_their_bytes(clock):
     rig = Rig(clock, ConsumerConfig(max_bytes=100))
     rig.worker.held = True
-    rig.log.write(b"x")
-    rig.turn()
-    rig.log.write(b"x" * 101)
-    rig.turn()
+    for size in (1, 1, 101):  # two batches are being read, and one waits
+        assert not rig.log.paused
+        rig.log.write(b"x" * size)
+        rig.turn()
     assert rig.log.paused
 
 
