@@ -15,6 +15,7 @@ import orjson
 
 from enrich.graph import Graph
 from enrich.model import BusinessMap
+from enrich.resolve import literal
 from enrich.suggest import Names
 
 # The labels that say what a signal is about, the most telling first. The first group that a signal
@@ -32,7 +33,6 @@ TELLING = (
     ("instance",),
     ("alertname",),
 )
-_SPECIAL = re.compile(r"[\\.^$*+?{}\[\]()|]")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./ -]*[A-Za-z0-9]|[A-Za-z]")
 
 
@@ -114,15 +114,8 @@ def _telling(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 def rule(labels: Mapping[str, str]) -> str:
     """A `match` line for the map file that finds exactly these labels; "" when there are none."""
-    pairs = [
-        f"{_quoted(label)}: {_quoted(_SPECIAL.sub(_escaped, value))}"
-        for label, value in labels.items()
-    ]
+    pairs = [f"{_quoted(label)}: {_quoted(literal(value))}" for label, value in labels.items()]
     return f"match: [{{{', '.join(pairs)}}}]" if pairs else ""
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return "\\" + found[0]
 
 
 def _quoted(text: str) -> str:

@@ -21,23 +21,35 @@ from enrich.suggest import Names
 HINTS = 200  # looking for what was meant takes time; after so many, the file is another file
 
 
-def check(draft: Draft, mistakes: list[Mistake], file: str) -> None:
-    """Note every mistake of a map as a whole. `file` is where missing settings are reported."""
+def check(draft: Draft, mistakes: list[Mistake], file: str | None) -> None:
+    """Note every mistake of a map as a whole.
+
+    `file` is where missing settings are reported; a part of a map (None) may lack some.
+    """
     _check_settings(draft, mistakes, file)
     _check_names(draft)
     _check_cycles(draft)
     _check_money(draft)
 
 
-def _check_settings(draft: Draft, mistakes: list[Mistake], file: str) -> None:
-    for key, why in REQUIRED.items():
-        present = draft.has_processes if key == "processes" else key in draft.settings.places
-        if not present:
-            mistakes.append(Mistake(file, 1, 1, f"{key} is missing; {why}"))
+def _check_settings(draft: Draft, mistakes: list[Mistake], file: str | None) -> None:
+    if file is not None:
+        mistakes += [
+            Mistake(file, 1, 1, f"{k} is missing; {why}") for k, why in missing(draft).items()
+        ]
     for rate, source, at in draft.settings.rates:
         if rate.currency == draft.settings.currency:
             text = f"rates: {rate.currency} is the company's own currency; leave its rate out"
             source.note(at, text)
+
+
+def missing(draft: Draft) -> dict[str, str]:
+    """What a map must say and this one does not, and why it must."""
+    return {
+        key: why
+        for key, why in REQUIRED.items()
+        if not (draft.has_processes if key == "processes" else key in draft.settings.places)
+    }
 
 
 def _check_names(draft: Draft) -> None:

@@ -2,7 +2,8 @@
 
 A map is strict: what is not understood is a mistake, and all mistakes are reported at once, each
 with its file, line and column. A folder is read as if it were one file: sections are merged, a
-setting or a name stands in exactly one file.
+setting or a name stands in exactly one file. Files of a Backstage catalogue (`enrich.catalogue`)
+and CSV inventories (`enrich.mapcsv`) may lie beside YAML, or be all there is but for the settings.
 
 The version of a map is the hash of what it says, not of how it is written: comments, the order of
 names, the way a duration is spelled and the split into files do not change it; every need, rule,
@@ -19,13 +20,16 @@ from hashlib import sha256
 
 import orjson
 
+from enrich.catalogue import Catalogue, is_catalogue
+from enrich.mapbackstage import add_catalogue
 from enrich.mapcheck import check, place_of
+from enrich.mapcsv import inventory
 from enrich.mapschema import Draft, read_file
 from enrich.mapyaml import Source
 from enrich.mistakes import MapError, Mistake
 from enrich.model import BusinessMap, Measure, Process
 
-__all__ = ["MapError", "Mistake", "load"]
+__all__ = ["MapError", "Mistake", "built", "load", "read_draft"]
 
 VERSION_LENGTH = 16  # hex digits: 64 bits tell a company's maps apart
 
@@ -39,24 +43,38 @@ def load(texts: Mapping[str, str]) -> BusinessMap:
 
 
 def _load(texts: Mapping[str, str]) -> BusinessMap:
+    draft, mistakes = read_draft(texts)
+    if mistakes:
+        raise MapError(mistakes)
+    return built(draft)
+
+
+def read_draft(texts: Mapping[str, str], *, part: bool = False) -> tuple[Draft, list[Mistake]]:
+    """What these files say and what is wrong with it; a part of a map need not say everything."""
     mistakes: list[Mistake] = []
-    draft = Draft()
+    draft, catalogue = Draft(), Catalogue()
     whole = True
     for file, text in texts.items():
         source = Source(file, mistakes)
-        root = source.tree(text)
+        if is_catalogue(text):
+            documents = source.documents(text)
+            whole &= documents is not None
+            for document in documents or ():
+                catalogue.read(source, document)
+            continue
+        root = inventory(source, text) if file.endswith(".csv") else source.tree(text)
         if root is None:
             whole = False
         else:
             read_file(source, root, draft)
+    add_catalogue(catalogue, draft)
     if whole:  # what an unreadable file would have said is not missing
-        check(draft, mistakes, next(iter(texts)))
-    if mistakes:
-        raise MapError(mistakes)
-    return _build(draft)
+        check(draft, mistakes, None if part else next(iter(texts)))
+    return draft, mistakes
 
 
-def _build(draft: Draft) -> BusinessMap:
+def built(draft: Draft) -> BusinessMap:
+    """The map of a draft without mistakes."""
     settings = draft.settings
     processes = draft.processes
     if settings.margin is not None:
@@ -72,6 +90,7 @@ def _build(draft: Draft) -> BusinessMap:
         rates=tuple(rate for rate, _, _ in settings.rates),
         labour_rate=settings.labour,
         working_hours=settings.working_hours,
+        owners=settings.owners,
     )
     return replace(unversioned, version=_version(unversioned), sources=place_of(draft.places))
 

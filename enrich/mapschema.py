@@ -31,7 +31,15 @@ PROCESS_KEYS = ("title", "owner", "needs", "measures")
 NODE_KEYS = ("title", "owner", "needs", "match", "cost")
 PROVIDER_KEYS = (*NODE_KEYS, "sla", "status_page")
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,199}")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,199}")
+
+
+_SECTION = re.compile(rf"^(?:{'|'.join((*SETTINGS, *SECTIONS))})[ \t]*:", re.MULTILINE)
+
+
+def is_map(text: str) -> bool:
+    """Whether a YAML file has any section or setting of a map: others may lie beside it."""
+    return _SECTION.search(text) is not None
 
 
 @dataclass
@@ -54,14 +62,15 @@ def read_file(source: Source, root: Node, draft: Draft) -> None:
             items = source.items(node, key)
             draft.has_processes |= key == "processes" and bool(items)
             for name, (at, body) in items.items():
-                if _is_free(source, name, at, draft):
+                if is_free(source, name, at, draft):
                     _read_thing(source, key, (name, body), draft)
         else:
             draft.settings.read(source, key, node)
 
 
-def _is_free(source: Source, name: str, at: Node, draft: Draft) -> bool:
-    if not _NAME.fullmatch(name):
+def is_free(source: Source, name: str, at: Node, draft: Draft) -> bool:
+    """Whether a name is one and nothing has it yet, which is noted where not; takes the name."""
+    if not NAME.fullmatch(name):
         source.note(at, f"'{name}' is not a name; use letters, digits and . _ - : @")
         return False
     if name in draft.places:
@@ -87,7 +96,7 @@ def _process(entry: Entry, draft: Draft) -> Process:
     node = entry.fields.get("measures")
     measures = []
     for measure, (at, body) in source.items(node, f"{name}: measures").items() if node else ():
-        if not _NAME.fullmatch(measure):
+        if not NAME.fullmatch(measure):
             source.note(at, f"'{measure}' is not a name; use letters, digits and . _ - : @")
             continue
         draft.places[f"{name}/{measure}"] = (source, at)
@@ -112,11 +121,12 @@ def _node(entry: Entry, layer: Layer, draft: Draft) -> MapNode:
         match=read_match(entry),
         cost=entry.read("cost", amounts.cost, None),
         sla=entry.read("sla", amounts.percent, None),
-        status_page=entry.read("status_page", _url, ""),
+        status_page=entry.read("status_page", url, ""),
     )
 
 
-def _url(text: str) -> str:
+def url(text: str) -> str:
+    """An address of the web, without a slash at its end."""
     if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
         raise ValueError(f"'{text}' is not an address; write it like https://status.example/api/v2")
     return text.rstrip("/")

@@ -11,7 +11,7 @@ import holidays as holiday_library
 from yaml import Node, SequenceNode
 
 from enrich import amounts
-from enrich.mapyaml import Entry, Source
+from enrich.mapyaml import Entry, Source, is_null
 from enrich.model import Money, Open, Rate
 from enrich.suggest import did_you_mean
 
@@ -24,6 +24,7 @@ SETTINGS = (
     "margin",
     "labour",
     "working_hours",
+    "owners",
 )
 REQUIRED = {
     "company": "write company: Example Shop",
@@ -44,6 +45,7 @@ class Settings:
     margin: float | None = None  # of all flow measures that have none of their own
     labour: Money | None = None
     working_hours: tuple[Open, ...] = ()
+    owners: dict[str, str] = field(default_factory=dict)  # name -> contact, or ""
     rates: list[tuple[Rate, Source, Node]] = field(default_factory=list)
     places: dict[str, tuple[Source, Node]] = field(default_factory=dict)
 
@@ -69,6 +71,8 @@ class Settings:
                 self.labour = source.read(node, key, amounts.labour, None)
             case "working_hours":
                 self.working_hours = source.read(node, key, amounts.working_hours, ())
+            case "owners":
+                self.owners |= _owners(source, node)
             case "rates":
                 self.rates = _rates(source, node)
 
@@ -92,6 +96,14 @@ def holiday_code(text: str) -> str:
         parts = ", ".join(known[country]) or "none"
         raise ValueError(f"no holidays are known for '{text}'; the parts of {country} are: {parts}")
     return text
+
+
+def _owners(source: Source, node: Node) -> dict[str, str]:
+    """People and teams, and how each is reached; without that, nobody knows how."""
+    return {
+        name: "" if is_null(told) else source.read(told, f"owners: {name}", str, "")
+        for name, (_, told) in source.items(node, "owners").items()
+    }
 
 
 def _rates(source: Source, node: Node) -> list[tuple[Rate, Source, Node]]:

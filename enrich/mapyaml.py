@@ -7,7 +7,7 @@ each field decides what its text means. Nothing here constructs objects from YAM
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeVar
 
 import numpy as np
@@ -54,6 +54,14 @@ class Source:
         """The file as a tree; None after noting why it has none."""
         try:
             return _compose(text)
+        except _RefusalError as refused:
+            self._mistakes.append(Mistake(self.file, refused.line, refused.column, str(refused)))
+            return None
+
+    def documents(self, text: str) -> list[Node] | None:
+        """Every document of the file as a tree; None after noting why it has none."""
+        try:
+            return _compose_all(text)
         except _RefusalError as refused:
             self._mistakes.append(Mistake(self.file, refused.line, refused.column, str(refused)))
             return None
@@ -132,6 +140,26 @@ class Source:
         return read
 
 
+class Inner(Source):
+    """A text within a file, such as YAML in an annotation: its mistakes stand where it does."""
+
+    def __init__(self, outer: Source, at: Node) -> None:
+        self._outer, self._at = outer, at
+        super().__init__(outer.file, [])
+
+    def note(self, node: Node, text: str) -> None:
+        """Note a mistake at the whole text."""
+        self._outer.note(self._at, text)
+
+    def tree(self, text: str) -> Node | None:
+        """The text as a tree; None after noting why it has none."""
+        try:
+            return _compose(text)
+        except _RefusalError as refused:
+            self._outer.note(self._at, str(refused))
+            return None
+
+
 class Entry:
     """A mapping whose keys are given, such as one node or one measure."""
 
@@ -192,10 +220,31 @@ class _RefusalError(ValueError):
 
 
 def _compose(text: str) -> Node:
+    roots = _parsed(text, lambda loader: [loader.get_single_node()])
+    root = roots[0]
+    if root is None or is_null(root):
+        raise _RefusalError("the file is empty; a map has at least company and processes")
+    if not isinstance(root, MappingNode):
+        mark = root.start_mark
+        why = f"expected company, processes, services, ... but found {found(root)}"
+        raise _RefusalError(why, mark.line + 1, mark.column + 1)
+    return root
+
+
+def _compose_all(text: str) -> list[Node]:
+    def every(loader: _Loader) -> Iterator[Node | None]:
+        while loader.check_node():
+            yield loader.get_node()
+
+    return [root for root in _parsed(text, every) if root is not None and not is_null(root)]
+
+
+def _parsed(text: str, take: Callable[[_Loader], Iterable[Node | None]]) -> list[Node | None]:
+    """What is taken from a text; `_RefusalError` says why it cannot be read."""
     if _too_deep(text):
         raise _RefusalError(f"nested more than {MAX_DEPTH} deep; write it flatter")
     try:
-        root = _Loader(text).get_single_node()
+        roots = list(take(_Loader(text)))
     except MarkedYAMLError as error:
         raise _syntax(text, error) from error
     except ReaderError as error:
@@ -203,15 +252,11 @@ def _compose(text: str) -> Node:
         raise _RefusalError("a character that YAML does not allow; remove it", line) from error
     except (YAMLError, UnicodeError) as error:
         raise _RefusalError(f"not readable as YAML: {error}") from error
-    if root is None or is_null(root):
-        raise _RefusalError("the file is empty; a map has at least company and processes")
-    if not isinstance(root, MappingNode):
-        mark = root.start_mark
-        why = f"expected company, processes, services, ... but found {found(root)}"
-        raise _RefusalError(why, mark.line + 1, mark.column + 1)
     if _ALIAS.search(text):
-        _check_aliases(root)
-    return root
+        for root in roots:
+            if root is not None:
+                _check_aliases(root)
+    return roots
 
 
 def _too_deep(text: str) -> bool:

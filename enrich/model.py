@@ -163,6 +163,7 @@ class BusinessMap:
     rates: tuple[Rate, ...] = ()
     labour_rate: Money | None = None  # per person and hour
     working_hours: tuple[Open, ...] = ()  # for promises in working hours
+    owners: Mapping[str, str] = field(default_factory=dict)  # name -> how to reach them, or ""
     sources: Mapping[str, str] = field(default_factory=dict)  # name -> "file:line", for messages
 
     def measures(self) -> tuple[Measure, ...]:

@@ -32,6 +32,7 @@ NAME_LABELS: Mapping[Layer, tuple[str, ...]] = {
 }
 
 _TEXT = re.compile(r"[^\\.^$*+?{}\[\]()|]+|\\[^0-9A-Za-z]")  # plain characters, or an escaped one
+_SPECIAL = re.compile(r"[\\.^$*+?{}\[\]()|]")
 
 
 class _Rule(NamedTuple):
@@ -104,6 +105,11 @@ class Resolver:
         if text not in self._compiled:
             self._compiled[text] = re.compile(text)
         return self._compiled[text]
+
+
+def literal(text: str) -> str:
+    """The expression that matches this very text."""
+    return _SPECIAL.sub(lambda found: "\\" + found[0], text)
 
 
 def _literals(pattern: str) -> tuple[str, ...] | None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
+
+from typer import Typer
 
 from api.app import build_app
 from api.cli.main import app as cli
@@ -33,11 +35,19 @@ def commands() -> str:
     return table(
         ("command", "what it does"),
         (
-            (f"`toll {command.name}`", _line(command.callback.__doc__))
-            for command in cli.registered_commands
+            (f"`toll {prefix}{command.name}`", _line(command.callback.__doc__))
+            for prefix, group in _groups("", cli)
+            for command in group.registered_commands
             if command.callback is not None
         ),
     )
+
+
+def _groups(prefix: str, group: Typer) -> Iterator[tuple[str, Typer]]:
+    yield prefix, group
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            yield from _groups(f"{prefix}{inner.name} ", inner.typer_instance)
 
 
 def routes() -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from api.cli import ask_perception, ask_process, demo, estimate, load, read, run, trust
+from api.cli import ask_perception, ask_process, demo, estimate, load, maps, read, run, trust
 from api.settings import SETTINGS
 from ingest.errors import BusyError, NotFoundError, TollError, UnavailableError
 
@@ -41,6 +41,7 @@ ask_process.register(app)
 ask_perception.register(app)
 load.register(app)
 estimate.register(app)
+maps.register(app)
 
 
 @app.command("settings")

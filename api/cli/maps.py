@@ -1,0 +1,57 @@
+"""`toll map`: import it, look at it, and see how it changed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.mapfiles import read_texts
+from enrich.catalogue import is_catalogue
+from enrich.mapcheck import missing
+from enrich.mapfile import built, read_draft
+from enrich.mapschema import is_map
+from enrich.mapwrite import as_yaml
+from enrich.mistakes import MapError
+from ingest.errors import InputError
+
+app = typer.Typer(help="The map: import it, look at it, see how it changed.", no_args_is_help=True)
+importing = typer.Typer(help="Write a map from what a company has already.", no_args_is_help=True)
+app.add_typer(importing, name="import")
+
+
+def register(to: typer.Typer) -> None:
+    """Add the commands of this file."""
+    to.add_typer(app, name="map")
+
+
+@importing.command("backstage")
+def import_backstage(
+    folder: Annotated[Path, typer.Argument(help="A folder with catalog-info.yaml files, or one.")],
+) -> None:
+    """Print the map that a Backstage catalogue makes, with map files that lie beside it."""
+    texts = {n: t for n, t in read_texts(folder).items() if is_catalogue(t) or is_map(t)}
+    if not any(is_catalogue(text) for text in texts.values()):
+        raise InputError(f"{folder}: no entities of Backstage (apiVersion: backstage.io/...)")
+    _write(texts)
+
+
+@importing.command("csv")
+def import_csv(
+    file: Annotated[Path, typer.Argument(help="name, layer, needs, owner; see the README.")],
+) -> None:
+    """Print the map that an inventory in CSV makes."""
+    if file.suffix != ".csv":
+        raise InputError(f"{file}: write the name of a .csv file")
+    _write(read_texts(file))
+
+
+def _write(texts: dict[str, str]) -> None:
+    draft, mistakes = read_draft(texts, part=True)
+    if mistakes:
+        raise MapError(mistakes)
+    sys.stdout.write(as_yaml(built(draft)))
+    for key, why in missing(draft).items():
+        print(f"to be a whole map, {key} is missing; {why}", file=sys.stderr)
