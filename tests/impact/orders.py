@@ -2,9 +2,9 @@
 
 Each world draws its size, how long orders usually take (steadily, broadly, or in two kinds), how
 days differ, and one incident. The same orders with the same luck go through a world without it;
-what the cohort is late in one and not in the other is the truth. The mechanisms are those of shops, not
-those of the estimator: desks of limited capacity with first come, first served (Lindley), pauses
-and slow-downs of the units themselves, of all or of some, at the finish or long before it.
+what the cohort is late in one and not in the other is the truth. The mechanisms are those of shops,
+not those of the estimator: desks of limited capacity with first come, first served (Lindley),
+pauses and slow-downs of the units themselves, of all or of some, at the finish or long before it.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def simulate(kind: str, text: str, seed: int, *, lasted: float = 1.0) -> Orders:
     whole = min(share * length, timedelta(hours=5)) if counted == "working" else share * length
     end = start + timedelta(seconds=int(lasted * whole.total_seconds()))
     clock = clock_of(measure, where, at(), end + timedelta(days=14))
-    placed = _placed(rng: np.random.Generator, length, start, end + timedelta(days=1))
-    took = _took(rng: np.random.Generator, len(placed), placed) * length.total_seconds()
+    placed = _placed(rng, length, start, end + timedelta(days=1))
+    took = _took(rng, len(placed), placed) * length.total_seconds()
     begun = clock.read(placed).astype(float)
     window = tuple(float(clock.read(np.array([int(t.timestamp())]))[0]) for t in (start, end))
     with_it, without = _worlds(kind, rng, begun, took, window)
@@ -120,7 +120,8 @@ def _took(rng: np.random.Generator, n: int, placed: Array) -> Array:
     return found
 
 
-def _worlds(kind: str, rng: np.random.Generator, begun: Array, took: Array, window: tuple[float, ...]
+def _worlds(
+    kind: str, rng: np.random.Generator, begun: Array, took: Array, window: tuple[float, ...]
 ) -> tuple[Array, Array]:
     """When orders are done with and without the incident, on the clock."""
     start, end = window
@@ -185,7 +186,7 @@ def _real(clock: Clock, shown: Array, placed: Array) -> Array:
 
 def _moments(seconds: Array) -> Array:
     missing = np.isnan(seconds)
-    found: Array = np.where(missing, NOWHERE, np.nan_to_num(seconds).astype(np.int64).astype("M8[s]"))
+    found: Array = np.where(missing, NOWHERE, np.nan_to_num(seconds).astype("M8[s]"))
     return found
 
 
