@@ -72,8 +72,8 @@ class Library:
 
 @pytest.fixture
 def consumer(monkeypatch) -> ConfluentConsumer:
-    monkeypatch.setattr("ingest.confluent.confluent_kafka.Consumer", Library)
-    monkeypatch.setattr("ingest.confluent.confluent_kafka.Message", Found)
+    monkeypatch.setattr(confluent_kafka, "Consumer", Library)
+    monkeypatch.setattr(confluent_kafka, "Message", Found)
     return ConfluentLog("nowhere:9092").consumer("group", ["t"])
 
 
