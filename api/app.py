@@ -16,6 +16,7 @@ from api.routes import (
     business,
     coverage,
     dead_letters,
+    drop_in,
     health,
     incidents,
     nodes,
@@ -61,6 +62,7 @@ def build_app(state: State) -> FastAPI:
     for module in (
         business,
         signals,
+        drop_in,
         incidents,
         processes,
         perception,

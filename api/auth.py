@@ -106,27 +106,35 @@ def _name(host: str) -> str:
         return ""
 
 
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+def token_of(request: Request, given: HTTPAuthorizationCredentials | None) -> str | None:
+    """The token in the header, else in the path."""
+    return given.credentials if given else request.scope.get("toll.token")
+
+
+def admit(tokens: Tokens | None, token: str | None, role: Role) -> Caller:
+    """Whose token this is, if it may do this; 401 or 403 where not."""
+    if tokens is None:
+        return LOCAL
+    caller = tokens.caller(token) if token else None
+    if caller is None:
+        raise HTTPException(
+            401,
+            "send a known token: `Authorization: Bearer TOKEN`, or `/t/TOKEN/...` as the path",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    if not caller.may(role):
+        raise HTTPException(403, f"this needs a token with role '{role}'")
+    return caller
+
+
 def require(role: Role) -> Callable[..., Caller]:
     """A dependency that lets only callers with this role pass."""
 
-    def check(
-        request: Request,
-        given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    ) -> Caller:
-        tokens: Tokens | None = request.app.state.toll.tokens
-        if tokens is None:
-            return LOCAL
-        token = given.credentials if given else request.scope.get("toll.token")
-        caller = tokens.caller(token) if token else None
-        if caller is None:
-            raise HTTPException(
-                401,
-                "send a known token: `Authorization: Bearer TOKEN`, or `/t/TOKEN/...` as the path",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-        if not caller.may(role):
-            raise HTTPException(403, f"this needs a token with role '{role}'")
-        return caller
+    def check(request: Request, given: Bearer) -> Caller:
+        return admit(request.app.state.toll.tokens, token_of(request, given), role)
 
     return check
 

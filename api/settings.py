@@ -82,6 +82,10 @@ def _optional(value: str) -> str | None:
     return value or None
 
 
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(part for one in value.split(",") if (part := one.strip()))
+
+
 def _listen(value: str) -> Listen:
     host, colon, port = value.rpartition(":")
     if not colon or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
@@ -164,9 +168,25 @@ SETTINGS: tuple[Setting, ...] = (
         _text,
         secret=True,
     ),
+    Setting(
+        "pagerduty_secrets",
+        "",
+        "Secrets of PagerDuty's webhooks, comma-separated; once set, unsigned ones are refused.",
+        _listed,
+        secret=True,
+    ),
+    Setting(
+        "github_secrets",
+        "",
+        "Secrets of GitHub's webhooks, comma-separated; once set, unsigned ones are refused.",
+        _listed,
+        secret=True,
+    ),
     Setting("topic_prefix", "toll.", "What the names of Toll's own topics begin with.", _text),
     Setting("partitions", "4", "Partitions of topics that Toll creates.", _count),
-    Setting("streams", "", "File with settings of streams and mapped topics.", _optional_path),
+    Setting(
+        "streams", "", "File with settings of streams, mapped topics and signals.", _optional_path
+    ),
     Setting("retention_days", "90", "How long raw business events are kept.", _days),
     Setting("log_days", "7", "How long the embedded log keeps records.", _days),
     Setting("log_gib", "10", "How large the embedded log may grow, in GiB.", _positive),
@@ -189,6 +209,8 @@ class Settings:
     listen: Listen
     tokens: Path | None
     salt: str
+    pagerduty_secrets: tuple[str, ...]
+    github_secrets: tuple[str, ...]
     topic_prefix: str
     partitions: int
     streams: Path | None

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from threading import Lock
 from typing import cast
 
 from fastapi import Request
 
+from api.intake import signal_messages
 from api.outlook import Outlook
 from api.runtime import Runtime
 from api.tokens import Tokens
 from api.wiring import Parts
+from ingest.events import Signal
 from ingest.log import Producer
 
 
@@ -23,6 +27,7 @@ class State:
     runtime: Runtime | None = None
     tokens: Tokens | None = None
     simulated: bool = False  # the data is the demo's: every page says so
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))  # when this was put together
     _producer: Producer | None = None
     _outlook: Outlook | None = None
     _lock: Lock = field(default_factory=Lock)
@@ -62,3 +67,10 @@ class State:
 def state_of(request: Request) -> State:
     """The state of the app that serves this request."""
     return cast(State, request.app.state.toll)
+
+
+def keep(state: State, signals: Sequence[Signal]) -> int:
+    """Put signals into the log, durably when this returns; how many."""
+    if signals:
+        state.producer().send(signal_messages(signals, state.parts.settings.signals_topic))
+    return len(signals)

@@ -1,4 +1,4 @@
-"""The file named by TOLL_STREAMS: how streams are treated, and topics of another shape.
+"""The file named by TOLL_STREAMS: how streams are treated, topics and signals of another shape.
 
 streams:
   payments: {keys: plain, segments: [region], cadence: 1h}
@@ -7,6 +7,13 @@ topics:
     stream: payments
     fields: {id: $.txId, at: $.ts, amount: $.total.value, currency: $.total.currency}
     status: {SETTLED: ok, REFUSED: declined}
+signals:
+  zabbix:                                           # sent to /v1/signals/generic/zabbix
+    each: $.events
+    fields: {id: $.eventid, fingerprint: $.trigger, started_at: $.clock, status: $.value}
+    labels: {host: $.host.name}
+    words: {status: {PROBLEM: firing, OK: resolved}}
+    fixed: {kind: alert}
 """
 
 from __future__ import annotations
@@ -17,10 +24,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ingest.errors import SettingsError
-from ingest.streams import IngestConfig, StreamConfig, TopicMapping
+from ingest.mapping import compile_path
+from ingest.sources.mapped import FIELDS, mapped
+from ingest.streams import IngestConfig, SignalMapping, StreamConfig, TopicMapping
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _EVENT_FIELDS = Literal[
@@ -52,6 +61,20 @@ class _Stream(_Strict):
     cadence: Duration | None = None
 
 
+def _is_path(text: str) -> str:
+    try:
+        compile_path(text)
+    except SettingsError as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+def _is_signal_field(name: str) -> str:
+    if name not in FIELDS:
+        raise ValueError(f"no field {name!r}; fields are {', '.join(FIELDS)}")
+    return name
+
+
 class _Topic(_Strict):
     topic: str
     stream: StreamName | None = None
@@ -61,9 +84,23 @@ class _Topic(_Strict):
     status: dict[str, str] = Field(default_factory=dict)
 
 
+SignalField = Annotated[str, AfterValidator(_is_signal_field)]
+SignalName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+AnyPath = Annotated[str, AfterValidator(_is_path)]
+
+
+class _Signals(_Strict):
+    each: AnyPath | None = None
+    fields: dict[SignalField, AnyPath | list[AnyPath]] = Field(default_factory=dict)
+    labels: dict[str, AnyPath | list[AnyPath]] = Field(default_factory=dict)
+    words: dict[SignalField, dict[str, str]] = Field(default_factory=dict)
+    fixed: dict[SignalField, str] = Field(default_factory=dict)
+
+
 class _File(_Strict):
     streams: dict[StreamName, _Stream] = Field(default_factory=dict)
     topics: tuple[_Topic, ...] = ()
+    signals: dict[SignalName, _Signals] = Field(default_factory=dict)
 
 
 def read_streams(file: Path | None, *, salt: bytes, retention: timedelta) -> IngestConfig:
@@ -77,9 +114,16 @@ def read_streams(file: Path | None, *, salt: bytes, retention: timedelta) -> Ing
             )
             for t in parsed.topics
         },
+        signals={n: _mapping(n, s) for n, s in parsed.signals.items()},
         salt=salt,
         retention=retention,
     )
+
+
+def _mapping(name: str, written: _Signals) -> SignalMapping:
+    mapping = SignalMapping(name, **written.model_dump())
+    mapped(mapping)  # a mistake is told at the start, not with the first signal
+    return mapping
 
 
 def _parse(file: Path) -> _File:

@@ -10,8 +10,12 @@ A pure function of all statements, in whatever order they came and however often
 - Severity, labels and texts come from the latest `firing`; a `resolved` speaks only where there is
   none, since many senders leave everything out of it but the identity.
 - What is never resolved ends when the same fingerprint starts anew, at the end that maintenance
-  announced, or, *stale*, when its source's expiry has passed since the last word about it. A
-  `resolved` without a start that comes later than that is too late.
+  announced, or, *stale*, when nothing more was heard: at the end that its last word gave it (an
+  alert posted as by Prometheus lives for minutes), else when its source's expiry has passed since.
+  A `resolved` without a start that comes later than that is too late.
+- Of sources that dedupe (`CONTINUING`) a repeat carries a new start: it goes on with the episode
+  that is firing by then, whose start stays. An acknowledgement goes on with one too, never begins
+  one, and describes none.
 - A change happens at a moment: it ends when it begins.
 
 The time of a statement is when Toll received it, else (not stored yet) the end or start it names.
@@ -23,14 +27,16 @@ from __future__ import annotations
 
 import hashlib
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeAlias
 
 from enrich.incident import Episode
 from enrich.resolve import Resolver
-from ingest.events import PAGER_LABEL, Severity, Signal
+from ingest.events import ACKNOWLEDGE, ACTION_LABEL, PAGER_LABEL, Severity, Signal
 
 AVAILABILITY: Mapping[Severity, float] = MappingProxyType(
     {"critical": 0.0, "major": 0.5, "minor": 0.9, "info": 1.0}
@@ -47,7 +53,8 @@ DEFAULT_EXPIRIES: Mapping[str, timedelta] = MappingProxyType(
         "statuspage": timedelta(days=7),
     }
 )
-
+# Families of sources whose repeats do not know when the thing began.
+CONTINUING = frozenset({"pagerduty"})
 
 _Labels: TypeAlias = frozenset[tuple[str, str]]
 
@@ -70,6 +77,8 @@ def episodes(
     found = []
     for (source, _), by_start in said.items():
         expiry = expiry_of(source, expiries)
+        if source.partition(":")[0] in CONTINUING:
+            by_start = _continued(by_start, expiry)
         for told, statements, end, stale in _firings(by_start, expiry, now):
             labels = frozenset(told.labels.items())
             if labels not in nodes:
@@ -90,20 +99,48 @@ def episode_id(source: str, fingerprint: str, started_at: datetime) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def _continued(
+    by_start: Mapping[datetime, list[Signal]], expiry: timedelta
+) -> dict[datetime, list[Signal]]:
+    """Repeats under a start of their own, put to the start of the firing that they go on with."""
+    ends = sorted(_end(s) for said in by_start.values() for s in said if s.status == "resolved")
+    found: dict[datetime, list[Signal]] = {}
+    first = last = None
+    for start in sorted(by_start):
+        said = by_start[start]
+        if _startless(said):
+            found[start] = said
+            continue
+        if first is not None and last is not None and start <= last + expiry:
+            following = bisect_left(ends, first)  # the first end since it began
+            if following == len(ends) or ends[following] > start:
+                found[first] += [replace(s, started_at=first) for s in said]
+                last = max(last, *map(_stated, said))
+                continue
+        found[start] = list(said)
+        if any(not _acknowledges(s) for s in said):
+            first, last = start, max(map(_stated, said))
+    return found
+
+
 def _firings(
     by_start: Mapping[datetime, list[Signal]], expiry: timedelta, now: datetime
 ) -> Iterator[tuple[Signal, Sequence[Signal], datetime | None, bool]]:
     """(who describes it, all that was said, end, stale) per firing of one thing."""
-    told = {start: said for start, said in by_start.items() if not _startless(said)}
+    told = {
+        start: said
+        for start, said in by_start.items()
+        if not _startless(said) and not all(map(_acknowledges, said))
+    }
     ends = sorted(
-        _end(_latest(said)) for start, said in by_start.items() if start not in told
+        _end(_latest(said)) for said in by_start.values() if _startless(said)
     )  # of resolves that do not know what they end
     starts = sorted(told)
     for i, start in enumerate(starts):
         said = told[start]
-        firing = [s for s in said if s.status == "firing"]
+        firing = [s for s in said if s.status == "firing" and not _acknowledges(s)]
         resolved = [s for s in said if s.status == "resolved"]
-        describes = _latest(firing or resolved)
+        describes = _latest(firing or resolved)  # one of them: not all are acknowledgements
         if resolved:
             yield describes, said, _end(_latest(resolved)), False
             continue
@@ -125,17 +162,27 @@ def _startless(said: Sequence[Signal]) -> bool:
     return all(s.status == "resolved" and _end(s) <= s.started_at for s in said)
 
 
+def _acknowledges(signal: Signal) -> bool:
+    return signal.status == "firing" and signal.labels.get(ACTION_LABEL) == ACKNOWLEDGE
+
+
 def _deadline(
     describes: Signal, said: Sequence[Signal], expiry: timedelta
 ) -> tuple[datetime, bool]:
     """Until when it fires if nothing more is heard, and whether the sender said so itself."""
     last_word = max(_stated(s) for s in said)
-    # An alert's future end is only how long its sender lets it live without a repeat, and repeats
-    # may be stored once an hour: it does not count.
     announced = describes.ended_at if describes.kind == "maintenance" else None
     if announced is not None and announced > last_word:
         return announced, True
-    return last_word + expiry, False
+    return max(_lives_until(s, expiry) for s in said), False
+
+
+def _lives_until(firing: Signal, expiry: timedelta) -> datetime:
+    """How long a statement holds if no other follows: to the end it names, else for the expiry."""
+    stated = _stated(firing)
+    if firing.ended_at is not None and firing.ended_at > stated:
+        return firing.ended_at
+    return stated + expiry
 
 
 def _latest(said: Sequence[Signal]) -> Signal:

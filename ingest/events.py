@@ -50,6 +50,10 @@ def position(offset: int, line: int) -> int:
 # provider's. Signals that name the same one belong together, whatever the map says.
 PAGER_LABEL = "pager_incident"
 
+# The label of what a sender did, and the value of it by which people only say that they have taken
+# something on: such a statement tells nothing of the thing itself, but that it is still going on.
+ACTION_LABEL, ACKNOWLEDGE = "event_action", "acknowledge"
+
 SignalKind = Literal["alert", "outage", "maintenance", "change"]
 SignalStatus = Literal["firing", "resolved"]
 Severity = Literal["critical", "major", "minor", "info"]

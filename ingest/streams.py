@@ -34,11 +34,29 @@ class TopicMapping:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalMapping:
+    """How a sender's JSON is read (`signals` in the file TOLL_STREAMS).
+
+    `fields` and `labels` map names to paths such as `$.event.id`; several paths of a text are
+    joined with "/", and missing when one of them is. `each` is the path of an array of signals.
+    `words` says per field what the sender's words mean; `fixed` has fields that are always so.
+    """
+
+    name: str
+    fields: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    labels: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    each: str | None = None
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    fixed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class IngestConfig:
     """All that reading business events depends on."""
 
     streams: Mapping[str, StreamConfig] = field(default_factory=dict)
     mappings: Mapping[str, TopicMapping] = field(default_factory=dict)  # by topic
+    signals: Mapping[str, SignalMapping] = field(default_factory=dict)  # by name
     salt: bytes = b""
     retention: timedelta = timedelta(days=90)
     max_record_bytes: int = 10 * 1024 * 1024

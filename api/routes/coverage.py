@@ -11,6 +11,7 @@ from api import problems, schemas
 from api.auth import Reading
 from api.state import state_of
 from enrich.coverage import coverage
+from ingest.events import ACTION_LABEL
 
 router = APIRouter(tags=["data"])
 
@@ -59,7 +60,12 @@ def get_coverage(request: Request, _: Reading) -> CoverageAnswer:
     parts = state_of(request).parts
     streams = parts.store.coverage()
     signals = parts.store.signals.all()
-    unmatched = [s.labels for s in signals if not parts.map.resolver.nodes(s.labels)]
+    unmatched = [
+        s.labels
+        for s in signals
+        # A statement that only names an alert it ends or acknowledges has nothing to match.
+        if s.labels.keys() - {ACTION_LABEL} and not parts.map.resolver.nodes(s.labels)
+    ]
     gaps = coverage(parts.map.graph, {s.stream: s.last_minute for s in streams}, unmatched)
     return CoverageAnswer(
         streams=[

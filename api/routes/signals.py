@@ -12,54 +12,17 @@ from pydantic import BaseModel, Field
 from api import problems
 from api.auth import Writing
 from api.bodies import read_body
-from api.intake import signal_messages
-from api.state import State, state_of
-from ingest.sources import SOURCES
+from api.routes.examples import WEBHOOKS
+from api.signatures import check_signature
+from api.state import State, keep, state_of
+from enrich.suggest import did_you_mean
+from ingest.errors import NotFoundError
+from ingest.sources import SOURCES, Source
+from ingest.sources.mapped import mapped
 
 router = APIRouter(tags=["in"])
 
-Format = Literal["alertmanager", "statuspage", "generic"]
-
-_EXAMPLES = {
-    "alertmanager": {
-        "version": "4",
-        "status": "firing",
-        "receiver": "toll",
-        "alerts": [
-            {
-                "status": "firing",
-                "labels": {"alertname": "PaymentErrors", "service": "payment"},
-                "annotations": {"summary": "payments fail"},
-                "startsAt": "2026-11-22T10:02:00Z",
-                "endsAt": "0001-01-01T00:00:00Z",
-                "fingerprint": "5b1c2d3e4f",
-            }
-        ],
-    },
-    "statuspage": {
-        "page": {"id": "p1", "status_indicator": "major", "status_description": "Partial outage"},
-        "incident": {
-            "id": "i1",
-            "name": "Card payments fail",
-            "status": "investigating",
-            "impact": "major",
-            "created_at": "2026-11-22T10:01:00Z",
-            "updated_at": "2026-11-22T10:01:00Z",
-            "resolved_at": None,
-            "incident_updates": [],
-        },
-    },
-    "generic": {
-        "id": "deploy-771",
-        "source": "release-train",
-        "kind": "change",
-        "status": "firing",
-        "severity": "info",
-        "labels": {"service": "payment"},
-        "summary": "payment 4.11",
-        "started_at": "2026-11-22T09:58:00Z",
-    },
-}
+Format = Literal["alertmanager", "grafana", "pagerduty", "statuspage", "github", "generic"]
 
 
 class SignalsTaken(BaseModel):
@@ -79,7 +42,7 @@ class SignalsTaken(BaseModel):
             "content": {
                 "application/json": {
                     "schema": {"type": "object"},
-                    "examples": {name: {"value": body} for name, body in _EXAMPLES.items()},
+                    "examples": {name: {"value": body} for name, body in WEBHOOKS.items()},
                 }
             },
         }
@@ -90,14 +53,46 @@ async def post_signals(
 ) -> SignalsTaken:
     """A webhook's body as its sender sends it. 202 means that the log has its signals.
 
-    Signals that match no node of the map are kept and listed under coverage, never refused.
+    Signals that match no node of the map are kept and listed under coverage, never refused. What
+    tells of nothing technical (a ping, a note, a deployment for tests) is taken as no signal.
+    Webhooks of PagerDuty and GitHub are checked by their signature where their secret is set.
     """
     state = state_of(request)
     body = await read_body(request, state.body_limit)
-    return await run_in_threadpool(_take, state, format, body)
+    check_signature(request, body, format, state.parts.settings)
+    return await run_in_threadpool(_take, state, SOURCES[format], body)
 
 
-def _take(state: State, format: Format, body: bytes) -> SignalsTaken:
-    signals = SOURCES[format](body, received_at=datetime.now(UTC))
-    state.producer().send(signal_messages(signals, state.parts.settings.signals_topic))
-    return SignalsTaken(accepted=len(signals))
+@router.post(
+    "/v1/signals/generic/{name}",
+    status_code=202,
+    summary="Take signals of a shape that the settings describe",
+    responses=problems.responses(400, 401, 403, 404, 413, 415, 422, 503),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"type": "object"}, "example": {"anything": "JSON"}}
+            },
+        }
+    },
+)
+async def post_mapped_signals(
+    request: Request,
+    name: Annotated[str, Path(description="A mapping under `signals` in the file TOLL_STREAMS.")],
+    _: Writing,
+) -> SignalsTaken:
+    """Any JSON, read by a mapping of its own: which path holds which field, and what words mean."""
+    state = state_of(request)
+    mappings = state.parts.config.signals
+    if name not in mappings:
+        raise NotFoundError(
+            f"no mapping '{name}' under `signals` in the file TOLL_STREAMS names"
+            f"{did_you_mean(name, mappings)}"
+        )
+    body = await read_body(request, state.body_limit)
+    return await run_in_threadpool(_take, state, mapped(mappings[name]), body)
+
+
+def _take(state: State, source: Source, body: bytes) -> SignalsTaken:
+    return SignalsTaken(accepted=keep(state, source(body, received_at=datetime.now(UTC))))

@@ -10,6 +10,9 @@ from typing import Protocol
 from ingest.events import Signal
 from ingest.sources.alertmanager import alertmanager
 from ingest.sources.generic import generic
+from ingest.sources.github import github
+from ingest.sources.grafana import grafana
+from ingest.sources.pagerduty import pagerduty
 from ingest.sources.statuspage import statuspage
 
 
@@ -24,6 +27,9 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
     {
         "alertmanager": alertmanager,
         "generic": generic,
+        "github": github,
+        "grafana": grafana,
+        "pagerduty": pagerduty,
         "statuspage": statuspage,
     }
 )

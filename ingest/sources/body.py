@@ -6,6 +6,7 @@ only what leaves nothing to say raises `InputError`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ import orjson
 from ingest.errors import InputError
 from ingest.events import Severity
 from ingest.exact import FIRST_EPOCH_MS, LAST_MS, MAX_DEPTH, nested_deeper
-from ingest.times import from_ms, lacks_zone, rfc3339_ms
+from ingest.times import from_ms, lacks_zone, rfc3339_ms, to_ms
 
 Object: TypeAlias = dict[str, Any]
 
@@ -30,6 +31,7 @@ _SEVERITY_OF: Mapping[str, Severity] = {
     word: severity for severity, words in _SEVERITIES.items() for word in words.split()
 }
 _REMOVED = "[removed]"
+_DOUBLE_ZONE = re.compile(r"([+-][0-9]{2}:?[0-9]{2})Z$")  # as a client of PagerDuty's writes it
 _SECRET_NAME = re.compile(
     r"token|secret|passw|authori[sz]ation|cookie|credential"
     r"|(?:api|routing|integration|service|private|access)[_-]?key$",
@@ -112,6 +114,28 @@ def moment(value: object, what: str) -> datetime | None:
     if not 0 <= milliseconds < LAST_MS:
         raise InputError(f"{what} {value!r} is not between 1970 and 2100")
     return from_ms(milliseconds)
+
+
+def any_moment(value: object) -> datetime | None:
+    """A time as loose senders write it: any ISO 8601 (UTC without a zone), epoch s or ms, quoted.
+
+    None where it cannot be read: for formats whose senders must not be refused over a time.
+    """
+    try:
+        number = float(value) if isinstance(value, (str, int, float)) else math.nan
+    except (ValueError, OverflowError):
+        number = math.nan
+    try:
+        if math.isfinite(number):
+            scale = 1000 if abs(number) < FIRST_EPOCH_MS else 1
+            return moment(round(number * scale), "") if number > 0 else None
+        if not isinstance(value, str):
+            return None
+        said = datetime.fromisoformat(_DOUBLE_ZONE.sub(r"\1", value.strip()))
+        said = said if said.tzinfo else said.replace(tzinfo=UTC)
+        return said if 0 <= to_ms(said) < LAST_MS else None
+    except (ValueError, OverflowError, InputError):
+        return None
 
 
 def to_the_ms(when: datetime) -> datetime:

@@ -15,6 +15,11 @@ pytestmark = pytest.mark.engine
 SERVED = [
     ("post", "/v1/business"),
     ("post", "/v1/signals/{format}"),
+    ("post", "/v1/signals/generic/{name}"),
+    ("post", "/api/v2/alerts"),
+    ("get", "/api/v2/status"),
+    ("post", "/v2/enqueue"),
+    ("post", "/v2/change/enqueue"),
     ("get", "/v1/incidents"),
     ("get", "/v1/incidents/{incident_id}"),
     ("get", "/v1/incidents/{incident_id}/impact"),
@@ -32,6 +37,8 @@ SERVED = [
     ("get", "/health/ready"),
     ("get", "/metrics"),
 ]
+# Drop-ins answer bad events as the tool whose place they take.
+OWN_SHAPES = {"/v2/enqueue": "InvalidEvent", "/v2/change/enqueue": "InvalidEvent"}
 
 
 @pytest.fixture
@@ -103,13 +110,16 @@ def test_every_error_is_a_problem(document):
         assert {"421", "500"} <= answers.keys()
         assert ({"401", "403"} <= answers.keys()) == ("security" in operation)
         if operation.get("parameters") or "requestBody" in operation:
-            assert "422" in answers
+            assert ("422" in answers) == (path not in OWN_SHAPES)
         if "requestBody" in operation:
             assert {"400", "413", "415", "503"} <= answers.keys()
         for status, answer in answers.items():
             assert answer["description"], f"{method} {path} {status}"
             if status >= "400" and (path, status) != ("/health/ready", "503"):
                 [(media, content)] = answer["content"].items()
+                if status == "400" and path in OWN_SHAPES:
+                    assert content["schema"]["$ref"].endswith(f"/{OWN_SHAPES[path]}")
+                    continue
                 assert media == PROBLEM
                 assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
 
@@ -125,7 +135,8 @@ def test_answers_have_schemas_with_examples_or_descriptions(document):
 
 
 def test_its_examples_are_taken(toll, document):
-    for path in ("/v1/business", "/v1/signals/{format}"):
+    taking = ["/v1/business", "/v1/signals/{format}", "/api/v2/alerts", *OWN_SHAPES]
+    for path in taking:
         content = document["paths"][path]["post"]["requestBody"]["content"]
         for media, told in content.items():
             for name, example in {
@@ -139,7 +150,8 @@ def test_its_examples_are_taken(toll, document):
                 answer = toll.http.post(
                     path.replace("{format}", name), headers={"Content-Type": media}, **given
                 )
-                assert answer.status_code == 202, f"{media} {name}: {answer.text}"
+                assert answer.status_code in {200, 202}, f"{media} {name}: {answer.text}"
+                assert answer.json() != {"accepted": 0}, f"{media} {name}"
 
 
 def test_no_page_asks_another_host(toll):

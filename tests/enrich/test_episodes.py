@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from enrich.episodes import DEFAULT_EXPIRY, episode_id, episodes, expiry_of
 from enrich.resolve import Resolver
-from ingest.events import Signal
+from ingest.events import Severity, Signal
 from tests.enrich.signals import at, put_together, shop, signal
 
 MAP = shop({"checkout": ["payment"], "payment": ["db"]})
@@ -71,10 +71,48 @@ def test_an_alert_that_never_resolves_goes_stale():
     assert spans([signal("db", 0)], now=360) == [(0, 360, True)]
 
 
-def test_an_alert_lives_longer_than_its_sender_promises():
-    posted = replace(signal("db", 0, heard=0), ended_at=at(4))
-    assert spans([posted], now=60) == [(0, None, False)]
-    assert spans([posted], now=400) == [(0, 360, True)]
+def test_an_alert_lives_until_the_end_that_its_last_word_gave_it():
+    posted = [replace(signal("db", 0, heard=m), ended_at=at(m + 5)) for m in (0, 5, 10)]
+    assert spans(posted, now=14) == [(0, None, False)]
+    assert spans(posted, now=60) == spans(posted[::-1], now=60) == [(0, 15, True)]
+    webhook = signal("db", 0, heard=1)  # the same alert, also heard of without an end
+    assert spans([*posted, webhook], now=60) == [(0, None, False)]
+    assert spans([*posted, signal("db", 0, 12)], now=60) == [(0, 12, False)]
+
+
+def pager(minute: float, action: str = "trigger", severity: Severity = "critical") -> Signal:
+    """An event of a source that dedupes: it knows what it is about, not when that began."""
+    resolves = action == "resolve"
+    return signal(
+        "" if resolves else "db",
+        minute,
+        minute if resolves else None,
+        source="pagerduty:nagios",
+        severity=severity,
+        labels={"event_action": action},
+        heard=minute,
+    )
+
+
+def pages(*signals: Signal, now: float = 100_000) -> list[tuple[float, float | None, bool]]:
+    return spans([replace(s, fingerprint="one") for s in signals], now)
+
+
+def test_a_repeat_of_a_source_that_dedupes_goes_on_with_what_fires():
+    told = (pager(0), pager(5), pager(40), pager(60, "resolve"), pager(61), pager(70, "resolve"))
+    assert pages(*told) == pages(*told[::-1]) == [(0, 60, False), (61, 70, False)]
+    week = 7 * 24 * 60
+    assert pages(pager(0), pager(100)) == [(0, 100 + week, True)]
+    assert pages(pager(0), pager(week + 1)) == [(0, week, True), (week + 1, 2 * week + 1, True)]
+
+
+def test_an_acknowledgement_begins_ends_and_describes_nothing():
+    assert pages(pager(0, "acknowledge")) == []
+    assert pages(pager(0, "acknowledge"), pager(5), pager(9, "resolve")) == [(5, 9, False)]
+    told = [replace(s, fingerprint="one") for s in (pager(0), pager(7, "acknowledge", "info"))]
+    [episode] = put_together(told, MAP, 100_000)
+    assert (episode.severity, episode.started_at) == ("critical", at(0))
+    assert episode.ended_at == at(7) + timedelta(days=7)  # it was still spoken of
 
 
 def test_maintenance_ends_as_announced_and_is_not_stale():

@@ -11,13 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.errors import InputError
+from ingest.errors import InputError, SettingsError
 from ingest.events import Signal
 from ingest.log import Record
 from ingest.sources import SOURCES
-from ingest.sources.alertmanager import alertmanager, label_fingerprint
+from ingest.sources.alertmanager import alertmanager, label_fingerprint, posted_alerts
+from ingest.sources.mapped import mapped
 from ingest.sources.statuspage import statuspage
 from ingest.sources.wire import decode_signals, encode_signal
+from ingest.streams import SignalMapping
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -84,11 +86,26 @@ def test_alerts_posted_as_to_alertmanager_are_over_when_their_end_has_passed() -
         {"labels": labels},
     ]
     firing, over, startless = read("alertmanager", posted)
-    assert (firing.status, firing.ended_at) == ("firing", at(12, 4))
+    assert (firing.status, firing.ended_at) == ("firing", at(12, 5))
     assert (over.status, over.ended_at) == ("resolved", at(11, 59))
-    assert startless.started_at == NOW
+    assert (startless.started_at, startless.ended_at) == (NOW, at(12, 5))
     assert firing.labels == {"alertname": "Down"}
     assert firing.fingerprint == label_fingerprint({"alertname": "Down"})
+
+
+def test_a_posted_repeat_is_a_new_word_every_five_minutes_and_outlives_the_end_it_names() -> None:
+    told = {}
+    for minute in range(0, 60):  # as Prometheus does
+        now, end = at(12, 0) + timedelta(minutes=minute), at(12, 4) + timedelta(minutes=minute)
+        post = [{"labels": {"alertname": "Down"}, "startsAt": "2026-11-22T11:00:00Z"}]
+        post[0]["endsAt"] = end.isoformat()  # type: ignore[assignment]
+        (signal,) = alertmanager(json.dumps(post).encode(), received_at=now)
+        assert signal.status == "firing" and signal.ended_at is not None
+        assert end <= signal.ended_at < end + timedelta(minutes=5)
+        told[signal.id] = signal
+    assert len(told) == 13
+    last = [{"labels": {"alertname": "Down"}, "endsAt": "2099-12-31T23:59:59Z"}]
+    assert decode_signals(wired(*map(encode_signal, read("alertmanager", last))), NOW)[1] == []
 
 
 def test_the_fingerprint_is_alertmanagers_own() -> None:
@@ -96,6 +113,170 @@ def test_the_fingerprint_is_alertmanagers_own() -> None:
     assert label_fingerprint({}) == "cbf29ce484222325"
     assert label_fingerprint({"a": "b", "c": "d"}) == label_fingerprint({"c": "d", "a": "b"})
     assert label_fingerprint({"a": "bc"}) != label_fingerprint({"ab": "c"})
+
+
+# --- Grafana --------------------------------------------------------------------------------
+
+
+def test_grafana_alerts_are_alertmanagers_with_an_address_of_their_panel() -> None:
+    alert = {
+        **ALERT,
+        "values": {"B": 0.31},
+        "dashboardURL": "https://grafana.example/d/pay?orgId=1",
+        "panelURL": "https://grafana.example/d/pay?orgId=1&viewPanel=4",
+    }
+    over = {**alert, "status": "resolved", "endsAt": "2026-11-22T11:00:00Z"}
+    firing, resolved = read("grafana", {"version": "1", "orgId": 1, "alerts": [alert, over]})
+    assert (firing.source, firing.status, firing.ended_at) == ("grafana", "firing", None)
+    assert firing.url.endswith("viewPanel=4") and '"B":0.31' in firing.raw
+    assert (resolved.fingerprint, resolved.ended_at) == (firing.fingerprint, at(11))
+
+
+# --- GitHub ---------------------------------------------------------------------------------
+
+DEPLOYMENT = {
+    "id": 4,
+    "ref": "v4.11",
+    "sha": "a" * 40,
+    "environment": "production",
+    "created_at": "2026-11-22T10:00:00Z",
+    "payload": {"token": "S3CRET"},
+}
+DEPLOYED = {
+    "id": 5,
+    "state": "success",
+    "environment": "production",
+    "log_url": "https://ci.example/log?token=S3CRET",
+    "created_at": "2026-11-22T10:20:00Z",
+}
+GITHUB = {
+    "action": "created",
+    "deployment": DEPLOYMENT,
+    "repository": {"full_name": "shop/payment"},
+}
+
+
+def test_a_deployment_is_a_change_when_asked_for_and_again_when_done() -> None:
+    [asked] = read("github", GITHUB)
+    [done] = read("github", {**GITHUB, "deployment_status": DEPLOYED})
+    assert (asked.kind, asked.severity, asked.started_at) == ("change", "info", at(10))
+    assert done.summary == "payment v4.11: deployed to production"
+    assert (done.started_at, done.labels["service"], done.labels["state"]) == (
+        at(10, 20), "payment", "success",
+    )  # fmt: skip
+    assert asked.fingerprint == done.fingerprint == "shop/payment:4"
+    assert asked.id != done.id == read("github", {**GITHUB, "deployment_status": DEPLOYED})[0].id
+    assert "S3CRET" not in done.raw + done.url + asked.raw
+
+
+@pytest.mark.parametrize(
+    ("environment", "flag", "told"),
+    [
+        ("production", None, True),
+        ("Prod-EU", None, True),
+        ("live", False, True),
+        ("blue", True, True),
+        ("staging", False, False),
+        ("pre-prod", None, False),
+        ("reproduction", None, False),
+    ],
+)
+def test_only_what_reaches_production_is_a_change(
+    environment: str, flag: bool | None, told: bool
+) -> None:
+    deployment = {**DEPLOYMENT, "environment": environment, "production_environment": flag}
+    assert bool(read("github", {**GITHUB, "deployment": deployment})) is told
+
+
+@pytest.mark.parametrize("state", ["queued", "pending", "inactive", "waiting", None])
+def test_a_deployment_that_waits_or_is_replaced_changes_nothing(state: str | None) -> None:
+    assert read("github", {**GITHUB, "deployment_status": {**DEPLOYED, "state": state}}) == []
+
+
+def test_a_ping_and_other_events_of_github_are_taken_as_nothing() -> None:
+    assert read("github", {"zen": "Keep it logically awesome.", "hook_id": 1}) == []
+    assert read("github", {"action": "opened", "repository": {}, "issue": {}}) == []
+
+
+# --- shapes that the settings describe ------------------------------------------------------
+
+ZABBIX = SignalMapping(
+    "zabbix",
+    each="$.events",
+    fields={
+        "id": ["$.trigger", "$.eventid"],
+        "fingerprint": "$.trigger",
+        "started_at": "$.clock",
+        "status": "$.value",
+        "severity": '$["how bad"]',
+        "summary": "$.name",
+        "availability": "$.left",
+    },
+    labels={"host": "$.hosts[0].name", "service": "$.tags.service"},
+    words={"status": {"PROBLEM": "firing", "OK": "resolved"}, "severity": {"5": "critical"}},
+    fixed={"kind": "outage"},
+)
+EVENT = {
+    "eventid": 7,
+    "trigger": "t1",
+    "clock": 1795341600,
+    "value": "PROBLEM",
+    "how bad": 5,
+    "left": "0.25",
+    "name": "disk full",
+    "hosts": [{"name": "host-a"}],
+    "password": "S3CRET",
+}
+
+
+def read_mapped(mapping: SignalMapping, body: Any) -> list[Signal]:
+    return mapped(mapping)(json.dumps(body).encode(), received_at=NOW)
+
+
+def test_a_mapping_reads_any_shape() -> None:
+    over = {**EVENT, "eventid": 8, "value": "OK"}
+    firing, resolved = read_mapped(ZABBIX, {"events": [EVENT, over]})
+    assert (firing.id, firing.fingerprint, firing.source) == ("t1/7", "t1", "zabbix")
+    assert (firing.kind, firing.status, firing.severity) == ("outage", "firing", "critical")
+    assert (firing.started_at, firing.availability) == (at(10), 0.25)
+    assert firing.labels == {"host": "host-a"}
+    assert (resolved.status, resolved.fingerprint) == ("resolved", "t1")
+    assert "S3CRET" not in firing.raw
+
+
+def test_what_a_mapping_does_not_name_has_the_defaults() -> None:
+    [signal] = read_mapped(SignalMapping("probe", labels={"host": "$.h"}), {"h": "host-b"})
+    assert (signal.source, signal.kind, signal.started_at) == ("probe", "alert", NOW)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, "array of objects"),
+        ({"events": [7]}, "array of objects"),
+        ({"events": [{**EVENT, "value": "MAYBE"}]}, "status of the signal must be one of"),
+        ({"events": [EVENT, {**EVENT, "clock": "noon"}]}, "'noon' is no time"),
+    ],
+)
+def test_a_body_that_does_not_fit_its_mapping_is_refused_in_words(body: Any, expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
+        read_mapped(ZABBIX, body)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"fields": {"colour": "$.c"}},
+        {"fields": {"id": "c"}},
+        {"fields": {"started_at": ["$.a", "$.b"]}},
+        {"labels": {"host": []}},
+        {"words": {"colour": {}}},
+        {"each": "events"},
+    ],
+)
+def test_a_wrong_mapping_is_told_at_the_start(wrong: Any) -> None:
+    with pytest.raises(SettingsError):
+        mapped(SignalMapping("x", **wrong))
 
 
 # --- Statuspage -----------------------------------------------------------------------------
@@ -314,7 +495,21 @@ def test_what_is_no_signal_is_a_dead_letter() -> None:
 # --- nothing but the documented error -------------------------------------------------------
 
 names = st.sampled_from(
-    [*ALERT, *INCIDENT, *PAGE, "alerts", "page", "incident", "incidents", "component", "group"]
+    [
+        *ALERT,
+        *INCIDENT,
+        *PAGE,
+        *EVENT,
+        *DEPLOYMENT,
+        *DEPLOYED,
+        *GITHUB,
+        "alerts",
+        "page",
+        "incident",
+        "incidents",
+        "component",
+        "group",
+    ]
 ) | st.sampled_from(
     ["component_update", "scheduled_maintenances", "scheduled_for", "ended_at", "started_at"]
 )
@@ -336,16 +531,22 @@ mutated = st.builds(
         "page": PAGE,
         "incidents": [{**INCIDENT, **change}],
         "alerts": [{**ALERT, **change}],
+        "events": [{**EVENT, **change}],
+        **GITHUB,
+        "deployment_status": {**DEPLOYED, **change},
     },
     st.dictionaries(names, bodies, max_size=3),
 )
 
 
-@given(st.sampled_from(sorted(SOURCES)), st.one_of(bodies, mutated), st.booleans())
-@settings(deadline=None, max_examples=150)
+READERS = {**SOURCES, "zabbix": mapped(ZABBIX), "posted": posted_alerts}
+
+
+@given(st.sampled_from(sorted(READERS)), st.one_of(bodies, mutated), st.booleans())
+@settings(deadline=None, max_examples=300)
 def test_any_json_is_signals_or_an_input_error(source: str, body: Any, known: bool) -> None:
     try:
-        found = SOURCES[source](json.dumps(body).encode(), received_at=NOW if known else None)
+        found = READERS[source](json.dumps(body).encode(), received_at=NOW if known else None)
     except InputError:
         return
     for signal in found:
@@ -353,11 +554,11 @@ def test_any_json_is_signals_or_an_input_error(source: str, body: Any, known: bo
         assert decode_signals(wired(encode_signal(signal)), NOW)[1] == []
 
 
-@given(st.sampled_from(sorted(SOURCES)), st.binary(max_size=60))
+@given(st.sampled_from(sorted(READERS)), st.binary(max_size=60))
 @settings(deadline=None, max_examples=100)
 def test_any_bytes_are_signals_or_an_input_error(source: str, body: bytes) -> None:
     with contextlib.suppress(InputError):
-        SOURCES[source](body, received_at=NOW)
+        READERS[source](body, received_at=NOW)
     found, dead = decode_signals(wired(body), NOW)
     lines = [line for line in body.split(b"\n") if line.strip()]
     assert len(found) + len(dead) == max(1, len(lines))
