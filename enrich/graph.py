@@ -118,6 +118,11 @@ class Graph:
         order: list[int] = reached[np.argsort(self._rank[reached])].tolist()
         return order
 
+    def ranks(self) -> list[int]:
+        """By number, a rank larger than those of all that the thing needs."""
+        ranks: list[int] = self._rank.tolist()
+        return ranks
+
     @cached_property
     def hard_needs(self) -> list[tuple[int, ...]]:
         """By number, the numbers of what each thing needs without alternative."""

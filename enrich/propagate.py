@@ -41,12 +41,12 @@ def propagate(graph: Graph, own: Mapping[str, float]) -> dict[str, float]:
         for below in graph.hard_needs[number]:
             availability *= effective[below]
         for need in graph.other_needs[number]:
-            availability *= _carried(need, [effective[graph.number(n)] for n in needed(need)])
+            availability *= carried(need, [effective[graph.number(n)] for n in needed(need)])
         effective[number] = availability
     return {graph.names[number]: effective[number] for number in order}
 
 
-def _carried(need: AtLeast | Soft, available: list[float]) -> float:
+def carried(need: AtLeast | Soft, available: list[float]) -> float:
     """How much of a need is met, 0 to 1, by nodes that are so available."""
     if isinstance(need, Soft):
         return 1.0 - need.weight * (1.0 - available[0])
