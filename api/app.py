@@ -23,6 +23,7 @@ from api.routes import (
     perception,
     processes,
     signals,
+    silent,
     trust,
 )
 from api.state import State
@@ -65,6 +66,7 @@ def build_app(state: State) -> FastAPI:
         drop_in,
         incidents,
         processes,
+        silent,
         perception,
         nodes,
         trust,

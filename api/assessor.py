@@ -137,6 +137,7 @@ class Desk:
             self._replay(list(found.values()), now)
         status.burning = [i for i in live if i.state != "settled"]
         status.impacts = [m for i in status.burning for m in self._pricer.issued(i.id)]
+        status.silences = list(self._pricer.silences)
         status.backlog = len(past)
 
     def _replay(self, incidents: Sequence[Incident], now: datetime) -> None:

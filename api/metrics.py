@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry
@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from api.mapwatch import MapWatch
 from api.status import AssessStatus
+from impact.silence import Silence
 from ingest.consumer import Stats
 
 
@@ -24,6 +25,7 @@ class Definition(NamedTuple):
 
 _MEASURE = ("process", "measure")
 _MONEY = (*_MEASURE, "currency")
+_SILENT = (*_MEASURE, "favours")
 
 METRICS: dict[str, Definition] = {
     "toll_ingest_records_total": Definition("counter", "Records read from the log."),
@@ -46,6 +48,15 @@ METRICS: dict[str, Definition] = {
     ),
     "toll_impact_money": Definition("gauge", "What open incidents cost, the middle.", _MONEY),
     "toll_impact_money_per_minute": Definition("gauge", "What one more minute costs.", _MONEY),
+    "toll_silent_seconds": Definition(
+        "gauge", "Age of the data of a measure: feed silent or business stopped.", _SILENT
+    ),
+    "toll_silent_units_per_minute": Definition(
+        "gauge", "What each minute lacks if the business stopped, the middle.", _MEASURE
+    ),
+    "toll_silent_money_per_minute": Definition(
+        "gauge", "What each minute costs if the business stopped, the middle.", _MONEY
+    ),
 }
 
 
@@ -113,3 +124,21 @@ def _assess_metrics(status: AssessStatus) -> Iterator[Metric]:
             money.add_metric([process, measure, cost.currency], float(cost.money))
             burn.add_metric([process, measure, cost.currency], float(cost.per_minute))
     yield from (units, money, burn)
+    yield from _silence_metrics(status.silences)
+
+
+def _silence_metrics(silences: Sequence[Silence]) -> Iterator[Metric]:
+    """Absent while every measure has its data, as an alert on it wants."""
+    seconds, units, money = (
+        _family(f"toll_silent_{name}")
+        for name in ("seconds", "units_per_minute", "money_per_minute")
+    )
+    for silence in silences:
+        place = [silence.measure.process, silence.measure.name]
+        seconds.add_metric([*place, silence.favours], silence.age.total_seconds())
+        if silence.stopped is not None:
+            units.add_metric(place, silence.stopped.per_minute.mid)
+            worth = silence.stopped.money_per_minute
+            if worth is not None:
+                money.add_metric([*place, worth.currency], float(worth.mid))
+    yield from (seconds, units, money)

@@ -13,7 +13,6 @@ from threading import Event
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
 from api.shared_baselines import SharedBaselines
 from api.wiring import Parts
@@ -21,8 +20,10 @@ from enrich.model import Measure
 from enrich.propagate import severities
 from impact.baselines import RANGE_SD
 from impact.cost_now import CostOfAnHour, cost_of_an_hour
-from impact.effect import ERROR_CORRELATION, Watched
+from impact.effect import Watched
 from impact.model import FloatArray, Range
+from impact.silence import Silence
+from impact.spread import sd_of_sums
 
 FRESH = timedelta(seconds=30)
 HOUR = timedelta(hours=1)
@@ -60,6 +61,7 @@ class View:
     map_version: str
     measures: Mapping[str, MeasureView]
     hours: Mapping[str, CostOfAnHour]  # by process
+    silences: tuple[Silence, ...]  # measures whose newest data are missing
 
 
 class Outlook:
@@ -94,7 +96,8 @@ class Outlook:
                 name: cost_of_an_hour(name, {name: 1.0}, business_map, baselines, now)
                 for name in business_map.processes
             }
-            self._view = View(now, business_map.version, measures, hours)
+            silences = tuple(self._shared.silences)
+            self._view = View(now, business_map.version, measures, hours, silences)
             return self._view
 
     def without(self, node: str, now: datetime) -> CostOfAnHour:
@@ -152,15 +155,6 @@ class Outlook:
             _usual(watched),
             learned.normal_week,
         )
-
-
-def sd_of_sums(sigma: FloatArray, edges: NDArray[np.int64]) -> FloatArray:
-    """Standard deviations of sums of bins from each edge to the next.
-
-    Bins err together a little (`impact.effect`): var = sum s^2 + rho (sum s)^2 - rho sum s^2.
-    """
-    squares, sums = np.add.reduceat(sigma**2, edges), np.add.reduceat(sigma, edges)
-    return np.sqrt((1.0 - ERROR_CORRELATION) * squares + ERROR_CORRELATION * sums**2)
 
 
 def _bins(watched: Watched) -> int:

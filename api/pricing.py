@@ -26,6 +26,7 @@ from impact.effect import SETTLING_MAX
 from impact.model import MeasureImpact
 from impact.promise import due
 from impact.shortfall import Shortfall, find_shortfalls
+from impact.silence import Silence
 from impact.vigilance import Vigilance
 from store.asof import AsOf
 from store.minutes import ChangedMinutes
@@ -53,6 +54,7 @@ class Pricer:
         self._priced: dict[str, Incident] = {}  # past ones, as they were when priced
         self._vigilance = Vigilance(loaded.map)
         self.shortfalls: Sequence[Shortfall] | None = None  # as of the last live tick
+        self.silences: Sequence[Silence] = ()
         self._all: tuple[Incident, ...] = ()
         self._changes: frozenset[ChangedMinutes] = frozenset()
         self._seen = 0  # generation of the newest minute that was looked at
@@ -106,7 +108,8 @@ class Pricer:
                 now=now,
                 known=self._known(self._all),
             )
-            self._shared.ticked(now, tick.marks)
+            self._shared.ticked(now, tick.marks, tick.silences)
+            self.silences = tick.silences
             found = self._issue(incidents, tick, now)
             self._vigilance.take(baselines, tick.marks, now)
         if self._vigilance.learn(self._signalled()) and self._vigilance.vigil is not None:

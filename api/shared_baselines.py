@@ -8,15 +8,17 @@ are kept fresh by `keep_fresh`, which reads of the estimates only what is new.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from threading import RLock
 
 from enrich.model import BusinessMap
 from impact.assess import known_windows
 from impact.baselines import Baselines, Windows
+from impact.marks import first_marks, known_marks
 from impact.model import MeasureImpact
-from impact.watermark import Watermark, watermark
+from impact.silence import Silence, find_silences
+from impact.watermark import Watermark
 from store.store import Store
 
 TICKS = timedelta(minutes=2)  # an active assessor has looked at everything within this
@@ -24,12 +26,13 @@ _OVERLAP = timedelta(minutes=5)  # estimates become visible some time after thei
 
 
 class SharedBaselines:
-    """Baselines with their lock, and how far each stream's data reached at the last look."""
+    """Baselines with their lock, and where each stream's data ended at the last look."""
 
     def __init__(self, business_map: BusinessMap, store: Store) -> None:
         self.lock = RLock()
         self.baselines = Baselines(business_map, store)
         self.marks: Mapping[str, Watermark] = {}
+        self.silences: Sequence[Silence] = ()
         self._store = store
         self._ticked: datetime | None = None
         self._impacts: dict[tuple[str, str, str], MeasureImpact] = {}
@@ -40,18 +43,23 @@ class SharedBaselines:
         self.baselines = Baselines(business_map, self._store)
         self._ticked = None
 
-    def ticked(self, now: datetime, marks: Mapping[str, Watermark]) -> None:
+    def ticked(
+        self, now: datetime, marks: Mapping[str, Watermark], silences: Sequence[Silence] = ()
+    ) -> None:
         """A tick has refreshed the baselines. The caller holds the lock."""
-        self._ticked, self.marks = now, marks
+        self._ticked, self.marks, self.silences = now, marks, silences
 
     def keep_fresh(self, now: datetime) -> None:
         """Read what is new, unless a tick has done so lately. The caller holds the lock."""
         if self._ticked is not None and now - self._ticked < TICKS:
             return
         states = self._store.stream_states()
-        self.marks = {name: watermark(state, now) for name, state in states.items()}
-        self.baselines.refresh(now, self.marks, self._known(now))
-        self.baselines.update(now)
+        business_map, baselines = self.baselines.map, self.baselines
+        baselines.refresh(now, first_marks(states, now), self._known(now))
+        baselines.update(now)
+        open_ = [v.incident for v in self._store.incidents.find(states=("open",))]
+        self.marks = known_marks(business_map, baselines, states, now)
+        self.silences = find_silences(business_map, baselines, states, self.marks, open_)
 
     def _known(self, now: datetime) -> Mapping[str, Windows]:
         if self._asked is None:

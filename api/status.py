@@ -9,6 +9,7 @@ from decimal import Decimal
 from api.words import HEADLINE
 from enrich.incident import Incident
 from impact.model import MeasureImpact
+from impact.silence import Silence
 from impact.totals import cost_name
 
 
@@ -33,6 +34,7 @@ class AssessStatus:
     backlog: int = 0  # incidents still to be priced
     burning: list[Incident] = field(default_factory=list)  # open or recovering
     impacts: list[MeasureImpact] = field(default_factory=list)  # of those
+    silences: list[Silence] = field(default_factory=list)  # feed silent or business stopped
 
     def costs(self) -> dict[tuple[str, str], MeasureCost]:
         """Per (process, measure), the sum over what burns."""

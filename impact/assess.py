@@ -28,9 +28,11 @@ from impact.baselines import Baselines, Windows
 from impact.calendar import IntArray
 from impact.effect import LEAD, SETTLING_MAX, EffectWindow, effect_window
 from impact.estimate import estimate
+from impact.marks import first_marks, known_marks
 from impact.model import Estimate, FloatArray, MeasureImpact
 from impact.ports import Reader
-from impact.watermark import USUAL_GAP, Watermark, watermark
+from impact.silence import find_silences
+from impact.watermark import Watermark
 
 # (process, incidents, moment) -> severity of the process (2**n,), for every subset of the
 # incidents, all of them in effect at that moment; without a moment each at its worst
@@ -38,8 +40,6 @@ Severities: TypeAlias = Callable[[str, Sequence[Incident], datetime | None], Flo
 
 BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
 CONCURRENT_MAX = 12  # incidents told apart on one measure; of a crowd the least get nothing
-GAP_UNITS = 20.0  # a stream is silent when so many units should have come and none did
-GAP_MAX = timedelta(hours=24)
 ABNORMAL_MAX = timedelta(hours=48)  # of an open incident that a baseline leaves out
 SEEN_ENOUGH = timedelta(minutes=1)  # of data in the effect window, for a measurement
 
@@ -163,11 +163,11 @@ class Tick:
         for incident in incidents:
             for measure in self.measures(incident):
                 self._incidents.setdefault(measure.id, []).append(incident)
-        self._states = reader.stream_states()
-        marks = {name: watermark(state, now) for name, state in self._states.items()}
-        baselines.refresh(now, marks, self._abnormal(self._known))
+        states = reader.stream_states()
+        baselines.refresh(now, first_marks(states, now), self._abnormal(self._known))
         baselines.update(now)
-        self.marks = {name: self._mark(name, marks[name]) for name in marks}
+        self.marks = known_marks(business_map, baselines, states, now)
+        self.silences = find_silences(business_map, baselines, states, self.marks, incidents)
         self._windows: dict[tuple[str, str], EffectWindow] = {}
         self._groups: dict[tuple[str, tuple[str, ...]], Group] = {}
 
@@ -179,13 +179,15 @@ class Tick:
         """The impact on every measure the incident reaches."""
         impacts: list[MeasureImpact] = []
         missing = self._without_measures(incident)
+        silences = {s.measure.id: s for s in self.silences}
         for measure in self.measures(incident):
             why = self._why_not(measure)
             if why:
                 missing.append(Missing(measure.process, measure.name, why))
                 continue
             learned = self._baselines.learned(measure)
-            facts = Facts(incident, measure, self.map, self.marks[measure.stream], learned)
+            mark, silence = self.marks[measure.stream], silences.get(measure.id)
+            facts = Facts(incident, measure, self.map, mark, learned, silence)
             impacts.append(record(facts, self._draft(facts), self._reader))
         return Assessment(tuple(impacts), tuple(missing))
 
@@ -320,17 +322,3 @@ class Tick:
             for r in incident.reached
             if r.process in self.map.processes and not self.map.processes[r.process].measures
         ]
-
-    def _mark(self, stream: str, first: Watermark) -> Watermark:
-        """The watermark again, now that the stream's usual rhythm is known."""
-        if first.alive or first.reason != "feed silent or business stopped":
-            return first
-        rates = [
-            float(learned.week.mean()) / 3600.0
-            for m in self.map.measures()
-            if m.stream == stream and (learned := self._baselines.learned(m)) is not None
-        ]
-        if not rates or max(rates) <= 0.0:
-            return first
-        gap = min(max(timedelta(seconds=GAP_UNITS / max(rates)), USUAL_GAP), GAP_MAX)
-        return watermark(self._states[stream], self.now, gap)

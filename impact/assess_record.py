@@ -15,7 +15,6 @@ import numpy as np
 from enrich.incident import Incident
 from enrich.model import BusinessMap, Measure
 from impact.baselines import Learned
-from impact.calendar import HOUR
 from impact.effect import SETTLING_MAX, EffectWindow
 from impact.evidence import compare, usual_failures
 from impact.model import FloatArray, MeasureImpact, Method, MoneyRange, Range, TimeArray
@@ -32,6 +31,7 @@ from impact.money import (
     unit_values,
 )
 from impact.ports import EvidenceReader
+from impact.silence import Silence, clock
 from impact.totals import MONEY, couple, day_seed, generator
 from impact.watermark import Watermark
 
@@ -47,6 +47,7 @@ class Facts:
     map: BusinessMap
     mark: Watermark
     learned: Learned | None
+    silence: Silence | None = None  # of a feed whose newest data are missing
 
     @property
     def day(self) -> date:
@@ -125,7 +126,7 @@ def record(facts: Facts, draft: Draft, reader: EvidenceReader) -> MeasureImpact:
         evidence=evidence,
         inputs={**draft.inputs, "ever_red": float(window.ever_red)},
         draws={n: tuple(d.tolist()) for n, d in {**draws, **worth.draws}.items()},
-        warnings=(*draft.warnings, *disagree, *_silence(facts), *worth.warnings),
+        warnings=(*draft.warnings, *disagree, *_silence(facts, window), *worth.warnings),
     )
 
 
@@ -197,15 +198,15 @@ def _disagreement(
     )
 
 
-def _silence(facts: Facts) -> tuple[str, ...]:
-    """Both readings of a feed that has gone silent by itself."""
-    mark = facts.mark
-    if mark.alive:
+def _silence(facts: Facts, window: EffectWindow) -> tuple[str, ...]:
+    """The second reading of a feed that says nothing: the number itself ends with the data.
+
+    An effect that was over before the data end has nothing in doubt.
+    """
+    if window.end is not None and window.end <= facts.mark.until:
         return ()
-    since = mark.until.isoformat(timespec="minutes").replace("+00:00", "Z")
-    if facts.learned is None:
-        return (f"{mark.reason}: no data after {since}",)
-    moment = np.array([int(mark.until.timestamp())], "datetime64[s]")
-    hour = int(hours_of_week(moment, facts.map.timezone)[0])
-    rate = float(facts.learned.week[hour]) / (HOUR / 60)
-    return (f"{mark.reason}: no data after {since}; up to {rate:.3g} a minute if it stopped",)
+    if facts.silence is not None:
+        return (facts.silence.words,)
+    if facts.mark.alive:
+        return ()
+    return (f"{facts.mark.reason}: no data after {clock(facts.mark.until)}",)

@@ -20,6 +20,7 @@ from impact.model import FloatArray, TimeArray
 from impact.ports import StreamState, Volumes
 
 Reason = Literal["", "no data", "never read", "feed silent or business stopped"]
+SILENT: Reason = "feed silent or business stopped"
 
 DEFAULT_DELAY = timedelta(minutes=2)  # until a stream's own delay has been learned
 USUAL_GAP = timedelta(minutes=5)  # a busy stream that says nothing for longer is silent
@@ -50,15 +51,14 @@ def watermark(state: StreamState, now: datetime, usual_gap: timedelta = USUAL_GA
     newest = _minute(state.last_at)
     if state.read_until is None:
         return Watermark(state.first_at, newest, False, "never read", newest, now)
-    delay = _delay(state)
+    delay = usual_delay(state)
     reach = min(now, state.read_until)
     proof = _proof(state, delay)
     until = min(reach, proof) - delay
     if _lump_delivered(state, now):
         until = max(until, min(newest, reach))
-    gap = usual_gap + (state.cadence or timedelta(0))
-    alive = proof >= reach - gap
-    reason: Reason = "" if alive else "feed silent or business stopped"
+    alive = proof >= reach - longest_pause(state, usual_gap)
+    reason: Reason = "" if alive else SILENT
     stopped = _minute(max(reach - delay, until))
     return Watermark(state.first_at, _minute(until), alive, reason, stopped, now)
 
@@ -99,10 +99,20 @@ def bin_sums(
     return sums.astype(np.float64)
 
 
-def _delay(state: StreamState) -> timedelta:
+def usual_delay(state: StreamState) -> timedelta:
+    """How late the stream's events usually arrive."""
     if state.delay_s is not None:
         return timedelta(seconds=state.delay_s)
     return (state.cadence or timedelta(0)) + DEFAULT_DELAY
+
+
+def longest_pause(state: StreamState, usual_gap: timedelta = USUAL_GAP) -> timedelta:
+    """For how long the stream may say nothing: lumps that it learned or declared come in between.
+
+    What was learned already holds the declared rhythm, so the longer of the two counts.
+    """
+    learned = timedelta(seconds=state.pause_s or 0.0)
+    return usual_gap + max(state.cadence or timedelta(0), learned)
 
 
 def _proof(state: StreamState, delay: timedelta) -> datetime:

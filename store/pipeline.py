@@ -91,6 +91,9 @@ class PipelineTable:
                 read_until=known_moment(row["read_until"]),
                 siblings_received=known_moment(row["siblings_received"]),
                 cadence=config.cadence if config else None,
+                pause_s=row["pause_s"],
+                siblings=tuple(row["siblings"]),
+                lag=row["lag"],
             )
         return states
 

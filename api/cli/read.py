@@ -14,6 +14,7 @@ from api.cli import show
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
 from api.client import connect, part
 from api.mapfiles import read_map
+from api.silent import Silent
 from ingest.errors import InputError
 
 
@@ -61,10 +62,12 @@ def now(as_json: JsonOption = False, data: DataOption = None, map_path: MapOptio
     with connect(settings_from(map_path, data)) as client:
         burning = client.get("/v1/incidents", state=["open", "recovering"])
         processes = client.get("/v1/processes")
+        silent = client.get("/v1/silent")
     if as_json:
-        print_json({"incidents": burning, "processes": processes})
+        print_json({"incidents": burning, "silent": silent, "processes": processes})
         return
     show.burning([schemas.Incident.model_validate(i) for i in burning])
+    show.silent([Silent.model_validate(one) for one in silent])
     show.processes(processes)
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api import schemas, words
+from api.silent import Silent
 
 _WIDTH = 80
 
@@ -38,6 +39,18 @@ def burning(found: Sequence[schemas.Incident]) -> None:
             indented(out, f"{impact.process_title}: {words.sentence(impact)}", 4, mark="- ")
             for warning in impact.warnings:
                 indented(out, warning, 4, "yellow")
+
+
+def silent(found: Sequence[Silent]) -> None:
+    """Measures without data, in both readings."""
+    out = console()
+    for one in found:
+        out.print()
+        out.print(Text(one.headline, style="bold yellow"))
+        age = words.age(one.since, one.as_of)
+        indented(out, f"no data after {_time(one.since)} UTC ({age})", 2)
+        indented(out, one.stakes, 2)
+        indented(out, one.evidence, 2, "dim")
 
 
 def processes(found: Sequence[dict[str, Any]]) -> None:

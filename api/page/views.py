@@ -19,6 +19,7 @@ from api import reading, schemas, words
 from api.auth import Reading
 from api.outlook import View
 from api.present import present_range, present_sum
+from api.routes.silent import silent_now
 from api.state import State, state_of
 
 router = APIRouter(include_in_schema=False)
@@ -40,6 +41,7 @@ def now(request: Request, _: Reading) -> HTMLResponse:
         burning=burning,
         past=past,
         troubles=state.runtime.troubles() if state.runtime else [],
+        silent=silent_now(state),
         processes=_rows(state, state.outlook().view(), burning),
     )
 

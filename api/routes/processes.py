@@ -12,13 +12,16 @@ from pydantic import BaseModel, Field
 
 from api import problems, schemas, words
 from api.auth import Reading
-from api.outlook import MeasureView, View, sd_of_sums
+from api.outlook import MeasureView, View
 from api.present import present_range, present_sum
+from api.routes.silent import silent_now
+from api.silent import Silent
 from api.state import State, state_of
 from enrich.model import Measure, Process
 from enrich.suggest import did_you_mean
 from impact.cost_now import CostOfAnHour, HourCost
 from impact.model import Range
+from impact.spread import sd_of_sums
 from ingest.errors import InputError, NotFoundError
 
 router = APIRouter(tags=["numbers"])
@@ -109,6 +112,7 @@ class ProcessDetail(ProcessNow):
     peak: dict[str, Peak] = Field(description="By measure.")
     today: dict[str, DaySoFar] = Field(description="By measure, where today has data.")
     hours: HourCosts
+    silent: list[Silent] = Field(description="Measures of it without data, in both readings.")
 
 
 class Bins(BaseModel):
@@ -161,6 +165,7 @@ def get_process(request: Request, _: Reading, process: ProcessName) -> ProcessDe
             for name, day in days.items()
         },
         hours=hour_costs(view.hours[process]),
+        silent=silent_now(state, process),
     )
 
 

@@ -1,5 +1,7 @@
 -- How the data of every stream arrives. The delay is a high quantile over the minutes of arrival of
--- the two weeks before the stream's last arrival.
+-- the two weeks before the stream's last arrival, the pause one over the time between two of them.
+-- A sibling, another stream of the same topic, has news as far as its own events are new: old ones
+-- that arrive now, a replay, show nothing.
 WITH
     seen AS
     (
@@ -21,7 +23,11 @@ WITH
     ),
     delays AS
     (
-        SELECT stream, quantileExact(0.9)(slowest) AS delay
+        SELECT
+            stream,
+            quantileExact(0.9)(slowest) AS delay,
+            arraySort(groupArray(toUnixTimestamp(received_minute))) AS minutes,
+            if(length(minutes) < 10, NULL, arrayReduce('quantileExact(0.99)', arrayPopFront(arrayDifference(minutes)))) AS pause
         FROM
         (
             SELECT stream, received_minute, max(delay_ms) AS slowest
@@ -34,14 +40,18 @@ WITH
     ),
     read AS
     (
-        SELECT stream, min(read_until) AS read_until
-        FROM topics INNER JOIN (SELECT topic, read_until FROM progress FINAL) AS parts USING (topic)
+        SELECT stream, min(read_until) AS read_until, sum(lag) AS lag
+        FROM topics INNER JOIN (SELECT topic, read_until, lag FROM progress FINAL) AS parts USING (topic)
         GROUP BY stream
     ),
     siblings AS
     (
-        SELECT mine.stream AS stream, max(other.last_received) AS received
+        SELECT
+            mine.stream AS stream,
+            max(least(other.last_received, other.last_at + toIntervalMillisecond(greatest(ifNull(late.delay, 0), 120000)))) AS received,
+            arraySort(groupUniqArray(toString(other.stream))) AS others
         FROM topics AS mine INNER JOIN topics AS other ON mine.topic = other.topic
+        LEFT JOIN delays AS late ON late.stream = other.stream
         WHERE mine.stream != other.stream
         GROUP BY stream
     ),
@@ -59,7 +69,10 @@ SELECT
     toUnixTimestamp64Milli(whole.last_received) AS last_received,
     delays.delay / 1000 AS delay_s,
     toUnixTimestamp64Milli(read.read_until) AS read_until,
-    toUnixTimestamp64Milli(siblings.received) AS siblings_received
+    toUnixTimestamp64Milli(siblings.received) AS siblings_received,
+    delays.pause AS pause_s,
+    siblings.others AS siblings,
+    ifNull(read.lag, 0) AS lag
 FROM names
 LEFT JOIN seen ON seen.stream = names.stream
 LEFT JOIN whole ON whole.stream = names.stream

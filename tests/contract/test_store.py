@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from enrich.model import Measure
 from impact.promise import STOPWATCH, Clock
-from ingest.sink import Arrival, Progress
+from ingest.sink import NO_DELAY, Arrival, Progress
 from ingest.streams import StreamConfig
 from store.store import Store
 from tests.clickhouse_engine import MakeStore, ManualClock
@@ -444,7 +444,35 @@ def test_how_each_stream_arrives(store):
     assert payments.read_until == later(35)
     assert payments.siblings_received == later(30)
     assert states["orders"].siblings_received == later(20)
+    assert (payments.pause_s, payments.lag, payments.siblings) == (60.0, 3, ("orders",))
     assert [p.next_offset for p in store.progress()] == [12, 11]
+
+
+def test_a_replay_of_old_events_does_not_show_that_a_sibling_is_alive(store):
+    ingest(store, event("a"), event("b", stream="orders"))
+    payments = Arrival("payments", "business", later(1), 1000, NOON, later(1))
+    replayed = Arrival("orders", "business", later(600), NO_DELAY, later(5), later(600))
+    progress = [Progress("business", 0, 10, later(600), 0)]
+    store.record_progress(progress, [payments, replayed])
+    assert store.stream_states()["payments"].siblings_received == later(7)  # and not 600
+
+
+def test_an_hourly_export_has_learned_its_pause(store):
+    ingest(store, event("a"))
+    came = [
+        Arrival(
+            "payments",
+            "exports",
+            later(60 * hour + m),
+            3_600_000,
+            later(60 * hour),
+            later(60 * hour + m),
+        )
+        for hour in range(24)
+        for m in (5, 6)
+    ]
+    store.record_progress([], came)
+    assert store.stream_states()["payments"].pause_s == 59 * 60
 
 
 def test_a_stream_without_arrivals_is_known_by_its_minutes(store):
