@@ -16,12 +16,13 @@ from typing import Literal
 import numpy as np
 
 from impact import catchup, series
-from impact.calendar import DAY, HOUR
+from impact.calendar import DAY, HOUR, WEEK, IntArray
 from impact.conditioning import given_before, view, window_weights
 from impact.model import Estimate, FloatArray, Range
 from impact.pieces import Pieces, cut
+from impact.profile import dead
 from impact.ranges import draws_along, even_normals, placebo_errors, range_of, widening
-from impact.usual import Usual
+from impact.usual import Band, Usual
 
 Kind = Literal["flow", "load"]
 SETTLED_S = 12 * HOUR  # of data after the window, for a final answer
@@ -29,6 +30,9 @@ SETTLING_S = 48 * HOUR
 BAND_BEFORE_S, BAND_AFTER_S = 6 * HOUR, 12 * HOUR
 SEVERITY_SPREAD = 0.2  # of the severity in a cut bin around that of the whole bins
 SHORT_DAYS = 21.0
+WEEKS_BACK = 12
+FEW = 30.0  # units in a window
+TELLING = 0.05  # of the busiest volume: usual in a window that tells half of the level around it
 
 
 def answer(
@@ -42,12 +46,12 @@ def answer(
     """The estimate for one window of the data, with a prior of what comes back."""
     draws = dict(draw(baseline, data, window, kind, prior))
     expected, usual = draws.pop("expected"), float(draws.pop("usual")[0])
+    around = draws.pop("around")
     ranges = {name: range_of(values, level) for name, values in draws.items()}
-    factor = range_of(expected / usual, level) if usual > 0 else Range(1.0, 1.0, 1.0)
     first, last = _bins(data, window)
     a = max(0, first - BAND_BEFORE_S // data.step)
     b = min(len(data.values), last + BAND_AFTER_S // data.step)
-    band = baseline.band(data.starts[a:b], factor, level)
+    band = _band(baseline, data.starts[a:b], slice(first - a, last - a), (expected, around), level)
     settled = data.end >= window[1] + SETTLED_S
     return Estimate(
         kind=kind,
@@ -72,6 +76,30 @@ def answer(
     )
 
 
+def _band(
+    baseline: Usual,
+    starts: IntArray,
+    inside: slice,
+    volumes: tuple[FloatArray, FloatArray],
+    level: float,
+) -> Band:
+    """The band in and around the window, at the level that the window was found to have.
+
+    `volumes` are draws of what was to come in the window, the second as its surroundings say it.
+    How far the window strays says little of the hours around it where little is usual in it.
+    """
+    usual = float(baseline.usual(starts[inside])[0].sum())
+    if usual <= 0:
+        return baseline.band(starts, Range(1.0, 1.0, 1.0), level)
+    much = TELLING * baseline.busiest * baseline.series.step * len(starts[inside])
+    expected, around = volumes
+    leaned = ((around + much) / (usual + much)) ** (usual / (usual + much))
+    band = baseline.band(starts, range_of(leaned, level), level)
+    own = baseline.band(starts[inside], range_of(expected / usual, level), level)
+    band.expected[inside], band.low[inside], band.high[inside] = own.expected, own.low, own.high
+    return band
+
+
 def _settling(window: series.Window, data: series.Series) -> tuple[datetime, datetime] | None:
     if data.end <= window[1]:
         return None
@@ -88,11 +116,32 @@ def _warnings(
     missing = float(np.isnan(data.values[first:last]).mean())
     if missing > 0:
         out.append(f"no data for {missing:.0%} of the window: what was lost there is not counted")
+    empty, weeks = _empty_weeks(baseline, first, last)
+    if 0 < empty < weeks:
+        out.append(
+            f"next to nothing came at this time in {empty} of {weeks} earlier weeks: outages that "
+            "nobody told of?"
+        )
     if data.end < window[1]:
         out.append("the data ends before the window does: counted so far")
-    if usual < 30 * baseline.profile.unit and usual > 0:
+    if usual < FEW * baseline.profile.unit and usual > 0:
         out.append("few units are usual in this window: relative to them the range is wide")
     return tuple(out)
+
+
+def _empty_weeks(baseline: Usual, first: int, last: int) -> tuple[int, int]:
+    """In how many of the weeks before next to nothing came in the window, and of how many."""
+    known = series.masked(baseline.series, baseline.masked, HOUR)
+    week = WEEK // baseline.series.step
+    shifts = week * np.arange(1, first // week + 1)[:WEEKS_BACK]
+    totals = known[first - shifts[:, None] + np.arange(last - first)].sum(axis=1)
+    totals = totals[np.isfinite(totals)]
+    if not len(totals):
+        return 0, 0
+    most = np.full(len(totals), totals.max())
+    unit = baseline.profile.unit
+    empty = dead(totals, most, unit) & (most >= FEW * unit)
+    return int(empty.sum()), len(totals)
 
 
 def _bins(data: series.Series, window: series.Window) -> tuple[int, int]:
@@ -111,7 +160,10 @@ def draw(
     kind: Kind,
     prior: catchup.Prior,
 ) -> dict[str, FloatArray]:
-    """(DRAWS,) by name: the answers of the kind, `expected` in the window; and `usual` (1,)."""
+    """(DRAWS,) by name: the answers of the kind; and of the window what is `usual` (1,).
+
+    `expected` in it is what was seen where nothing happened; `around`, what its surroundings say.
+    """
     first, last = _bins(data, window)
     known = series.masked(data, [w for w in baseline.masked if w[1] <= window[0]], HOUR, first)
     pieces = cut(baseline, known, first, last)
@@ -137,6 +189,7 @@ def draw(
     so_far = np.where(nothing, 0.0, p.so_far[chosen.which])
     out = {
         "expected": np.where(nothing, actual.sum(), expected.sum(axis=1)),
+        "around": expected.sum(axis=1),
         "usual": np.array([pieces.usual[v.window].sum()]),
     }
     if kind == "load":

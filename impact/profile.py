@@ -26,6 +26,8 @@ OWN_LEVEL = 0.1  # weight of a week's own level in what is expected of it
 HUBER = 4.0  # robust standard deviations beyond which an observation counts less
 DEAD = 0.05  # volume below this share of what is usual is no volume
 DEAD_COUNT = 10.0  # ... where at least this many were usual
+FULL = 0.75  # quantile over weeks, of what comes in a slot when it is not empty
+LEAST_WEEKS = 4  # to tell hours that are closed now and then from outages
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,11 @@ def fit_profile(
     known = count > 0
     z = np.where(known, total / np.maximum(count, 1), 0.0)
     group = slot_groups(slot_s)
+    offset = 0.375 * unit
+    known &= ~_holes(z**2 - offset, known, slot_s, unit)
     usual = _usual(z, known, group)
     level, cover = np.ones(size[0]), np.ones(size[0])
     for _ in range(2):
-        offset = 0.375 * unit
         alive = known & ~dead(z**2 - offset, (level[:, None] * usual) ** 2 - offset, unit)
         power = alive * usual**2
         whole = max(float((usual**2).sum()), 1e-12)
@@ -152,6 +155,32 @@ def _usual(z: FloatArray, known: BoolArray, group: IntArray) -> FloatArray:
 def dead(volume: FloatArray, usual: FloatArray, unit: float) -> BoolArray:
     """Where next to nothing came though much was usual: an unlabelled outage, or a dead feed."""
     out: BoolArray = (volume <= DEAD * usual) & (usual >= DEAD_COUNT * unit)
+    return out
+
+
+def _holes(volume: FloatArray, known: BoolArray, slot_s: int, unit: float) -> BoolArray:
+    """(W, S): nothing in a slot that is empty in most weeks and full in some, on a day that lives.
+
+    A median over weeks takes such hours for closed ones: outages that nobody told of, at the same
+    hours again and again. Days that are empty as a whole are days off.
+    """
+    weeks, slots = volume.shape
+    per_day = DAY // slot_s
+    if per_day < 2 or slots != 7 * per_day or weeks < LEAST_WEEKS:
+        return np.zeros(volume.shape, bool)
+    seen = np.where(known, volume, np.nan)
+    ordered = np.sort(seen, axis=0)  # unknown ones last
+    count = known.sum(axis=0)
+    columns = np.arange(slots)
+    middle = ordered[np.maximum(count - 1, 0) // 2, columns]
+    full = ordered[np.maximum((FULL * (count - 1)).astype(np.int64), 0), columns]
+    torn = dead(middle, full, unit) & (count >= LEAST_WEEKS)
+    if not torn.any():
+        return np.zeros(volume.shape, bool)
+    whole = np.where(torn, 0.0, full).reshape(7, per_day).sum(axis=1)
+    day = np.where(known & ~torn, volume, 0.0).reshape(weeks, 7, per_day).sum(axis=2)
+    lives = np.repeat(day > 0.5 * whole, per_day, axis=1)
+    out: BoolArray = torn & lives & dead(volume, full, unit)
     return out
 
 

@@ -3,7 +3,8 @@
 A placebo is the same window, weighed on what surrounds it in the same way, moved back day by day
 through the measure's own history, where nothing happened. How its errors compare with those that
 the model promises scales the range (conformal in spirit: Vovk et al. 2005), leaning on a prior of a
-dozen errors while the history is short.
+dozen errors while the history is short. Days on which the window was dead (an outage that nobody
+told of) are no placebos.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from scipy.special import ndtri
 from impact.calendar import DAY, IntArray
 from impact.model import DRAWS, FloatArray, Range
 from impact.pieces import Pieces
+from impact.profile import dead
 from impact.usual import Usual
 
 DAYS = 28
@@ -101,6 +103,7 @@ def placebo_errors(
     w = pieces.window
     whole = (count[:, w] >= 0.99 * bins[:, w]).all(axis=1)
     alike = expected[:, w].sum(axis=1) > 0.5 * pieces.usual[w].sum()
+    alike &= ~dead(actual[:, w], expected[:, w], baseline.profile.unit).any(axis=1)
     enough = usable[:, around].mean(axis=1) > 0.5 if len(around) else np.ones(days, bool)
     error = residual[:, w] @ inner - residual[:, around] @ outer
     out: FloatArray = error[whole & alike & enough] / promised

@@ -27,7 +27,7 @@ from impact.calendar import (
 )
 from impact.model import FloatArray, Range, TimeArray
 from impact.month_days import NO_MONTH_DAYS, MonthDays, fit_month_days
-from impact.profile import Profile, fit_profile
+from impact.profile import BoolArray, Profile, fit_profile
 from impact.residuals import Residuals, counting_noise, fit_residuals
 from impact.series import Series, Window, coarse_step, epoch
 from impact.series import masked as masked_values
@@ -252,16 +252,37 @@ def _within(series: Series, values: FloatArray, zone: ZoneInfo, slot_s: int) -> 
     size = slots_n * per_slot
     total = np.bincount((slot * per_slot + position)[seen], values[seen], size)
     count = np.bincount((slot * per_slot + position)[seen], minlength=size)
+    known = (count > 0).reshape(slots_n, per_slot)
     mean = (total / np.maximum(count, 1)).reshape(slots_n, per_slot)
     per_day = max(1, DAY // slot_s)
     by_time = np.zeros_like(mean)
+    anyday = _mean_of_days(mean, known, np.arange(7), np.ones((per_day, per_slot)))
     for days in (np.arange(5), np.arange(5, 7)):
         rows = (days[:, None] * per_day + np.arange(per_day)[None, :]).clip(max=slots_n - 1)
-        like = mean[rows].mean(axis=0)
-        by_time[rows] = like[None]
+        by_time[rows] = _mean_of_days(mean, known, days, anyday)
+    mean = _completed(mean, known, by_time)
     weight = WITHIN_MEMORY * unit_of(values)
     lean = weight * by_time / np.maximum(by_time.sum(axis=1, keepdims=True), 1e-12)
     flat = 1e-6 * weight / per_slot
     both = mean + lean + flat
     out: FloatArray = both / both.sum(axis=1, keepdims=True)
+    return out
+
+
+def _mean_of_days(
+    mean: FloatArray, known: BoolArray, days: IntArray, like: FloatArray
+) -> FloatArray:
+    """(slots a day, B): mean of some weekdays' volumes (S, B); what none knows goes as `like`."""
+    rows = (days[:, None] * len(like) + np.arange(len(like))[None, :]).clip(max=len(mean) - 1)
+    count = known[rows].sum(axis=0)
+    total = np.where(known[rows], mean[rows], 0.0).sum(axis=0)
+    return _completed(total / np.maximum(count, 1), count > 0, like)
+
+
+def _completed(mean: FloatArray, known: BoolArray, like: FloatArray) -> FloatArray:
+    """Volumes per bin of slots, with those never seen in the proportions of `like`."""
+    ours = np.where(known, mean, 0.0).sum(axis=1, keepdims=True)
+    theirs = np.where(known, like, 0.0).sum(axis=1, keepdims=True)
+    ratio = np.where(theirs > 0, ours / np.where(theirs > 0, theirs, 1.0), 1.0)
+    out: FloatArray = np.where(known, mean, like * ratio)
     return out

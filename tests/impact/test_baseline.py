@@ -106,3 +106,15 @@ def test_a_baseline_needs_something_measured() -> None:
         prepare(AT, np.full(len(AT), np.nan))
     with pytest.raises(ValueError, match=r"^values: "):
         prepare(AT, counts(AT, 10), known_incidents=[(utc(0), utc(50))])
+
+
+@pytest.mark.parametrize("days", [3, 5, 6])
+def test_parts_of_an_hour_that_were_never_seen_go_like_those_of_other_days(days: int) -> None:
+    at = times(days + 1, 300)
+    minute = np.arange(len(at)) * 5 % 60
+    values = np.where(minute < 30, 60.0, 20.0)  # 480 an hour, three quarters in its first half
+    hidden = (utc(days, 10.5), utc(days, 11.25))
+    baseline = prepare(at, values, known_incidents=[hidden])
+    expected = baseline.expected(*hidden)[1]
+    assert expected[:6] == pytest.approx(20.0, rel=0.15)
+    assert expected[6:] == pytest.approx(60.0, rel=0.15)
