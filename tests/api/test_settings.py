@@ -209,9 +209,31 @@ def test_streams_and_mapped_topics(tmp_path):
     assert config.stream("others").keys == "hashed"
 
 
+def test_signals_of_another_shape(tmp_path):
+    file = tmp_path / "streams.yaml"
+    file.write_text(
+        "signals:\n  zabbix:\n    each: $.events\n    fields: {id: [$.a, '$[\"b c\"]']}\n"
+        "    labels: {host: '$.hosts[0].name'}\n    words: {status: {OK: resolved}}\n"
+    )
+    found = read_streams(file, salt=b"s" * 16, retention=timedelta(days=90)).signals["zabbix"]
+    assert (found.name, found.each, found.fields["id"]) == (
+        "zabbix", "$.events", ["$.a", '$["b c"]'],
+    )  # fmt: skip
+    assert (found.labels["host"], found.words["status"]) == ("$.hosts[0].name", {"OK": "resolved"})
+
+
+def test_secrets_of_webhooks_are_a_list(tmp_path):
+    settings = settings_for(tmp_path, github_secrets="one, two,")
+    assert (settings.github_secrets, settings.pagerduty_secrets) == (("one", "two"), ())
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "signals: {x: {fields: {colour: $.c}}}",
+        "signals: {x: {fields: {id: c}}}",
+        "signals: {x: {each: events}}",
+        "signals: {a b: {}}",
         "streams: {Payments: {}}",
         "streams: {a: {keys: secret}}",
         "topics: [{stream: a}]",

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.api.app import alert, assert_problem
+from ingest.streams import IngestConfig, SignalMapping
+from tests.api.app import alert, assert_problem, opened
 
 pytestmark = pytest.mark.engine
 
@@ -94,3 +95,17 @@ def test_a_signal_that_means_no_node_is_kept_and_listed(toll):
 def test_what_is_no_signal_is_refused_with_a_reason(toll, format, body):
     assert_problem(toll.http.post(f"/v1/signals/{format}", content=body), 422)
     assert toll.records("toll.signals") == []
+
+
+def test_json_of_any_shape_by_its_mapping(tmp_path, store):
+    mapping = SignalMapping("probe", labels={"provider": "$.who"}, words={}, each="$.list")
+    config = IngestConfig(signals={"probe": mapping})
+    with opened(tmp_path, store, config=config) as toll:
+        body = {"list": [{"who": "stripe"}, {"who": "adyen"}]}
+        answer = toll.http.post("/v1/signals/generic/probe", json=body)
+        assert (answer.status_code, answer.json()) == (202, {"accepted": 2})
+        assert_problem(toll.http.post("/v1/signals/generic/probe", json={"list": 7}), 422)
+        unknown = assert_problem(toll.http.post("/v1/signals/generic/prob", json=body), 404)
+        assert "did you mean 'probe'" in unknown["detail"]
+        toll.ingest()
+        assert {s.labels["provider"] for s in toll.parts.store.signals.all()} == {"stripe", "adyen"}
