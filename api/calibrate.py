@@ -1,7 +1,8 @@
 """How often the simulator's truth lies in Toll's 90 % range, over many small simulated worlds.
 
 Each world is priced the way a tick prices it: from alerts that come two minutes late, through the
-sequential test that finds the effect window, to `lost` once everything has settled.
+sequential test that finds the effect window, to `lost` once everything has settled. Delayed orders
+come from warehouses of their own (`api.calibrate_waits`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from api.demo import Run, seeded_runs
+from api.calibrate_waits import SETTLED, cleared, delayed
+from api.demo import Run, WaitRun, seeded_runs, seeded_waits
 from enrich.incident import Incident, Reached
 from enrich.model import BusinessMap, Measure, Process, Value
 from impact.assess import Tick
@@ -79,21 +81,42 @@ class Calibration:
 
 
 def calibrate(runs: int, seed: int, advance: Callable[[float], None]) -> Calibration:
-    """Price `runs` worlds, when their alerts clear and when all has settled."""
+    """Price `runs` worlds of each sort, when their alerts clear and when all has settled."""
     result = Calibration(seed)
     for number, run in enumerate(seeded_runs(runs, seed), 1):
-        cleared = _utc(run.signal[1])
-        live = _price(run, cleared + timedelta(minutes=5))
-        final = _price(run, _utc(run.times[-1]) + timedelta(minutes=1))
-        if live is None or final is None:
-            result.unpriced += 1
-            continue
-        _add(result, "live: gross so far", live, "gross", run.gross, run)
-        _add(result, "live: lost, forecast", live, "lost", run.lost, run)
-        _add(result, "final: lost", final, "lost", run.lost, run)
-        _add_money(result, "final: lost, money", final, run.lost_money, run)
-        advance(number / runs)
+        _payments(result, run)
+        advance(number / runs / 2)
+    for number, wait in enumerate(seeded_waits(runs, seed), 1):
+        _orders(result, wait)
+        advance(0.5 + number / runs / 2)
     return result
+
+
+def _payments(result: Calibration, run: Run) -> None:
+    live = _price(run, _utc(run.signal[1]) + timedelta(minutes=5))
+    final = _price(run, _utc(run.times[-1]) + timedelta(minutes=1))
+    if live is None or final is None:
+        result.unpriced += 1
+        return
+    _add(result, "live: gross so far", live, "gross", run.gross, run)
+    _add(result, "live: lost, forecast", live, "lost", run.lost, run)
+    _add(result, "final: lost", final, "lost", run.lost, run)
+    _add_money(result, "final: lost, money", final, run.lost_money, run)
+
+
+def _orders(result: Calibration, run: WaitRun) -> None:
+    ages = (
+        ("live: delayed, forecast", timedelta(minutes=1)),
+        ("1 h after: delayed", timedelta(hours=1)),
+        ("final: delayed", SETTLED),
+    )
+    for name, after in ages:
+        found = delayed(run, cleared(run) + after)
+        if found is None:
+            result.unpriced += 1
+            return
+        tally = result.tallies.setdefault(name, _Tally())
+        tally.add(found.low, found.mid, found.high, run.late, placebo=run.placebo)
 
 
 def _add(

@@ -9,19 +9,21 @@ An incident makes the clock of progress lag. At moment t it shows G(t) = t - lag
     lag(t) = max(0, (1 - rho) * min(max(t - b, 0), f - b) - (kappa - 1) * max(t - f, 0)):
 
 from b to f progress runs at the rate rho (0: it stands still), afterwards what was held up is made
-good at the rate kappa until nothing lags. A unit placed at p is then as old as G(t) - G(p) if each
-unit by itself is held up (an accelerated failure time whose factor depends on time: Cox and Oakes
-1984, 5.2), or as G(t) - p if the hold-up is a queue, first come, first served, that late comers
-join (the fluid limit of Lindley 1952). Only a share of the units may be hit. A stage long before
-the finish, if held up, shows so much later: b and f move together.
+good at the rate kappa until nothing lags (below 1, the lag goes on growing). A unit placed at p is
+then as old as G(t) - G(p) if each unit by itself is held up (an accelerated failure time whose
+factor depends on time: Cox and Oakes 1984, 5.2), or as G(t) - p if the hold-up is a queue, first
+come, first served, that late comers join (the fluid limit of Lindley 1952). Only a share of the
+units may be hit. A stage long before the finish, if held up, shows so much later: b and f move
+together.
 
 What is not known of this (which of the two, rho, kappa, share, b, f, and how quick the day is by
 itself) is drawn from wide priors, weighed by which units of the cohort finished when and which are
 still open at which age, given that they were open when the window began. A model is only roughly
 true: more than COARSE units do not make it truer, so the likelihood is raised to the power
-1 / (1 + n / COARSE) (Miller and Dunson 2019). The draws come from a tempered particle sampler
-(Del Moral, Doucet and Jasra 2006). Each undecided unit is then late with the conditional chance
-S(G(due) - p) / S(G(now) - p).
+1 / (1 + n / COARSE) (Miller and Dunson 2019). The draws come from tempered particle samplers
+(Del Moral, Doucet and Jasra 2006), one for each kind of hold-up; how likely each kind is comes from
+their evidence, which is doubted more still. Each undecided unit is then late with the conditional
+chance S(G(due) - p) / S(G(now) - p).
 """
 
 from __future__ import annotations
@@ -41,15 +43,18 @@ BINS = 2 * PER_PROMISE  # the last one holds all that took longer
 FEWEST = 50  # units in the history, without which there is no usual curve
 LEAN = 20.0  # units by which an hour of the week leans on its hour of the day, and that on all
 COARSE = 1000.0  # units after which the model is doubted more than the noise
+DOUBTED = 50.0  # the same, for which kind of hold-up it is
+PARTICLES = 120  # of each kind
 TELLING = 20.0  # usual finishes since the window began, before which nothing can be told
-PLACED_BINS, TIME_BINS = 96, 20
+PLACED_BINS, TIME_BINS = 64, 16
 UNSEEN = 1e-4  # at least this share behaves as no history shows
 
-_NONE, _EACH = 0.2, 0.35  # chances: no effect; each unit by itself (the rest: a queue)
+_NONE, _EACH = 0.2, 0.25  # chances: no effect; each unit by itself (the rest: a queue)
+_KINDS = ((0.0, _NONE), (_NONE, _NONE + _EACH), (_NONE + _EACH, 1.0))
 _AT_ONCE, _STOP, _ALL = 0.65, 0.4, 0.6  # chances: felt at once; full stop; all units hit
 _EDGE = 0.1  # share of the window by which its ends are not sharp
 _LASTS = 0.15  # chance that it is felt for longer than the window, at most twice as long
-_KAPPA = (0.1, 4.0)  # beyond 1
+_KAPPA = (0.8, 5.0)  # below 1: what is held up goes on growing
 _DIMENSIONS = 8
 
 
@@ -236,7 +241,7 @@ class _Seen:
             begin=begin,
             finish=np.maximum(finish, begin),
             rho=np.where(none, 1.0, rate),
-            kappa=1.0 + np.where(queue, np.exp(low + (high - low) * kappa), 0.0),
+            kappa=np.where(queue, np.exp(low + (high - low) * kappa), 1.0),
             queue=queue,
             share=np.where(share < _ALL, 1.0, (share - _ALL) / (1.0 - _ALL)),
             speed=np.exp(self.swing * ndtri(np.clip(day, 1e-3, 1.0 - 1e-3))),
@@ -247,9 +252,10 @@ class _Seen:
         hold = self.hold(cube)
         hit, free = self._both(hold, self.edges, self.placed)
         left = hold.share * hit + (1.0 - hold.share) * free
-        stops = np.maximum(left[..., :-1] - left[..., 1:], 1e-9)
-        chance = np.concatenate([stops, left[..., -1:]], axis=-1) / left[..., :1]
-        found: FloatArray = np.einsum("pij,ij->p", np.log(chance), self.counts)
+        row, column = np.nonzero(self.counts)
+        gone = np.where(column < TIME_BINS, left[:, row, np.minimum(column + 1, TIME_BINS)], 0.0)
+        chance = np.maximum(left[:, row, column] - gone, 1e-9) / left[:, row, 0]
+        found: FloatArray = np.log(chance) @ self.counts[row, column]
         return found
 
     def late(self, cube: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -274,20 +280,42 @@ class _Seen:
 
 
 def _sample(seen: _Seen, rng: np.random.Generator) -> FloatArray:
-    """(DRAWS, _DIMENSIONS) of the posterior, by raising the likelihood's power step by step."""
-    power = 1.0 / (1.0 + seen.counts.sum() / COARSE)
-    cube = rng.random((4 * DRAWS, _DIMENSIONS))
-    value, reached = seen.log_likelihood(cube), 0.0
+    """(DRAWS, _DIMENSIONS) of the posterior: each kind of hold-up by itself, then by its evidence.
+
+    One sampler over all kinds would lose those that look alike until the window is over.
+    """
+    units = seen.counts.sum()
+    found = [_of_kind(seen, kind, 1.0 / (1.0 + units / COARSE), rng) for kind in _KINDS]
+    evidence = np.array([log for _, log in found]) * (1.0 + units / COARSE)
+    weight = np.array([high - low for low, high in _KINDS])
+    weight *= np.exp((evidence - evidence.max()) / (1.0 + units / DOUBTED))
+    parts = rng.multinomial(DRAWS, weight / weight.sum())
+    return np.vstack(
+        [cube[rng.integers(0, len(cube), n)] for (cube, _), n in zip(found, parts, strict=True)]
+    )
+
+
+def _of_kind(
+    seen: _Seen, kind: tuple[float, float], power: float, rng: np.random.Generator
+) -> tuple[FloatArray, float]:
+    """Draws of the posterior within one kind, and the log of its evidence.
+
+    The likelihood's power is raised in steps, each so far that half of the draws stay effective.
+    """
+    cube = rng.random((DRAWS, _DIMENSIONS))
+    cube[:, 0] = kind[0] + (kind[1] - kind[0]) * cube[:, 0]
+    value, reached, evidence = seen.log_likelihood(cube), 0.0, 0.0
     while reached < power:
         step = _next_step(value, power - reached)
         reached += step
         weight = np.exp(step * (value - value.max()))
-        place = (rng.random() + np.arange(DRAWS)) / DRAWS * weight.sum()
+        evidence += step * float(value.max()) + float(np.log(weight.mean()))
+        place = (rng.random() + np.arange(PARTICLES)) / PARTICLES * weight.sum()
         chosen = np.minimum(np.searchsorted(np.cumsum(weight), place), len(cube) - 1)
         cube, value = cube[chosen], value[chosen]
         for _ in range(3):
             cube, value = _move(seen, cube, value, reached, rng)
-    return cube
+    return cube, evidence
 
 
 def _next_step(value: FloatArray, most: float) -> float:
@@ -297,12 +325,13 @@ def _next_step(value: FloatArray, most: float) -> float:
         weight = np.exp(step * (value - value.max()))
         return float(weight.sum() ** 2 / (weight**2).sum())
 
-    if effective(most) >= DRAWS / 2:
+    wanted = len(value) / 2
+    if effective(most) >= wanted:
         return most
     low, high = 0.0, most
     for _ in range(30):
         middle = (low + high) / 2.0
-        low, high = (middle, high) if effective(middle) >= DRAWS / 2 else (low, middle)
+        low, high = (middle, high) if effective(middle) >= wanted else (low, middle)
     return max(low, most * 1e-3)
 
 
@@ -313,7 +342,8 @@ def _move(
     near = 0.5 * cube.std(axis=0) * rng.standard_normal(cube.shape)
     near = np.abs(cube + near)
     near = np.where(near > 1.0, 2.0 - near, near)  # reflected at the walls: symmetric
-    one = rng.integers(0, _DIMENSIONS, len(cube))[:, None] == np.arange(_DIMENSIONS)
+    near[:, 0] = cube[:, 0]  # the kind stays
+    one = rng.integers(1, _DIMENSIONS, len(cube))[:, None] == np.arange(_DIMENSIONS)
     far = np.where(one, rng.random(cube.shape), cube)
     tried = np.clip(np.where(rng.random((len(cube), 1)) < 0.5, near, far), 0.0, 1.0 - 1e-9)
     there = seen.log_likelihood(tried)

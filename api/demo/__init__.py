@@ -10,6 +10,7 @@ from api.demo.incidents import Incident, Kind
 from api.demo.live import Line, Pace
 from api.demo.shop import Shop
 from api.demo.truth import IncidentTruth, Truth
+from api.demo.waits import WaitRun, seeded_waits
 
 __all__ = [
     "Incident",
@@ -20,5 +21,7 @@ __all__ = [
     "Run",
     "Shop",
     "Truth",
+    "WaitRun",
     "seeded_runs",
+    "seeded_waits",
 ]
