@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import orjson
@@ -14,6 +15,7 @@ from enrich.graph import Graph
 from enrich.mapfile import load
 from enrich.model import BusinessMap
 from enrich.resolve import Resolver
+from enrich.risks import Losses, losses
 from ingest.errors import SettingsError
 from store.maps import MapVersion
 
@@ -28,6 +30,11 @@ class LoadedMap:
     graph: Graph
     resolver: Resolver
     texts: dict[str, str]
+
+    @cached_property
+    def losses(self) -> Losses:
+        """What the loss of each single node does; seconds on a large map, so worked out once."""
+        return losses(self.graph)
 
 
 def read_map(path: Path | None) -> LoadedMap:

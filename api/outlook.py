@@ -103,10 +103,14 @@ class Outlook:
     def without(self, node: str, now: datetime) -> CostOfAnHour:
         """What an hour without a node would cost."""
         self.view()
+        return self.cost(node, severities(self._parts.map.graph, {node: 0.0}), now)
+
+    def cost(self, name: str, hit: Mapping[str, float], now: datetime) -> CostOfAnHour:
+        """What an hour would cost that hits processes so badly, 0 to 1 each."""
+        self.view()
         with self._shared.lock:
-            loaded = self._parts.map
-            hit = severities(loaded.graph, {node: 0.0})
-            return cost_of_an_hour(node, hit, loaded.map, self._shared.baselines, now)
+            business_map = self._parts.map.map
+            return cost_of_an_hour(name, hit, business_map, self._shared.baselines, now)
 
     def watched(self, measure: Measure, start: datetime, end: datetime) -> Watched | None:
         """Actual beside expected, per bin, in [start, end); None without a baseline."""

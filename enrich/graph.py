@@ -123,6 +123,11 @@ class Graph:
         ranks: list[int] = self._rank.tolist()
         return ranks
 
+    def rising_names(self, name: str) -> list[str]:
+        """Everything above, nearest first."""
+        order, _ = self._up.walk(self.number(name))
+        return [self.names[i] for i in order[1:].tolist()]
+
     @cached_property
     def hard_needs(self) -> list[tuple[int, ...]]:
         """By number, the numbers of what each thing needs without alternative."""

@@ -48,6 +48,19 @@ def as_yaml(found: BusinessMap) -> str:
     )
 
 
+def on_one_line(value: Any) -> str:
+    """A part of the tree as it could stand in a file: `{any: [stripe, adyen]}`."""
+    text = yaml.dump(
+        value,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=10**9,
+        default_flow_style=True,
+    )
+    return text.removesuffix("...\n").strip()
+
+
 def tree(found: BusinessMap) -> Tree:
     """The map as nested texts, lists and mappings."""
     settings = {

@@ -8,6 +8,10 @@ from typing import Annotated
 
 import typer
 
+from api.cli import show_map
+from api.cli.options import DataOption, JsonOption, MapOption, settings_from
+from api.cli.read import print_json
+from api.client import connect
 from api.mapfiles import read_texts
 from enrich.catalogue import is_catalogue
 from enrich.mapcheck import missing
@@ -46,6 +50,61 @@ def import_csv(
     if file.suffix != ".csv":
         raise InputError(f"{file}: write the name of a .csv file")
     _write(read_texts(file))
+
+
+@app.command("history")
+def history(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
+    as_json: JsonOption = False,
+    data: DataOption = None,
+    map_path: MapOption = None,
+) -> None:
+    """Every version of the map, and since when each holds."""
+    with connect(settings_from(map_path, data)) as client:
+        found = client.get("/v1/map/history", limit=limit)
+    print_json(found) if as_json else show_map.history(found)
+
+
+@app.command("diff")
+def diff(
+    before: Annotated[
+        str | None, typer.Argument(help="A version (`toll map history`); else the one before.")
+    ] = None,
+    after: Annotated[
+        str | None, typer.Argument(help="Another version; else the map in force.")
+    ] = None,
+    as_json: JsonOption = False,
+    data: DataOption = None,
+    map_path: MapOption = None,
+) -> None:
+    """What changed between two versions, and which processes now depend on what."""
+    with connect(settings_from(map_path, data)) as client:
+        found = client.get("/v1/map/diff", before=before, after=after)
+    print_json(found) if as_json else show_map.difference(found)
+
+
+@app.command("risks")
+def risks(
+    below: Annotated[
+        float, typer.Option(min=0, max=1, help="What leaves less than this share of a process.")
+    ] = 0.5,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
+    as_json: JsonOption = False,
+    data: DataOption = None,
+    map_path: MapOption = None,
+) -> None:
+    """Single points of failure, the dearest first, and groups that only look redundant."""
+    with connect(settings_from(map_path, data)) as client:
+        found = client.get("/v1/map/risks", below=below, limit=limit)
+    print_json(found) if as_json else show_map.risks(found)
+
+
+@app.command("gaps")
+def gaps(as_json: JsonOption = False, data: DataOption = None, map_path: MapOption = None) -> None:
+    """Where the map and life disagree, with the incidents that show it."""
+    with connect(settings_from(map_path, data)) as client:
+        found = client.get("/v1/map/gaps")
+    print_json(found) if as_json else show_map.gaps(found)
 
 
 def _write(texts: dict[str, str]) -> None:

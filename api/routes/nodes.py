@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
 from api import problems, schemas
 from api.auth import Reading
+from api.live import standing
 from api.routes.processes import HourCosts, hour_costs, known_node
 from api.state import state_of
-from enrich.explain import reach
+from enrich.explain import path_in_words, reach
 from enrich.model import needed
 
 router = APIRouter(tags=["map"])
@@ -56,7 +57,13 @@ class Reach(BaseModel):
     node: str
     needed_by: list[str] = Field(description="Directly.")
     further: int = Field(description="How many more need it through those.")
+    through: list[str] = Field(description="Who they are, nearest first; at most 1,000.")
     processes: list[schemas.ReachedProcess]
+    paths: list[str] = Field(
+        description="To each process, in words.",
+        examples=[["Stripe (provider) -> Payment (service) -> Web checkout"]],
+    )
+    in_trouble: list[str] = Field(description="With `live`: nodes that fire already.")
     redundancy: list[str] = Field(examples=[["one of two providers is left"]])
     words: list[str] = Field(description="The same in sentences.")
     cost_of_an_hour: HourCosts
@@ -104,16 +111,24 @@ def get_reach(
     request: Request,
     _: Reading,
     node: Annotated[str, Path(description="A node of the map.", examples=["stripe"])],
+    live: Annotated[
+        bool, Query(description="On top of what is in trouble now, not on a healthy map.")
+    ] = False,
 ) -> Reach:
     """Direct and through others, with the redundancy that would be left."""
     state = state_of(request)
     known_node(state, node)
-    found = reach(state.parts.map.graph, node)
+    now = datetime.now(UTC)
+    own = standing(state.parts, now).own if live else {}
+    graph = state.parts.map.graph
+    found = reach(graph, node, own)
     processes = state.parts.map.map.processes
+    direct = set(found.needed_by)
     return Reach(
         node=node,
         needed_by=list(found.needed_by),
         further=found.further,
+        through=[n for n in graph.rising_names(node) if n not in direct][:1000],
         processes=[
             schemas.ReachedProcess(
                 process=r.process,
@@ -123,7 +138,9 @@ def get_reach(
             )
             for r in found.processes
         ],
+        paths=[path_in_words(graph, r.path) for r in found.processes],
+        in_trouble=[n for n in own if n != node],
         redundancy=[r.words for r in found.redundancy],
         words=list(found.words),
-        cost_of_an_hour=hour_costs(state.outlook().without(node, datetime.now(UTC))),
+        cost_of_an_hour=hour_costs(state.outlook().without(node, now)),
     )

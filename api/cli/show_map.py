@@ -1,0 +1,86 @@
+"""What `toll map` prints for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from api import schemas, words
+from api.cli.show import console, indented, new_table
+
+_SIGNS = {"added": "+", "removed": "-", "changed": "~"}
+
+
+def history(found: Sequence[Mapping[str, Any]]) -> None:
+    """One line a version, newest first."""
+    out = console()
+    if not found:
+        out.print("No version is stored yet: `toll run` and `toll assess` store them.")
+        return
+    table = new_table("Version", "Holds from", "Processes", "Nodes", "Changes", numbers_from=2)
+    for one in found:
+        since = one["valid_from"][:16].replace("T", " ")
+        mark = "  in force" if one["in_force"] else ""
+        counts = [f"{one[key]:,}" if one["readable"] else "?" for key in ("processes", "nodes")]
+        table.add_row(one["version"] + mark, since, *counts, f"{one['changes']:,}")
+    out.print(table)
+
+
+def difference(found: Mapping[str, Any]) -> None:
+    """Changes, then what they mean."""
+    out = console()
+    out.print(f"{found['before']} -> {found['after']}", style="dim")
+    if not found["changes"]:
+        out.print("The two versions say the same.")
+    for change in found["changes"]:
+        out.print(Text(f"{_SIGNS[change['how']]} {change['thing']} {change['name']}", style="bold"))
+        for word in change["words"]:
+            indented(out, word, 4)
+    for one in found["dependences"]:
+        for names, said in ((one["gained"], "now depends on"), (one["lost"], "no longer on")):
+            if names:
+                out.print(f"{one['process']} {said} {_few(names)}")
+    for one in found["effects"]:
+        before, now = (f"{one[key]:.0%}" for key in ("before", "now"))
+        out.print(f"without {one['node']}, {one['process']} loses {now} (before: {before})")
+
+
+def risks(found: Mapping[str, Any]) -> None:
+    """The dearest single points of failure, and the near misses."""
+    out = console()
+    if not found["risks"]:
+        out.print("No single node stops a process.")
+    else:
+        table = new_table("Node", "Hits", "An hour now", "At the peak", numbers_from=2)
+        for one in found["risks"]:
+            hits = [
+                p["title"] + ("" if p["severity"] >= 1 else f" ({p['severity']:.0%})")
+                for p in one["processes"]
+            ]
+            sums = [schemas.Sum.model_validate(one[key]) for key in ("hour_now", "hour_peak")]
+            table.add_row(one["title"], _few(hits), *map(words.money, sums))
+        out.print(table)
+    more = found["total"] - len(found["risks"])
+    if more:
+        out.print(f"and {more:,} more (--limit)", style="dim")
+    for one in found["near_misses"]:
+        indented(out, one["words"], 0, "yellow", mark="! ")
+
+
+def gaps(found: Sequence[Mapping[str, Any]]) -> None:
+    """Each gap in words, with its incidents."""
+    out = console()
+    if not found:
+        out.print("No incident speaks against the map.")
+    for gap in found:
+        indented(out, gap["words"], 0, "bold")
+        for one in gap["evidence"]:
+            since = one["started_at"][:16].replace("T", " ")
+            indented(out, f"{one['incident']}  {since}  {one['title']}", 2, "dim")
+
+
+def _few(names: Sequence[str], most: int = 4) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,349 @@
+"""The map over time, what on it is a risk, and where it disagrees with what happened."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+
+from api import problems, schemas, words
+from api.auth import Reading
+from api.mapfiles import LoadedMap, read_kept
+from api.outlook import Outlook
+from api.present import present_sum
+from api.state import state_of
+from api.wiring import Parts
+from enrich.graph import Graph
+from enrich.mapdiff import How, diff
+from enrich.risks import NearMiss
+from impact.mapgaps import Evidence, GapKind, map_gaps
+from ingest.errors import InputError, NotFoundError
+from store.maps import MapVersion
+from store.rows import EARLIEST
+
+router = APIRouter(tags=["map"])
+
+
+class Version(BaseModel):
+    """One version of the map and since when it holds."""
+
+    version: str = Field(description="Hash of its content.", examples=["a5896613b4f54d01"])
+    valid_from: schemas.Utc = Field(description="The first one holds for all time before, too.")
+    in_force: bool
+    processes: int
+    nodes: int
+    readable: bool = Field(description="False: an older Toll wrote what this one cannot read.")
+    changes: int = Field(description="Things that differ from the version before.")
+
+
+class MapChange(BaseModel):
+    """One thing that was added, removed or changed."""
+
+    how: How
+    thing: str = Field(description="setting, process, measure, or the layer of a node.")
+    name: str = Field(examples=["payment"])
+    words: list[str] = Field(examples=[["needs: now {any: [stripe, adyen]}"]])
+
+
+class MapDependence(BaseModel):
+    """What a process has come to depend on, directly or not, and what it no longer does."""
+
+    process: str
+    gained: list[str]
+    lost: list[str]
+
+
+class MapEffect(BaseModel):
+    """How badly the loss of one node hits a process, 0 to 1."""
+
+    node: str
+    process: str
+    before: float
+    now: float
+
+
+class Difference(BaseModel):
+    """From one version of the map to another."""
+
+    before: str
+    after: str
+    changes: list[MapChange]
+    dependences: list[MapDependence]
+    effects: list[MapEffect]
+
+
+class RiskProcess(BaseModel):
+    """A process that the loss hits."""
+
+    process: str
+    title: str
+    severity: float = Field(description="1: it stops.", examples=[1.0])
+
+
+class Risk(BaseModel):
+    """A node whose loss stops a process, or leaves too little of it."""
+
+    node: str
+    title: str
+    layer: str
+    owner: str
+    processes: list[RiskProcess] = Field(description="Worst first.")
+    hour_now: schemas.Sum = Field(description="What an hour without it costs now.")
+    hour_peak: schemas.Sum = Field(description="And at the peak of the week.")
+    peak: str = Field(examples=["Sat 20:00"])
+
+
+class Group(BaseModel):
+    """Nodes that look redundant and are not."""
+
+    owner: str
+    needed: int
+    of: list[str]
+    why: str = Field(description="no_spare: all are needed. shared: one node beneath takes them.")
+    shared: str = Field(description="That node, or empty.")
+    words: str
+
+
+class Risks(BaseModel):
+    """Single points of failure, the dearest first."""
+
+    total: int = Field(description="How many there are; `risks` may be cut short.")
+    risks: list[Risk]
+    near_misses: list[Group]
+
+
+class GapEvidence(BaseModel):
+    """An incident that speaks against the map."""
+
+    incident: str
+    title: str
+    started_at: schemas.Utc
+    predicted: float = Field(description="Severity that the map predicted, 0 to 1.")
+    beside: str = Field(description="The technical incident at that time, or empty.")
+
+
+class Gap(BaseModel):
+    """One disagreement between the map and what happened."""
+
+    kind: GapKind
+    process: str
+    node: str = Field(description="Empty where nothing on the map was in trouble.")
+    evidence: list[GapEvidence]
+    agreed: int = Field(description="Incidents in which the process did as the map says.")
+    words: str
+
+
+@router.get(
+    "/v1/map/history",
+    summary="Every version of the map, newest first",
+    responses=problems.responses(401, 403, 422, 503),
+)
+def get_history(
+    request: Request,
+    _: Reading,
+    limit: Annotated[int, Query(ge=1, le=1000, description="At most so many.")] = 50,
+) -> list[Version]:
+    """A version is the hash of what a map says; it holds from when it was taken into use."""
+    parts = state_of(request).parts
+    versions = parts.store.maps.all()
+    first = max(0, len(versions) - limit)
+    found, before = [], _loaded(parts, versions[first - 1]) if first else None
+    for number, version in enumerate(versions[first:], first):
+        loaded = _loaded(parts, version)
+        both = loaded is not None and before is not None
+        found.append(
+            Version(
+                version=version.version,
+                valid_from=version.valid_from,
+                in_force=number == len(versions) - 1,
+                processes=len(loaded.map.processes) if loaded else 0,
+                nodes=len(loaded.map.nodes) if loaded else 0,
+                readable=loaded is not None,
+                changes=len(diff(before.graph, loaded.graph).changes)
+                if both and before and loaded
+                else 0,
+            )
+        )
+        before = loaded or before
+    return found[::-1]
+
+
+@router.get(
+    "/v1/map/diff",
+    summary="What changed between two versions of the map, and what that does to reach",
+    responses=problems.responses(401, 403, 404, 422, 503),
+)
+def get_diff(
+    request: Request,
+    _: Reading,
+    before: Annotated[
+        str | None, Query(description="A version or how it begins; by default the one before.")
+    ] = None,
+    after: Annotated[str | None, Query(description="By default the map in force.")] = None,
+) -> Difference:
+    """Nodes, needs, measures and owners; which processes now depend on what."""
+    parts = state_of(request).parts
+    versions = parts.store.maps.all()
+    newer = _chosen(parts, versions, after) if after else parts.map
+    if before:
+        older = _chosen(parts, versions, before)
+    else:
+        older = _readable(parts, _one_before(versions, newer.map.version))
+    found = diff(older.graph, newer.graph)
+    return Difference(
+        before=older.map.version,
+        after=newer.map.version,
+        changes=[
+            MapChange(how=c.how, thing=c.thing, name=c.name, words=list(c.words))
+            for c in found.changes
+        ],
+        dependences=[
+            MapDependence(process=d.process, gained=list(d.gained), lost=list(d.lost))
+            for d in found.dependences
+        ],
+        effects=[
+            MapEffect(
+                node=e.node, process=e.process, before=round(e.before, 4), now=round(e.now, 4)
+            )
+            for e in found.effects
+        ],
+    )
+
+
+@router.get(
+    "/v1/map/risks",
+    summary="Single points of failure with what they carry, and groups that only look redundant",
+    responses=problems.responses(401, 403, 422, 503),
+)
+def get_risks(
+    request: Request,
+    _: Reading,
+    below: Annotated[
+        float,
+        Query(ge=0, le=1, description="List what leaves a process with less than this share."),
+    ] = 0.5,
+    limit: Annotated[int, Query(ge=1, le=1000, description="At most so many nodes.")] = 50,
+) -> Risks:
+    """Every node is lost once, alone and completely; sorted by what an hour without it costs."""
+    state = state_of(request)
+    loaded, outlook = state.parts.map, state.outlook()
+    hit = loaded.losses.below(below)
+    worth = {p: float(c.peak.money.mid) for p, c in outlook.view().hours.items()}
+
+    def carries(node: str) -> tuple[float, float]:
+        severity = loaded.losses.severity[node]
+        return (
+            sum(s * worth.get(p, 0.0) for p, s in severity.items()),
+            sum(severity.values()),
+        )
+
+    first = sorted(hit, key=carries, reverse=True)[:limit]
+    return Risks(
+        total=len(hit),
+        risks=[_risk(loaded, outlook, node, hit[node]) for node in first],
+        near_misses=[_group(loaded.graph, miss) for miss in loaded.losses.near_misses[:limit]],
+    )
+
+
+@router.get(
+    "/v1/map/gaps",
+    summary="Where the map and life disagree, with incidents as evidence",
+    responses=problems.responses(401, 403, 422, 503),
+)
+def get_gaps(
+    request: Request,
+    _: Reading,
+    start: Annotated[
+        schemas.Moment | None, Query(alias="from", description="By default since ever.")
+    ] = None,
+) -> list[Gap]:
+    """Processes that fell while the map said they would not, and the reverse."""
+    parts = state_of(request).parts
+    versions = parts.store.incidents.find(start=start or EARLIEST)
+    incidents = [v.incident for v in versions]
+    impacts = parts.store.estimates.latest([i.id for i in incidents]) if incidents else []
+    return [
+        Gap(
+            kind=gap.kind,
+            process=gap.process,
+            node=gap.node,
+            evidence=[_evidence(e) for e in gap.evidence],
+            agreed=gap.agreed,
+            words=gap.words,
+        )
+        for gap in map_gaps(parts.map.graph, incidents, impacts)
+    ]
+
+
+def _evidence(evidence: Evidence) -> GapEvidence:
+    return GapEvidence(
+        incident=evidence.incident.id,
+        title=evidence.incident.title,
+        started_at=evidence.incident.started_at,
+        predicted=round(evidence.severity, 4),
+        beside=evidence.beside.id if evidence.beside is not None else "",
+    )
+
+
+def _risk(loaded: LoadedMap, outlook: Outlook, name: str, hit: dict[str, float]) -> Risk:
+    node = loaded.map.nodes[name]
+    cost = outlook.cost(name, loaded.losses.severity[name], datetime.now(UTC))
+    return Risk(
+        node=name,
+        title=node.title,
+        layer=node.layer,
+        owner=node.owner,
+        processes=[
+            RiskProcess(process=p, title=loaded.map.processes[p].title, severity=round(severity, 4))
+            for p, severity in sorted(hit.items(), key=lambda item: -item[1])
+        ],
+        hour_now=present_sum(cost.now.money),
+        hour_peak=present_sum(cost.peak.money),
+        peak=words.slot(cost.peak.hour),
+    )
+
+
+def _group(graph: Graph, miss: NearMiss) -> Group:
+    owner, members = graph.thing(miss.owner).title, [graph.thing(n).title for n in miss.of]
+    if miss.why == "no_spare":
+        said = f"{owner} needs all of {', '.join(members)}: none can be spared"
+    else:
+        shared = graph.thing(miss.shared).title
+        said = f"{owner} has a choice of {', '.join(members)}, and all hang on {shared}"
+    return Group(
+        owner=miss.owner,
+        needed=miss.needed,
+        of=list(miss.of),
+        why=miss.why,
+        shared=miss.shared,
+        words=said,
+    )
+
+
+def _loaded(parts: Parts, version: MapVersion) -> LoadedMap | None:
+    return parts.map if version.version == parts.map.map.version else read_kept(version)
+
+
+def _readable(parts: Parts, version: MapVersion) -> LoadedMap:
+    found = _loaded(parts, version)
+    if found is None:
+        raise NotFoundError(f"map version {version.version} cannot be read by this Toll any more")
+    return found
+
+
+def _chosen(parts: Parts, versions: list[MapVersion], text: str) -> LoadedMap:
+    found = {v.version: v for v in versions if v.version.startswith(text)}
+    if len(found) > 1:
+        raise InputError(f"several versions of the map begin with '{text}': {', '.join(found)}")
+    if not found:
+        raise NotFoundError(f"no version of the map begins with '{text}'; `toll map history`")
+    return _readable(parts, next(iter(found.values())))
+
+
+def _one_before(versions: list[MapVersion], version: str) -> MapVersion:
+    last = max((i for i, v in enumerate(versions) if v.version == version), default=len(versions))
+    if last == 0 or not versions:
+        raise NotFoundError("there is no version of the map before this one")
+    return versions[last - 1]
