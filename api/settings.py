@@ -93,6 +93,10 @@ def _listen(value: str) -> Listen:
     return Listen(host.strip("[]") or "127.0.0.1", int(port))
 
 
+def _optional_listen(value: str) -> Listen | None:
+    return _listen(value) if value else None
+
+
 def _days(value: str) -> timedelta:
     days = _positive(value)
     if days > _LONGEST_DAYS:
@@ -156,6 +160,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("listen", "127.0.0.1:8080", "Where the HTTP server listens.", _listen),
     Setting(
+        "health_listen",
+        "",
+        "Where `toll ingest` and `toll assess` answer /health and /metrics; without it, nowhere.",
+        _optional_listen,
+    ),
+    Setting(
         "tokens",
         "",
         "File of hashed tokens (`toll token`). Listening beyond loopback needs it.",
@@ -191,6 +201,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("log_days", "7", "How long the embedded log keeps records.", _days),
     Setting("log_gib", "10", "How large the embedded log may grow, in GiB.", _positive),
     Setting("tick_s", "10", "Seconds between two assessments of what burns.", _positive),
+    Setting(
+        "status_pages_s", "60", "Seconds between two looks at a provider's status page.", _positive
+    ),
     Setting("body_limit_mib", "10", "Largest HTTP body, after decompression, in MiB.", _positive),
     Setting("url", "http://127.0.0.1:8080", "Which running Toll the commands talk to.", _url),
     Setting("token", "", "Token that the commands send.", _text, secret=True),
@@ -207,6 +220,7 @@ class Settings:
     kafka_client: str
     clickhouse: str | None
     listen: Listen
+    health_listen: Listen | None
     tokens: Path | None
     salt: str
     pagerduty_secrets: tuple[str, ...]
@@ -218,6 +232,7 @@ class Settings:
     log_days: timedelta
     log_gib: float
     tick_s: float
+    status_pages_s: float
     body_limit_mib: float
     url: str
     token: str

@@ -16,9 +16,11 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import as_file, files
 from pathlib import Path
 from threading import Event
+from typing import Any, Protocol
 
 import orjson
 
+from api.client import Client
 from api.demo import Shop
 from api.demo.truth import IncidentTruth
 from api.intake import business_messages, signal_messages
@@ -34,6 +36,8 @@ logger = logging.getLogger(__name__)
 WEEKS = 8
 STALE = timedelta(days=3)  # an old demo begins anew: nobody was there to see the days between
 TELL_EVERY_S = 30.0
+_SLEPT = timedelta(minutes=10)  # longer than that between two looks: nobody sent meanwhile
+_BODY_BYTES = 4 * 1024 * 1024  # of the 10 MiB that Toll takes by default
 
 Say = Callable[[str], None]
 
@@ -70,26 +74,39 @@ def take_up(folder: Path, now: datetime, *, fresh: bool) -> Kept:
     return Kept(secrets.randbelow(2**31), now.replace(second=0, microsecond=0), None)
 
 
+def go_on(folder: Path, now: datetime) -> Kept:
+    """The shop that sends to a Toll elsewhere: always the same one, for what it sent is kept there.
+
+    It is remembered before anything is sent, so that a history cut off is sent again as it was.
+    """
+    kept = _read(folder)
+    if kept is None:
+        kept = Kept(secrets.randbelow(2**31), now.replace(second=0, microsecond=0), None)
+        folder.mkdir(parents=True, exist_ok=True)
+        keep(folder, kept)
+    return kept
+
+
 def _read(folder: Path) -> Kept | None:
     file = folder / "demo.json"
     if not file.exists():
         return None
     saved = json.loads(file.read_text("utf-8"))
+    until = saved["told_until"]
     return Kept(
         saved["seed"],
         datetime.fromisoformat(saved["start"]),
-        datetime.fromisoformat(saved["told_until"]),
+        datetime.fromisoformat(until) if until else None,
     )
 
 
 def keep(folder: Path, kept: Kept) -> None:
     """Remember how far the shop has got; the file is whole at any moment."""
-    assert kept.told_until is not None  # only a loaded shop is kept
     text = json.dumps(
         {
             "seed": kept.seed,
             "start": kept.start.isoformat(),
-            "told_until": kept.told_until.isoformat(),
+            "told_until": kept.told_until.isoformat() if kept.told_until else None,
         }
     )
     fresh = folder / "demo.json.new"
@@ -97,14 +114,80 @@ def keep(folder: Path, kept: Kept) -> None:
     fresh.replace(folder / "demo.json")
 
 
-class Simulation:
-    """One simulated shop that talks to one log."""
+class Sender(Protocol):
+    """Where the shop sends what happens."""
 
-    def __init__(self, parts: Parts, kept: Kept, say: Say) -> None:
-        self._parts, self._kept, self._say = parts, kept, say
-        self._shop = Shop(kept.seed, kept.start, weeks=WEEKS)
+    def business(self, ndjson: bytes, *, history: bool) -> int:
+        """Send business events; how many."""
+
+    def signals(self, found: list[dict[str, Any]], /) -> None:
+        """Send signals in normal form."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+class LogSender:
+    """Into the log of this process, checked as what comes over HTTP is."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
         self._producer: Producer = parts.log.producer()
-        self._folder = parts.settings.data
+
+    def business(self, ndjson: bytes, *, history: bool) -> int:
+        """Send business events; how many."""
+        checked = check_lines(ndjson, self._parts.config, datetime.now(UTC), None)
+        if checked.rejected:
+            raise ValueError(f"the simulator wrote a bad event: {checked.rejected[0].detail}")
+        topic = self._parts.settings.business_topic
+        partitions = self._producer.partitions(topic)
+        messages = business_messages(checked.accepted, topic, partitions, history=history)
+        self._producer.send(messages)
+        return len(checked.accepted)
+
+    def signals(self, found: list[dict[str, Any]], /) -> None:
+        """Send signals in normal form."""
+        signals = SOURCES["generic"](orjson.dumps(found), received_at=datetime.now(UTC))
+        self._producer.send(signal_messages(signals, self._parts.settings.signals_topic))
+
+    def close(self) -> None:
+        """Give back the producer."""
+        self._producer.close()
+
+
+class HttpSender:
+    """To a Toll that runs elsewhere, as any producer would."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def business(self, ndjson: bytes, *, history: bool) -> int:
+        """Send business events in bodies of a size that every Toll takes; how many."""
+        said = {"history": "true"} if history else {}
+        kind = {"Content-Type": "application/x-ndjson"}
+        sent = 0
+        while ndjson:
+            end = ndjson.rfind(b"\n", 0, _BODY_BYTES) if len(ndjson) > _BODY_BYTES else len(ndjson)
+            answer = self._client.post("/v1/business", ndjson[:end], kind, **said)
+            sent += answer["accepted"]
+            ndjson = ndjson[end + 1 :]
+        return sent
+
+    def signals(self, found: list[dict[str, Any]], /) -> None:
+        """Send signals in normal form."""
+        kind = {"Content-Type": "application/json"}
+        self._client.post("/v1/signals/generic", orjson.dumps(found), kind)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Simulation:
+    """One simulated shop that sends what happens, and remembers in a folder how far it has got."""
+
+    def __init__(self, sender: Sender, kept: Kept, folder: Path, say: Say) -> None:
+        self._sender, self._kept, self._folder, self._say = sender, kept, folder, say
+        self._shop = Shop(kept.seed, kept.start, weeks=WEEKS)
 
     @property
     def loaded(self) -> bool:
@@ -127,41 +210,34 @@ class Simulation:
         while not stop.is_set():
             told, now = self._kept.told_until, datetime.now(UTC)
             if told is not None and now > told:
-                lines = self._shop.live(told, now)
-                self._send(b"\n".join(line.body for line in lines))
-                self._send_signals(told, now)
-                self._told(now)
+                # What it slept through comes in days, and says nothing of how late events are.
+                until = min(now, told + timedelta(days=1))
+                lines = self._shop.live(told, until)
+                self._send(b"\n".join(x.body for x in lines), history=now - told > _SLEPT)
+                self._send_signals(told, until)
+                self._told(until)
+                if until < now:
+                    continue
             if time.monotonic() - spoken >= TELL_EVERY_S:
                 spoken = time.monotonic()
                 self._tell(now)
             stop.wait(1.0)
 
     def close(self) -> None:
-        """Give back the producer."""
-        self._producer.close()
+        """Give back what the sender holds."""
+        self._sender.close()
 
     def _told(self, until: datetime) -> None:
         self._kept = Kept(self._kept.seed, self._kept.start, until)
         keep(self._folder, self._kept)
 
     def _send(self, ndjson: bytes, *, history: bool = False) -> int:
-        if not ndjson.strip():
-            return 0
-        checked = check_lines(ndjson, self._parts.config, datetime.now(UTC), None)
-        if checked.rejected:
-            raise ValueError(f"the simulator wrote a bad event: {checked.rejected[0].detail}")
-        topic = self._parts.settings.business_topic
-        partitions = self._producer.partitions(topic)
-        messages = business_messages(checked.accepted, topic, partitions, history=history)
-        self._producer.send(messages)
-        return len(checked.accepted)
+        return self._sender.business(ndjson, history=history) if ndjson.strip() else 0
 
     def _send_signals(self, frm: datetime, to: datetime) -> None:
         found = self._shop.signals(frm, to)
         if found:
-            signals = SOURCES["generic"](orjson.dumps(found), received_at=datetime.now(UTC))
-            topic = self._parts.settings.signals_topic
-            self._producer.send(signal_messages(signals, topic))
+            self._sender.signals(found)
 
     def _tell(self, now: datetime) -> None:
         live = [i for i in self._shop.incidents if self._kept.start <= _moment(i.start_ms) <= now]

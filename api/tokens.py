@@ -68,6 +68,30 @@ def new_token(name: str, role: Role) -> tuple[str, str]:
     return token, f"{name} {role} {hash_token(token)}"
 
 
+def keep_token(folder: Path, name: str, role: Role) -> bool:
+    """Keep a fresh token in `folder/name` and its line in `folder/tokens`; False if it is there.
+
+    For machines that set themselves up: repeating it changes nothing. Both files are for the owner
+    and the group, so that another container's user may be let in by group.
+    """
+    if name in {"tokens", ".", ".."} or "/" in name:
+        raise SettingsError(f"'{name}' cannot be the name of a token's file")
+    place = folder / name
+    if place.exists():
+        return False
+    folder.mkdir(parents=True, exist_ok=True)
+    token, line = new_token(name, role)
+    with (folder / "tokens").open("a", encoding="utf-8") as lines:
+        lines.write(f"{line}\n")
+    (folder / "tokens").chmod(0o640)
+    fresh = folder / f"{name}.new"  # the line first: a token that lies there is known
+    fresh.touch(mode=0o640)
+    fresh.write_text(token, "utf-8")
+    fresh.chmod(0o640)
+    fresh.rename(place)
+    return True
+
+
 def read_tokens(file: Path) -> Tokens:
     """The tokens of a file; raises `SettingsError` naming each wrong line."""
     try:

@@ -6,18 +6,21 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from threading import Event
 from typing import Annotated
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 
 from api.app import build_app
 from api.cli.options import DataOption, ListenOption, MapOption, settings_from
+from api.health_app import build_health_app
 from api.runtime import Runtime, Supervised
 from api.settings import Listen, Settings
 from api.state import State
-from api.tokens import Tokens, new_token, read_tokens
+from api.tokens import Tokens, keep_token, new_token, read_tokens
 from api.wiring import Parts, open_parts, require_servers
 from ingest.errors import BusyError, InputError, SettingsError
 
@@ -60,12 +63,20 @@ def serve(map_path: MapOption = None, listen: ListenOption = None) -> None:
 def token(
     name: Annotated[str, typer.Argument(help="Whose token: grafana, alertmanager, ...")],
     role: Annotated[str, typer.Argument(help="read, write or admin.")],
+    into: Annotated[
+        Path | None,
+        typer.Option("--into", help="Instead of printing: keep FOLDER/NAME and FOLDER/tokens."),
+    ] = None,
 ) -> None:
     """Make a token: prints it once, and the line for the file TOLL_TOKENS names."""
     if role not in ("read", "write", "admin"):
         raise InputError(f"'{role}' is no role; write read, write or admin")
     if not name or any(c.isspace() for c in name):
         raise InputError("a name has no spaces")
+    if into is not None:
+        made = keep_token(into, name, role)  # type: ignore[arg-type]  # checked just above
+        print(f"{into / name} {'holds a new token' if made else 'is there already'}")
+        return
     fresh, line = new_token(name, role)  # type: ignore[arg-type]  # checked just above
     print(f"token (shown once): {fresh}\nline for the file:   {line}")
 
@@ -117,39 +128,60 @@ def serve_parts(
         for thread in beside:
             thread.start()
             stack.callback(thread.stop)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                build_app(state),
-                log_level="warning",
-                access_log=False,  # its lines would carry tokens of paths
-                timeout_graceful_shutdown=5,
-            )
+        _answer(build_app(state), settings.listen.host, door)
+
+
+def _answer(app: FastAPI, host: str, door: socket.socket) -> None:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,  # its lines would carry tokens of paths
+            timeout_graceful_shutdown=5,
         )
-        listens = Listen(settings.listen.host, door.getsockname()[1])
-        typer.echo(f"Toll listens on {listens.url}", err=True)
-        server.run(sockets=[door])
+    )
+    typer.echo(f"Toll listens on {Listen(host, door.getsockname()[1]).url}", err=True)
+    server.run(sockets=[door])
 
 
 def _leave(*_: object) -> None:
     raise SystemExit(0)
 
 
-def tokens_of(settings: Settings) -> Tokens | None:
+def tokens_of(settings: Settings, listen: Listen | None = None) -> Tokens | None:
     """The known tokens; refuses to listen beyond this machine without any."""
+    listen = listen or settings.listen
     if settings.tokens is not None:
         return read_tokens(settings.tokens)
-    if not settings.listen.loopback:
+    if not listen.loopback:
         raise SettingsError(
-            f"listening on {settings.listen.host} lets others in: name a file of tokens in "
+            f"listening on {listen.host} lets others in: name a file of tokens in "
             "TOLL_TOKENS (`toll token NAME ROLE` makes its lines), or listen on 127.0.0.1"
         )
     return None
 
 
 def _work_until_stopped(settings: Settings, *, ingest: bool, assess: bool) -> None:
+    if settings.health_listen is not None:
+        _work_and_answer(settings, settings.health_listen, ingest=ingest, assess=assess)
+        return
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with open_parts(settings) as parts, Runtime(parts, ingest=ingest, assess=assess):
         while not stop.wait(1.0):
             pass
+
+
+def _work_and_answer(settings: Settings, listen: Listen, *, ingest: bool, assess: bool) -> None:
+    """The same, and say over HTTP how it goes: all that is served are health and metrics."""
+    tokens = tokens_of(settings, listen)
+    with ExitStack() as stack:
+        door = stack.enter_context(port(listen))
+        parts = stack.enter_context(open_parts(settings))
+        signal.signal(signal.SIGTERM, _leave)
+        state = State(
+            parts, stack.enter_context(Runtime(parts, ingest=ingest, assess=assess)), tokens
+        )
+        stack.callback(state.close)
+        _answer(build_health_app(state), listen.host, door)

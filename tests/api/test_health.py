@@ -7,12 +7,13 @@ from decimal import Decimal
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.health_app import build_health_app
 from api.metrics import METRICS, registry
 from api.runtime import Runtime, Supervised
 from api.status import AssessStatus
 from ingest.consumer import Stats
 from ingest.errors import UnavailableError
-from tests.api.app import priced
+from tests.api.app import Http, bearer, priced
 from tests.store.rows import NOON
 
 pytestmark = pytest.mark.engine
@@ -101,3 +102,15 @@ def test_a_failing_thread_is_told_of_and_tried_again(monkeypatch):
         assert thread.error in ("", "the log is away")
     thread.stop()
     assert not thread.alive
+
+
+def test_a_part_apart_answers_health_and_metrics_alone(guarded):
+    guarded.state.runtime = Runtime(guarded.parts, ingest=True, assess=False)
+    http = Http(build_health_app(guarded.state))
+    assert http.get("/health/live").status_code == 200
+    assert http.get("/health/ready").status_code == 503  # its threads do not run
+    assert http.get("/metrics").status_code == 401
+    told = families(http.get("/metrics", headers=bearer("read")).text)
+    assert "toll_ingest_lag_records" in told and "toll_assess_active" not in told
+    assert http.get("/v1/incidents", headers=bearer("admin")).status_code == 404
+    http.close()

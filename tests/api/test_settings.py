@@ -12,7 +12,7 @@ from api.cli.run import port, tokens_of
 from api.salt import company_salt
 from api.settings import SETTINGS, Listen, Settings, is_loopback, read_settings
 from api.streams_file import read_streams
-from api.tokens import Caller, hash_token, new_token, read_tokens
+from api.tokens import Caller, hash_token, keep_token, new_token, read_tokens
 from api.wiring import open_parts, require_servers
 from ingest.errors import BusyError, SettingsError
 from tests.api.app import settings_for
@@ -256,3 +256,27 @@ def test_a_port_that_is_taken():
         taken = Listen("127.0.0.1", door.getsockname()[1])
         with pytest.raises(BusyError, match=f":{taken.port} "), port(taken):
             pass
+
+
+def test_a_machine_that_sets_itself_up_keeps_its_tokens(tmp_path):
+    folder = tmp_path / "tokens"
+    assert keep_token(folder, "prometheus", "admin")
+    token = (folder / "prometheus").read_text()
+    assert not keep_token(folder, "prometheus", "admin")
+    assert keep_token(folder, "shop", "write")
+    known = read_tokens(folder / "tokens")
+    assert known.caller(token) == Caller("prometheus", "admin")
+    assert (folder / "prometheus").read_text() == token
+    assert {p.name: oct(p.stat().st_mode & 0o777) for p in folder.iterdir()} == dict.fromkeys(
+        ("prometheus", "shop", "tokens"), "0o640"
+    )
+    with pytest.raises(SettingsError, match="cannot be the name"):
+        keep_token(folder, "tokens", "read")
+
+
+def test_parts_apart_say_how_they_are_only_where_told():
+    assert read_settings({}, NO_FILE).health_listen is None
+    settings = read_settings({"TOLL_HEALTH_LISTEN": "0.0.0.0:9090"}, NO_FILE)
+    assert settings.health_listen == Listen("0.0.0.0", 9090)
+    with pytest.raises(SettingsError, match=r"listening on 0\.0\.0\.0 lets others in"):
+        tokens_of(settings, settings.health_listen)
