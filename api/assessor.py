@@ -12,18 +12,18 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Event
 
-from api.business_first import business_first
-from api.casebook import Casebook
 from api.mapfiles import eras_of, kept
 from api.pricing import Pricer
+from api.register import Register
 from api.replay import Replayer
 from api.shared_baselines import SharedBaselines
 from api.status import AssessStatus
 from api.wiring import Parts
+from enrich.edited import Edited
 from enrich.eras import Era
 from enrich.incident import Incident
 from enrich.life import settle
@@ -112,20 +112,20 @@ class Desk:
         self.map = parts.map
         eras = self._keep_map(now)
         graphs = {era.graph.map.version: era.graph for era in eras}
-        self._casebook = Casebook(self._store.signals, eras)
         self._pricer = Pricer(self._store, self.map, shared, graphs)
         self._replayer = Replayer(self._store, self.map, graphs)
         self._to_replay: list[Incident] | None = None  # None: what is to be replayed has changed
-        self._stored = {v.incident.id: v.incident for v in self._store.incidents.find()}
-        self._business = {k: i for k, i in self._stored.items() if i.kind == "business"}
+        self._register = Register(self._store, eras)
         self._pricer.restore()
-        self._pricer.take_up(self._incidents(now), self._stored)
+        before = self._register.stored
+        self._pricer.take_up(self._look(now).incidents, before)
         logger.info("this assessor is active, generation %d", self._generation)
 
     def tick(self, now: datetime, status: AssessStatus) -> None:
         """Incidents from signals, prices for them, both into the store."""
-        found = self._incidents(now)
-        self._keep(found, now)
+        looked = self._look(now)
+        self._keep(looked, now)
+        found, self._pricer.gone = looked.incidents, looked.gone
         live, past = self._pricer.split(found.values(), now)
         self._issue(self._pricer.live(live, now))
         deadline = time.monotonic() + BACKLOG_S
@@ -148,32 +148,23 @@ class Desk:
             incident = self._to_replay.pop(0)
             self._replayer.replay(incident, incidents, self._pricer.effects(), now)
 
-    def _incidents(self, now: datetime) -> dict[str, Incident]:
+    def _look(self, now: datetime) -> Edited:
         """All incidents, the settling of their measures taken into account."""
-        technical = self._casebook.update(now)
-        self._business = business_first(
-            self.map.graph,
-            self._business,
-            self._pricer.shortfalls,
-            technical.values(),
-            now,
-        )
-        found = {}
-        for name, incident in {**technical, **self._business}.items():
+        found = self._register.look(now, self._pricer.shortfalls)
+        settled = {}
+        for name, incident in found.incidents.items():
             ends = [m.settling_until for m in self._pricer.issued(name) if m.settling_until]
-            found[name] = settle(incident, now, max(ends, default=None))
-        return found
+            settled[name] = settle(incident, now, max(ends, default=None))
+        return Edited(settled, found.gone)
 
-    def _keep(self, incidents: Mapping[str, Incident], now: datetime) -> None:
-        """Store what is new or has changed, and take back what is no incident any more."""
-        changed = [i for i in incidents.values() if self._stored.get(i.id) != i]
-        gone = [i for name, i in self._stored.items() if name not in incidents]
+    def _keep(self, found: Edited, now: datetime) -> None:
+        """Store what is new or has changed, and what is no incident any more."""
+        changed, gone = self._register.changed(found)
         known_at = now.replace(microsecond=now.microsecond // 1000 * 1000)
         self._store.incidents.insert(
             [IncidentVersion(i, known_at, self._generation) for i in changed]
             + [IncidentVersion(i, known_at, self._generation, gone=True) for i in gone]
         )
-        self._stored = dict(incidents)
 
     def _issue(self, impacts: list[MeasureImpact]) -> None:
         self._store.estimates.insert(impacts, self._generation)

@@ -2,7 +2,8 @@
 
 One per process, opened at what the sequential test says is the start and kept open while a measure
 of the process is red. When a technical incident turns up that reaches the process at that time, the
-business-first one is taken back: the technical one measures the same shortfall from its first sign.
+business-first one becomes a part of it: the technical one measures the same shortfall, from the
+start that the business-first one had (`api.register`).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def business_first(
 ) -> dict[str, Incident]:
     """The business-first incidents at `now`; `before` are those of the last tick, by id.
 
-    What is left out of the answer is taken back: something technical explains it after all.
+    What is left out of the answer is explained by something technical after all.
     """
     business_map, others = graph.map, list(technical)
     found = {
@@ -56,6 +57,14 @@ def business_first(
         name: incident if name in red or incident.ended_at else replace(incident, ended_at=now)
         for name, incident in found.items()
     }
+
+
+def explained_by(
+    business: Incident, technical: Iterable[Incident], business_map: BusinessMap
+) -> Incident | None:
+    """The first technical incident that reaches a measure of a business-first one at that time."""
+    found = (t for t in technical if _explains(t, business, business_map))
+    return min(found, key=lambda t: (t.started_at, t.id), default=None)
 
 
 def _opened(graph: Graph, measure: Measure, shortfall: Shortfall) -> Incident:
@@ -90,11 +99,12 @@ def _continues(incident: Incident, measure: Measure, shortfall: Shortfall) -> bo
 
 def _explains(technical: Incident, business: Incident, business_map: BusinessMap) -> bool:
     """Whether a technical incident reaches a measure of it at that time."""
+    if business.ended_at is not None and technical.started_at > business.ended_at + LEAD:
+        return False
+    if technical.ended_at is not None and technical.ended_at < business.started_at - LEAD:
+        return False
+    if technical.kind == "business":
+        return False
     reached = {r.process for r in technical.reached}
     measures = [m for m in map(business_map.measure, business.measures) if m is not None]
-    if not any(reached & {m.process, *m.driven_by} for m in measures):
-        return False
-    begins_in_time = business.ended_at is None or technical.started_at <= business.ended_at + LEAD
-    return begins_in_time and (
-        technical.ended_at is None or technical.ended_at >= business.started_at - LEAD
-    )
+    return any(reached & {m.process, *m.driven_by} for m in measures)

@@ -62,6 +62,10 @@ class Casebook:
         self._incidents = kept | {incident.id: incident for incident in found}
         return self._incidents
 
+    def changes(self) -> list[Episode]:
+        """All changes that were heard of: what may have triggered an incident."""
+        return [episode for episode in self._known if episode.kind == "change"]
+
     def _read(self, now: datetime) -> list[Signal]:
         asked = self._asked
         found = self._reader.all() if asked is None else self._reader.since(asked - _OVERLAP)

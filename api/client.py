@@ -64,6 +64,10 @@ class Client:
         given = {k: v for k, v in params.items() if v is not None}
         return self._json("POST", path, content=body, headers=dict(headers or {}), params=given)
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON that a path answers to a change."""
+        return self._json("PATCH", path, json=dict(body))
+
     def _json(self, method: str, path: str, **parts: Any) -> Any:
         headers = parts.pop("headers", {})
         if self.token:
@@ -125,7 +129,7 @@ def connect(settings: Settings, *, background: bool = False) -> Iterator[Client]
         with ExitStack() as stack:
             stack.callback(state.close)
             if background:
-                runtime = Runtime(parts, ingest=True, assess=True)
+                runtime = Runtime(parts, ingest=True, assess=True, look_outside=False)
                 state.runtime = stack.enter_context(runtime)
             yield _local(state)
 

@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 
 from api import schemas
-from api.words import sentence
-from enrich.incident import Incident
+from api.words import edit_in_words, sentence
+from enrich.edits import Edit, action_name, in_order, standing
+from enrich.incident import PEOPLE, Incident
 from enrich.model import BusinessMap
 from impact.model import MeasureImpact, MoneyRange, Range
 from impact.totals import MONEY, Total, cost_name, total_money
@@ -20,7 +21,12 @@ _NOTHING = 1e-3  # units: of less, the draws as they are stored tell no worth
 
 
 def present_incident(
-    incident: Incident, impacts: Sequence[MeasureImpact], business_map: BusinessMap
+    incident: Incident,
+    impacts: Sequence[MeasureImpact],
+    business_map: BusinessMap,
+    *,
+    edits: Sequence[Edit] = (),
+    gone: bool = False,
 ) -> schemas.Incident:
     """An incident with what it costs. The impacts carry their draws, since sums need them."""
     carriers = {m.id for m in business_map.measures() if m.priced}
@@ -38,7 +44,7 @@ def present_incident(
         root=incident.root,
         root_title=root.title if root else incident.root,
         explanation=incident.explanation,
-        signals=len(incident.episodes),
+        signals=sum(e.source != PEOPLE for e in incident.episodes),
         reached=[
             schemas.ReachedProcess(
                 process=r.process,
@@ -58,6 +64,22 @@ def present_incident(
         )
         if incident.trigger
         else None,
+        causes=[
+            schemas.Cause(
+                node=c.node,
+                title=business_map.nodes[c.node].title if c.node in business_map.nodes else c.node,
+                since=c.started_at,
+                explains=len(c.explains),
+                reason=c.reason,
+            )
+            for c in incident.causes
+        ],
+        red_since=incident.red_since,
+        version=len(edits),
+        pending=sum(edit.id not in incident.edits for edit in edits),
+        edits=present_edits(edits),
+        gone=_gone(incident) if gone else "",
+        merged_into=incident.merged_into,
         cost=_total(whole),
         cost_is=_cost_is(impacts) if whole.count else "",
         cost_so_far=_total(so_far),
@@ -65,6 +87,30 @@ def present_incident(
         summary="; ".join(sentence(s) for s in shown) or "reaches no measured process",
         impacts=shown,
     )
+
+
+def present_edits(edits: Sequence[Edit]) -> list[schemas.EditMade]:
+    """Edits of one incident, oldest first."""
+    stands = {edit.id for edit in standing(edits)}
+    return [
+        schemas.EditMade(
+            id=edit.id,
+            incident=edit.incident,
+            made_at=edit.made_at,
+            who=edit.who,
+            why=edit.why,
+            action=action_name(edit.action),
+            says=edit_in_words(edit.action),
+            stands=edit.id in stands,
+        )
+        for edit in in_order(edits)
+    ]
+
+
+def _gone(incident: Incident) -> Literal["merged", "not_an_incident", "taken_back"]:
+    if incident.dismissed:
+        return "not_an_incident"
+    return "merged" if incident.merged_into else "taken_back"
 
 
 def present_impact(impact: MeasureImpact, business_map: BusinessMap) -> schemas.Impact:

@@ -3,12 +3,14 @@
 *Live* are incidents that are open or may still settle: priced together at every tick. *Past* are
 the others: priced once, in hindsight, from the history around them, and again when their facts or
 the data of their time change (late events, an import). What was issued as final and comes out
-different is issued again as *restated*; what comes out the same is not issued again.
+different is issued again as *restated*; what comes out the same is not issued again. After an edit
+that is done at once, though the incident may not be settled with its new times. A measure that an
+incident no longer reaches is *withdrawn*: issued once more, without any number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -35,6 +37,7 @@ from store.store import Store
 ERA = timedelta(days=28)  # past incidents this close together share one look at the history
 _MARGIN = timedelta(hours=1)  # for the watermark to pass the end of the settling
 _OVERLAP_NS = 5 * 10**9  # generations of two ingesters may become visible out of order
+WITHDRAWN = "withdrawn"  # among the inputs of an impact that was taken back
 _NOISE = 0.005  # of a middle: two estimates this close say the same
 
 
@@ -52,8 +55,10 @@ class Pricer:
         self._graphs = graphs  # by version: what is over is priced by the map of its time
         self._issued: dict[str, dict[str, MeasureImpact]] = {}  # by incident and measure, no draws
         self._priced: dict[str, Incident] = {}  # past ones, as they were when priced
+        self._edits: dict[str, tuple[str, ...]] = {}  # by incident, taken into what was issued
         self._vigilance = Vigilance(loaded.map)
         self.shortfalls: Sequence[Shortfall] | None = None  # as of the last live tick
+        self.gone: Container[str] = ()  # what is no incident: its hours teach as any other
         self.silences: Sequence[Silence] = ()
         self._all: tuple[Incident, ...] = ()
         self._changes: frozenset[ChangedMinutes] = frozenset()
@@ -70,6 +75,7 @@ class Pricer:
 
     def take_up(self, incidents: Mapping[str, Incident], stored: Mapping[str, Incident]) -> None:
         """Count as done what has its final estimates and has not changed since it was stored."""
+        self._edits = {name: incident.edits for name, incident in stored.items()}
         for name, impacts in self._issued.items():
             unchanged = name in incidents and incidents[name] == stored.get(name)
             if unchanged and all(impact.state != "live" for impact in impacts.values()):
@@ -158,20 +164,33 @@ class Pricer:
     ) -> list[MeasureImpact]:
         fresh = []
         for incident in incidents:
-            for impact in tick.assess(incident).impacts:
-                issue = self._next(replace(impact, as_of=now))
+            edited = incident.edits != self._edits.get(incident.id, ())
+            found = [replace(impact, as_of=now) for impact in tick.assess(incident).impacts]
+            for impact in (*found, *self._withdrawn(incident, tick, now)):
+                issue = self._next(impact, edited)
                 if issue is not None:
                     self._remember(replace(issue, draws={}))
                     fresh.append(issue)
+            self._edits[incident.id] = incident.edits
         return fresh
 
-    def _next(self, impact: MeasureImpact) -> MeasureImpact | None:
+    def _withdrawn(self, incident: Incident, tick: Tick, now: datetime) -> list[MeasureImpact]:
+        """What was said of measures that the incident does not reach any more."""
+        reached = {m.id for m in tick.measures(incident)}
+        issued = self._issued.get(incident.id, {})
+        return [withdrawn(i, now) for name, i in issued.items() if name not in reached]
+
+    def _next(self, impact: MeasureImpact, edited: bool) -> MeasureImpact | None:
         """The impact as it is to be issued, or None where nothing new would be said."""
         before = self._issued.get(impact.incident, {}).get(_measure(impact))
+        if is_withdrawn(impact):
+            return None if before is None or is_withdrawn(before) else impact
         if before is None or before.state == "live":
             return impact
-        if impact.state == "live" or _same(before, impact):
-            return None  # once final, only another final takes its place
+        if is_withdrawn(before):  # it is reached after all
+            return impact if impact.state == "live" else replace(impact, state="restated")
+        if (impact.state == "live" and not edited) or _same(before, impact):
+            return None  # once final, only another final takes its place, or an edit
         return replace(impact, state="restated")
 
     def _hindsight(self, incident: Incident, now: datetime) -> datetime | None:
@@ -187,7 +206,8 @@ class Pricer:
 
     def _known(self, incidents: Iterable[Incident]) -> dict[str, Windows]:
         """What the history must leave out: effects that were measured, else technical windows."""
-        found = known_windows(i for issued in self._issued.values() for i in issued.values())
+        issued = (i for n, of in self._issued.items() if n not in self.gone for i in of.values())
+        found = known_windows(i for i in issued if not is_withdrawn(i))
         for incident in incidents:
             if incident.ended_at is None or incident.id in self._issued:
                 continue
@@ -220,6 +240,32 @@ class Pricer:
                 until = self._hindsight(incident, now)
                 if until and change.first <= until and change.last >= incident.started_at - _MARGIN:
                     del self._priced[name]
+
+
+def withdrawn(impact: MeasureImpact, now: datetime) -> MeasureImpact:
+    """The record that takes an impact back: no number, and why."""
+    return replace(
+        impact,
+        state="restated",
+        as_of=now,
+        method="evidence_only",
+        units={},
+        money={},
+        lost_is="",
+        per_minute_units=None,
+        per_minute_money=None,
+        red=None,
+        share=0.0,
+        evidence={},
+        inputs={WITHDRAWN: 1.0},
+        draws={},
+        warnings=("the incident does not reach this measure after all",),
+    )
+
+
+def is_withdrawn(impact: MeasureImpact) -> bool:
+    """Whether an impact was taken back."""
+    return WITHDRAWN in impact.inputs
 
 
 def _measure(impact: MeasureImpact) -> str:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from api import schemas
 from api.present import present_incident
+from api.pricing import is_withdrawn
 from api.wiring import Parts
+from enrich.edits import Edit
 from enrich.incident import Incident, IncidentState
 from impact.model import MeasureImpact
 from ingest.errors import NotFoundError
 from store.incidents import IncidentVersion
+from store.rows import EARLIEST, LATEST
 
-ALWAYS = datetime(2299, 1, 1, tzinfo=UTC)
 BURNING: tuple[IncidentState, ...] = ("open", "recovering")
 
 
@@ -30,9 +32,8 @@ def incidents(
     skip: int = 0,
 ) -> list[schemas.Incident]:
     """Incidents as known at `as_of`, newest first, each with its impacts."""
-    given = {"start": start, "end": end, "as_of": as_of}
     found = parts.store.incidents.find(
-        states=states, **{name: moment for name, moment in given.items() if moment is not None}
+        start=start or EARLIEST, end=end or LATEST, states=states, as_of=as_of or LATEST
     )
     if process is not None:
         found = [v for v in found if process in _processes(v.incident)]
@@ -40,11 +41,16 @@ def incidents(
 
 
 def incident(parts: Parts, incident_id: str, as_of: datetime | None = None) -> schemas.Incident:
-    """One incident; `NotFoundError` where it was not known."""
-    version = parts.store.incidents.get(incident_id, as_of=as_of or ALWAYS)
-    if version is None or version.gone:
+    """One incident, gone or not; `NotFoundError` where it was not known."""
+    return _with_impacts(parts, [version(parts, incident_id, as_of)], as_of)[0]
+
+
+def version(parts: Parts, incident_id: str, as_of: datetime | None = None) -> IncidentVersion:
+    """What was known of one incident; `NotFoundError` where nothing was."""
+    found = parts.store.incidents.get(incident_id, as_of=as_of or LATEST)
+    if found is None:
         raise NotFoundError(f"no incident '{incident_id}'; `toll incidents` lists them")
-    return _with_impacts(parts, [version], as_of)[0]
+    return found
 
 
 def _processes(found: Incident) -> set[str]:
@@ -59,11 +65,23 @@ def _with_impacts(
         return []
     by_incident: dict[str, list[MeasureImpact]] = defaultdict(list)
     names = [v.incident.id for v in versions]
-    for impact in parts.store.estimates.latest(names, as_of=as_of or ALWAYS, draws=True):
-        by_incident[impact.incident].append(impact)
+    for impact in parts.store.estimates.latest(names, as_of=as_of or LATEST, draws=True):
+        if not is_withdrawn(impact):
+            by_incident[impact.incident].append(impact)
+    edits: dict[str, list[Edit]] = defaultdict(list)
+    one = names[0] if len(names) == 1 else ""
+    for edit in parts.store.edits.find(one, as_of=as_of or LATEST):
+        edits[edit.incident].append(edit)
     order = {m.id: number for number, m in enumerate(parts.map.map.measures())}
     for impacts in by_incident.values():
         impacts.sort(key=lambda i: order.get(f"{i.process}/{i.measure}", len(order)))
     return [
-        present_incident(v.incident, by_incident[v.incident.id], parts.map.map) for v in versions
+        present_incident(
+            v.incident,
+            by_incident[v.incident.id],
+            parts.map.map,
+            edits=edits[v.incident.id],
+            gone=v.gone,
+        )
+        for v in versions
     ]

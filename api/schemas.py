@@ -113,6 +113,31 @@ class ChangeNote(BaseModel):
     url: str
 
 
+class Cause(BaseModel):
+    """A node that may be the root cause, and why it stands where it does."""
+
+    node: str = Field(examples=["payments-db"])
+    title: str
+    since: Utc = Field(description="Its first signal in the incident.")
+    explains: int = Field(description="How many of the other firing nodes need it.")
+    reason: str = Field(
+        examples=["2 of 2 other firing nodes need it (payment, storefront); fires since 10:02 UTC"]
+    )
+
+
+class EditMade(BaseModel):
+    """One correction that somebody made."""
+
+    id: str = Field(examples=["5f0e7c1a9b"])
+    incident: str = Field(description="As the incident was called then.")
+    made_at: Utc
+    who: str = Field(examples=["ana"])
+    why: str = Field(examples=["the first alert came ten minutes late"])
+    action: Literal["start", "end", "cause", "reach", "title", "merge", "split", "dismiss", "undo"]
+    says: str = Field(description="In words.", examples=["began at 2026-11-22 09:52 UTC"])
+    stands: bool = Field(description="False: it was undone, or undid another.")
+
+
 class Incident(BaseModel):
     """Signals that belong together, and what they have cost so far."""
 
@@ -127,7 +152,22 @@ class Incident(BaseModel):
     explanation: str = Field(description="The path in words, from cause to process.")
     signals: int
     reached: list[ReachedProcess]
+    causes: list[Cause] = Field(description="Every firing node, the likeliest cause first.")
     trigger: ChangeNote | None
+    red_since: Utc | None = Field(
+        description="When the business was short before any signal; null where it was not."
+    )
+    version: int = Field(
+        description="How many edits it has; PATCH with it, so that two people do not undo each "
+        "other.",
+        examples=[0],
+    )
+    pending: int = Field(description="Edits that are not in the numbers yet: seconds.")
+    edits: list[EditMade] = Field(description="What people corrected, oldest first.")
+    gone: Literal["", "merged", "not_an_incident", "taken_back"] = Field(
+        description="Why it is in no list and no total any more; empty for one that is."
+    )
+    merged_into: str = Field(description="The incident that it is a part of; else empty.")
     cost: Sum | None = Field(
         description="Sum of its priced measures, added draw by draw; null: nothing priced."
     )

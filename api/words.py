@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 
 from api.schemas import Impact, Sum, Units
+from enrich.edits import Action, Cause, Dismiss, End, Merge, Reach, Split, Start, Title, Undo
 
 
 def units(number: float | None) -> str:
@@ -120,6 +121,38 @@ def sentence(impact: Impact) -> str:
     if impact.share < 0.995:
         parts.append(f"{impact.share:.0%} of a shared shortfall")
     return ", ".join(parts)
+
+
+def edit_in_words(action: Action) -> str:
+    """What an edit says."""
+    match action:
+        case Start(at):
+            return f"began at {moment(at)}"
+        case End(at):
+            return "is still going on" if at is None else f"ended at {moment(at)}"
+        case Cause(node):
+            return f"the cause is {node}"
+        case Reach(add, remove):
+            more, less = ([f"hit {n} too" for n in add], [f"did not hit {n}" for n in remove])
+            return ", ".join([*more, *less])
+        case Title(text):
+            return f"is called '{text}'"
+        case Merge(into):
+            return f"is a part of {into}"
+        case Split(episodes):
+            many = len(episodes) > 1
+            said = f"{len(episodes)} signals are an" if many else "one signal is an"
+            return f"{said} incident of {'their' if many else 'its'} own"
+        case Dismiss():
+            return "is not an incident"
+        case Undo(edit):
+            return f"edit {edit} does not stand"
+
+
+def moment(at: datetime) -> str:
+    """A moment in UTC, to the minute, or to the second where it has some."""
+    shown = "%Y-%m-%d %H:%M" if at.second == 0 else "%Y-%m-%d %H:%M:%S"
+    return f"{at.astimezone(UTC).strftime(shown)} UTC"
 
 
 # The part of each kind's units and money that says what an incident came to.

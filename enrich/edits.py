@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Literal, TypeAlias, cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,14 @@ class Edit:
     who: str
     why: str
     action: Action
+
+
+ActionName = Literal["start", "end", "cause", "reach", "title", "merge", "split", "dismiss", "undo"]
+
+
+def action_name(action: Action) -> ActionName:
+    """What a kind of edit is called."""
+    return cast(ActionName, type(action).__name__.lower())
 
 
 def in_order(edits: Iterable[Edit]) -> list[Edit]:

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from enrich.incident import Incident, IncidentState
 from store.clickhouse import Database, Row
 from store.rows import EARLIEST, LATEST, TIME, schema, to_table
-from store.times import moment, ms
+from store.times import known_moment, moment, ms
 
 TABLE = "incidents"
 SCHEMA = schema(
@@ -51,6 +51,19 @@ class IncidentVersion:
     gone: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What an incident was known as from a moment on."""
+
+    known_at: datetime
+    state: IncidentState
+    started_at: datetime
+    ended_at: datetime | None
+    title: str
+    root: str
+    gone: bool
+
+
 class IncidentTable:
     """Every version of every incident."""
 
@@ -68,10 +81,19 @@ class IncidentTable:
         end: datetime = LATEST,
         states: Sequence[IncidentState] = (),
         as_of: datetime = LATEST,
+        gone: bool = False,
     ) -> list[IncidentVersion]:
-        """The newest version, as known at `as_of`, of what touches [start, end); newest first."""
+        """The newest version, as known at `as_of`, of what touches [start, end); newest first.
+
+        `gone`: those as well that were taken back.
+        """
         rows = self._database.rows(
-            "incidents", start=ms(start), end=ms(end), states=list(states), as_of=ms(as_of)
+            "incidents",
+            start=ms(start),
+            end=ms(end),
+            states=list(states),
+            as_of=ms(as_of),
+            gone=int(gone),
         )
         return [_version(row) for row in rows]
 
@@ -83,6 +105,21 @@ class IncidentTable:
     def history(self, incident: str) -> list[IncidentVersion]:
         """Every version of one incident in the order it became known."""
         return [_version(row) for row in self._database.rows("incident_history", id=incident)]
+
+    def life(self, incident: str, *, as_of: datetime = LATEST) -> list[Stage]:
+        """What one incident was known as, version by version, without its episodes."""
+        return [
+            Stage(
+                known_at=moment(row["known_ms"]),
+                state=row["state"],
+                started_at=moment(row["started_ms"]),
+                ended_at=known_moment(row["ended_ms"]),
+                title=row["title"],
+                root=row["root"],
+                gone=bool(row["gone"]),
+            )
+            for row in self._database.rows("incident_life", id=incident, as_of=ms(as_of))
+        ]
 
     def take_generation(self, holder: str) -> int:
         """Become the active assessor: a generation above all others. `holder` is unique."""
@@ -120,5 +157,5 @@ def _version(row: Row) -> IncidentVersion:
         incident=_INCIDENT.validate_json(row["body"]),
         known_at=moment(row["known_ms"]),
         generation=row["generation"],
-        gone=bool(row.get("gone", 0)),
+        gone=bool(row["gone"]),
     )

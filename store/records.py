@@ -1,4 +1,4 @@
-"""What is kept beside estimates: edits, notes to people, reports, small facts about the store."""
+"""What is kept beside estimates: notes to people, reports, small facts about the store."""
 
 from __future__ import annotations
 
@@ -16,22 +16,11 @@ from store.times import moment
 
 NoteState = Literal["pending", "sent", "given_up"]
 
-META, EDITS, OUTBOX, REPORTS = "meta", "edits", "outbox", "reports"
+META, OUTBOX, REPORTS = "meta", "outbox", "reports"
 META_SCHEMA = schema(
     {
         "name": pa.string(),
         "value": pa.string(),
-    }
-)
-EDITS_SCHEMA = schema(
-    {
-        "incident": pa.string(),
-        "made_at": TIME,
-        "id": pa.string(),
-        "action": pa.string(),
-        "value": pa.string(),
-        "who": pa.string(),
-        "why": pa.string(),
     }
 )
 OUTBOX_SCHEMA = schema(
@@ -57,19 +46,6 @@ REPORTS_SCHEMA = schema(
     }
 )
 _END = 2**31  # rank of a note that needs nothing more; sent outranks given up
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One correction by a person; `value` is JSON whose shape depends on `action`."""
-
-    incident: str
-    made_at: datetime
-    id: str
-    action: str
-    value: str
-    who: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,33 +99,6 @@ class MetaTable:
         self._database.insert(META, to_table([{"name": name, "value": value}], META_SCHEMA))
 
 
-class EditTable:
-    """What people corrected."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def insert(self, edit: Edit) -> None:
-        """Keep an edit; the same again changes nothing."""
-        row = {name: getattr(edit, name) for name in EDITS_SCHEMA.names}
-        self._database.insert(EDITS, to_table([row], EDITS_SCHEMA))
-
-    def find(self, incident: str = "") -> list[Edit]:
-        """Edits of an incident, or all, oldest first."""
-        return [
-            Edit(
-                incident=row["incident"],
-                made_at=moment(row["made_ms"]),
-                id=row["id"],
-                action=row["action"],
-                value=row["value"],
-                who=row["who"],
-                why=row["why"],
-            )
-            for row in self._database.rows("edits", incident=incident)
-        ]
-
-
 class Outbox:
     """Notes to people: queued once, sent once, across restarts and failovers.
 
@@ -163,7 +112,7 @@ class Outbox:
         """Queue notes; those that are known already stay as they are."""
         self._write(notes)
 
-    def find(self, *states: NoteState) -> list[Note]:
+    def find(self, *states: NoteState, incident: str = "") -> list[Note]:
         """Notes in these states (pending, if none is given), in the order queued."""
         return [
             Note(
@@ -178,7 +127,9 @@ class Outbox:
                 changed_at=moment(row["changed_ms"]),
                 error=row["error"],
             )
-            for row in self._database.rows("outbox", states=list(states or ("pending",)))
+            for row in self._database.rows(
+                "outbox", states=list(states or ("pending",)), incident=incident
+            )
         ]
 
     def sent(self, note: Note, at: datetime) -> None:

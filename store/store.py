@@ -18,6 +18,7 @@ from ingest.sink import Arrival, Minutes, Progress
 from ingest.streams import StreamConfig
 from store.clickhouse import Database, Row, open_embedded, open_server
 from store.dead_letters import DeadLetterTable
+from store.edits import EditTable
 from store.estimates import EstimateTable
 from store.events import EventTable
 from store.incidents import IncidentTable
@@ -26,7 +27,7 @@ from store.maps import MapTable
 from store.migrate import migrate
 from store.minutes import MinuteCounter
 from store.pipeline import PipelineTable, StreamCoverage
-from store.records import EditTable, MetaTable, Outbox, ReportTable
+from store.records import MetaTable, Outbox, ReportTable
 from store.signals import SignalTable
 from store.times import utc_now
 from store.trust import TrustTable

@@ -1,13 +1,19 @@
-"""Incidents and what they cost."""
+"""Incidents: what they cost, and what people correct."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 
-from api import problems, reading, schemas
-from api.auth import Reading
+from api import editing, problems, reading, schemas
+from api.auth import Administering, Reading
+from api.bodies import read_body
+from api.present import present_edits
 from api.state import state_of
 
 router = APIRouter(tags=["numbers"])
@@ -55,10 +61,19 @@ def list_incidents(
     responses=problems.responses(401, 403, 404, 422, 503),
 )
 def get_incident(
-    request: Request, _: Reading, incident_id: IncidentId, as_of: AsOf = None
+    request: Request,
+    response: Response,
+    _: Reading,
+    incident_id: IncidentId,
+    as_of: AsOf = None,
 ) -> schemas.Incident:
-    """An incident with its cause, its reach, its cost and its impacts."""
-    return reading.incident(state_of(request).parts, incident_id, as_of)
+    """An incident with its cause, its reach, its cost and its impacts. The ETag is its `version`.
+
+    One that was merged into another, or was none, can still be read; `gone` says so.
+    """
+    found = reading.incident(state_of(request).parts, incident_id, as_of)
+    response.headers["ETag"] = f'"{found.version}"'
+    return found
 
 
 @router.get(
@@ -71,3 +86,70 @@ def get_impact(
 ) -> list[schemas.Impact]:
     """One estimate per measure, with low, mid and high in units and money."""
     return reading.incident(state_of(request).parts, incident_id, as_of).impacts
+
+
+_ABOUT_TIMES: dict[str, Any] = {
+    "why": "the first alert came ten minutes late",
+    "by": "ana",
+    "start": "2026-11-22T09:52:00Z",
+    "cause": "stripe",
+}
+_EXAMPLES = {
+    "times and cause": {"value": _ABOUT_TIMES},
+    "merge": {
+        "value": {"why": "the same outage", "by": "ana", "merge_into": "20261122-5b1c2d3e4f"}
+    },
+    "false alarm": {"value": {"why": "a drill", "by": "ana", "not_an_incident": True}},
+}
+
+
+@router.patch(
+    "/v1/incidents/{incident_id}",
+    summary="Correct an incident: times, cause, reach, title, merge, split, not an incident, undo",
+    responses=problems.responses(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": editing.IncidentEdit.model_json_schema(),
+                    "examples": _EXAMPLES,
+                }
+            },
+        }
+    },
+)
+async def edit_incident(
+    request: Request,
+    response: Response,
+    caller: Administering,
+    incident_id: IncidentId,
+    if_match: Annotated[
+        str | None, Header(description="The ETag that was read: the same as `version`.")
+    ] = None,
+) -> editing.EditsTaken:
+    """Each edit is kept with who, when and why; none is ever changed, an undo is one more edit.
+
+    The assessor takes them into the incident and its numbers at its next tick, whatever signals
+    come: estimates that were final are restated, and `as_of` still answers as was known before.
+    """
+    state = state_of(request)
+    body = await read_body(request, state.body_limit)
+    asked = _asked(body, if_match)
+    made = await run_in_threadpool(
+        editing.edit, state.parts, incident_id, asked, caller, datetime.now(UTC)
+    )
+    response.headers["ETag"] = f'"{len(made)}"'
+    return editing.EditsTaken(incident=incident_id, version=len(made), edits=present_edits(made))
+
+
+def _asked(body: bytes, if_match: str | None) -> editing.IncidentEdit:
+    try:
+        asked = editing.IncidentEdit.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
+    if if_match is None or if_match == "*":
+        return asked
+    tag = if_match.removeprefix("W/").strip('"')
+    version = int(tag) if tag.isdecimal() else -1  # a tag that nobody gave out matches nothing
+    return asked.model_copy(update={"version": version})

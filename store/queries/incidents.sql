@@ -1,7 +1,8 @@
 -- The newest version of incidents as known at a moment, those that touch [start, end), newest first.
 -- A version of an older generation than the newest of its incident does not count. The newest are
--- found by narrow columns first, since bodies are nearly all of the bytes.
-SELECT id, generation, toUnixTimestamp64Milli(known_at) AS known_ms, body
+-- found by narrow columns first, since bodies are nearly all of the bytes. gone: 1 for those as well
+-- that were taken back.
+SELECT id, generation, gone, toUnixTimestamp64Milli(known_at) AS known_ms, body
 FROM incidents
 WHERE (id, known_at, generation) IN
     (
@@ -14,7 +15,7 @@ WHERE (id, known_at, generation) IN
             GROUP BY id
         )
     )
-    AND gone = 0
+    AND incidents.gone <= {gone:UInt8}
     AND started_at < fromUnixTimestamp64Milli({end:Int64}, 'UTC')
     AND (ended_at IS NULL OR ended_at >= fromUnixTimestamp64Milli({start:Int64}, 'UTC'))
     AND (empty({states:Array(String)}) OR has({states:Array(String)}, state))

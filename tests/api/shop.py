@@ -24,9 +24,10 @@ class Shop:
     now: datetime
 
 
-def five_weeks(toll: Toll) -> Shop:
+def five_weeks(toll: Toll, ago: timedelta = timedelta(0)) -> Shop:
+    """The incident was this morning, or so long ago: after days its price is final."""
     now = datetime.now(UTC).replace(second=0, microsecond=0)
-    began, ended = now - timedelta(minutes=100), now - timedelta(minutes=60)
+    began, ended = now - ago - timedelta(minutes=100), now - ago - timedelta(minutes=60)
     first = now - timedelta(weeks=WEEKS)
     counts = np.random.default_rng(7).poisson(USUAL, WEEKS * 7 * 1440)
     times = [first + timedelta(minutes=m) for m in range(len(counts))]

@@ -22,6 +22,7 @@ SERVED = [
     ("post", "/v2/change/enqueue"),
     ("get", "/v1/incidents"),
     ("get", "/v1/incidents/{incident_id}"),
+    ("patch", "/v1/incidents/{incident_id}"),
     ("get", "/v1/incidents/{incident_id}/impact"),
     ("get", "/v1/processes"),
     ("get", "/v1/processes/{process}"),

@@ -8,6 +8,18 @@ from decimal import Decimal
 
 import pytest
 
+from enrich.edits import (
+    Cause,
+    Dismiss,
+    Edit,
+    End,
+    Merge,
+    Reach,
+    Split,
+    Start,
+    Title,
+    Undo,
+)
 from enrich.incident import Change, Episode, Incident, Reached
 from impact.model import DRAWS, MeasureImpact, MoneyRange, Range
 from ingest.dead_letters import DeadLetter
@@ -15,7 +27,7 @@ from ingest.events import Signal
 from store.dead_letters import LetterCount
 from store.incidents import IncidentVersion
 from store.maps import MapVersion
-from store.records import Edit, Note, Report
+from store.records import Note, Report
 from store.store import Store
 from tests.clickhouse_engine import MakeStore
 from tests.store.rows import NOON, later
@@ -147,6 +159,11 @@ def test_an_incident_is_what_it_was_known_as(store):
     assert store.incidents.find(as_of=NOON) == []
     assert store.incidents.find(states=["open"]) == []
     assert store.incidents.get("i1") == settled
+    assert [(s.known_at, s.state, s.ended_at) for s in store.incidents.life("i1")] == [
+        (later(1), "open", None),
+        (later(31), "settled", later(30)),
+    ]
+    assert len(store.incidents.life("i1", as_of=later(2))) == 1
     assert store.incidents.get("i1", as_of=later(30)) == opened
     assert store.incidents.get("i2") is None
     assert store.incidents.history("i1") == [opened, settled]
@@ -170,6 +187,7 @@ def test_an_incident_that_is_gone_is_not_listed(store):
     assert store.incidents.find() == []
     kept = store.incidents.get("i1")
     assert kept is not None and kept.gone
+    assert store.incidents.find(gone=True) == [kept]
     assert len(store.incidents.find(as_of=later(1))) == 1
 
 
@@ -265,15 +283,26 @@ def test_people_can_read_estimates_with_their_own_sql(store):
 
 
 def test_edits_are_kept_in_order(store):
+    def edit(number, incident, action):
+        return Edit(str(number), incident, later(number), "ana@example.com", AWKWARD, action)
+
     edits = [
-        Edit("i1", later(1), "1", "root", '"db"', "ana@example.com", AWKWARD),
-        Edit("i2", later(2), "2", "dismiss", "null", "ana@example.com", "a drill"),
-        Edit("i1", later(3), "3", "end", f'"{later(9).isoformat()}"', "bo@example.com", "logs"),
+        edit(1, "i1", Cause("db")),
+        edit(2, "i2", Dismiss()),
+        edit(3, "i1", End(later(9, milliseconds=7))),
+        edit(4, "i1", End(None)),
+        edit(5, "i1", Start(later(-9))),
+        edit(6, "i1", Reach(add=("checkout",), remove=("support",))),
+        edit(7, "i1", Title(AWKWARD)),
+        edit(8, "i1", Merge("i2")),
+        edit(9, "i1", Split(("e1", "e2"))),
+        edit(10, "i1", Undo("8")),
     ]
-    for edit in [*edits, edits[0]]:
-        store.edits.insert(edit)
+    store.edits.insert(edits)
+    store.edits.insert(edits[:1])
     assert store.edits.find() == edits
-    assert store.edits.find("i1") == [edits[0], edits[2]]
+    assert store.edits.find("i2") == [edits[1]]
+    assert store.edits.find("i1", as_of=later(3)) == [edits[0], edits[2]]
 
 
 def test_a_note_is_sent_once_whoever_queues_it_again(store):
@@ -285,6 +314,8 @@ def test_a_note_is_sent_once_whoever_queues_it_again(store):
     store.outbox.queue([replace(note, generation=2)])
     assert [n.subscriber for n in store.outbox.find()] == ["bo@example.com"]
     assert [n.changed_at for n in store.outbox.find("sent")] == [later(1)]
+    assert store.outbox.find("sent", incident="i2") == []
+    assert len(store.outbox.find("sent", incident="i1")) == 1
 
 
 def test_failed_attempts_are_counted_until_given_up(store):

@@ -114,7 +114,9 @@ def test_what_no_alert_explains_is_an_incident_until_an_alert_does(toll: Toll, s
     assessor.tick()
     (explained,) = toll.ask("/v1/incidents", state="open")
     assert (explained["kind"], explained["root"]) == ("outage", "stripe")
-    assert toll.http.get(f"/v1/incidents/{incident['id']}").status_code == 404
+    part = toll.ask(f"/v1/incidents/{incident['id']}")
+    assert (part["gone"], part["merged_into"]) == ("merged", explained["id"])
+    assert explained["red_since"] in (None, incident["started_at"])
 
 
 def late_payments(number: int) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import pytest
 from ingest.events import EVENT_SCHEMA
 from store import (
     dead_letters,
+    edits,
     estimates,
     events,
     incidents,
@@ -44,7 +45,7 @@ INSERTS = {
     incidents.TABLE: incidents.SCHEMA,
     estimates.TABLE: estimates.SCHEMA,
     records.META: records.META_SCHEMA,
-    records.EDITS: records.EDITS_SCHEMA,
+    edits.TABLE: edits.SCHEMA,
     records.OUTBOX: records.OUTBOX_SCHEMA,
     records.REPORTS: records.REPORTS_SCHEMA,
     trust.REPLAYS: trust.REPLAYS_SCHEMA,
