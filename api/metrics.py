@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from api.mapwatch import MapWatch
 from api.status import AssessStatus
+from api.status_pages import StatusPages
 from impact.silence import Silence
 from ingest.consumer import Stats
 
@@ -42,6 +43,9 @@ METRICS: dict[str, Definition] = {
     "toll_map_refused": Definition(
         "gauge", "1 while the map's files have mistakes and an older map stays in force."
     ),
+    "toll_status_page_up": Definition(
+        "gauge", "1 where the last look at a provider's status page was answered.", ("page",)
+    ),
     "toll_incidents_open": Definition("gauge", "Incidents that are open or recovering."),
     "toll_impact_units": Definition(
         "gauge", "Lost, delayed or added units of open incidents, the middle.", _MEASURE
@@ -64,9 +68,14 @@ class TollCollector(Collector):
     """Collects from what runs in this process; whatever does not run is absent, not zero."""
 
     def __init__(
-        self, ingest: Stats | None, assess: AssessStatus | None, map_watch: MapWatch | None = None
+        self,
+        ingest: Stats | None,
+        assess: AssessStatus | None,
+        map_watch: MapWatch | None = None,
+        status_pages: StatusPages | None = None,
     ) -> None:
         self._ingest, self._assess, self._map_watch = ingest, assess, map_watch
+        self._status_pages = status_pages
 
     def collect(self) -> Iterator[Metric]:
         """All metrics this process can speak of."""
@@ -77,14 +86,23 @@ class TollCollector(Collector):
         if self._map_watch is not None:
             yield _single("toll_map_reloads_total", self._map_watch.reloads)
             yield _single("toll_map_refused", float(bool(self._map_watch.refused)))
+        if self._status_pages is not None:
+            up = _family("toll_status_page_up")
+            for page in self._status_pages.pages():
+                if page.looks:
+                    up.add_metric([page.shown], float(not page.trouble))
+            yield up
 
 
 def registry(
-    ingest: Stats | None, assess: AssessStatus | None, map_watch: MapWatch | None = None
+    ingest: Stats | None,
+    assess: AssessStatus | None,
+    map_watch: MapWatch | None = None,
+    status_pages: StatusPages | None = None,
 ) -> CollectorRegistry:
     """A registry for one scrape."""
     fresh = CollectorRegistry(auto_describe=False)
-    fresh.register(TollCollector(ingest, assess, map_watch))
+    fresh.register(TollCollector(ingest, assess, map_watch, status_pages))
     return fresh
 
 

@@ -13,6 +13,7 @@ from api.mapwatch import MapWatch
 from api.marker import RunMarker
 from api.outlook import Outlook
 from api.shared_baselines import SharedBaselines
+from api.status_pages import StatusPages
 from api.wiring import Parts
 from ingest.collector import look_seldom
 from ingest.consumer import WORKERS, ConsumerConfig, Ingester, Stats, topics_of
@@ -126,15 +127,27 @@ class IngestTask:
 class Runtime:
     """The background of one process: what it ingests, assesses, and keeps fresh for its pages."""
 
-    def __init__(self, parts: Parts, *, ingest: bool, assess: bool, serve: bool = False) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        ingest: bool,
+        assess: bool,
+        serve: bool = False,
+        look_outside: bool = True,  # at the status pages of providers
+    ) -> None:
         self.ingest = IngestTask(parts) if ingest else None
         shared = SharedBaselines(parts.map.map, parts.store)
         self.assessor = Assessor(parts, shared=shared) if assess else None
+        self.status_pages = (
+            StatusPages(parts, self._is_active) if assess and look_outside else None
+        )
         self.outlook = Outlook(parts, shared) if serve else None
         self.map_watch = MapWatch(parts, shared)
         tasks: dict[str, Callable[[Event], None] | None] = {
             "ingest": self.ingest,
             "assess": self.assessor.run if self.assessor else None,
+            "status pages": self.status_pages.run if self.status_pages else None,
             "outlook": self.outlook.run if self.outlook else None,
             "map": self.map_watch.run,
         }
@@ -150,6 +163,9 @@ class Runtime:
         """Stop them, last started first."""
         for thread in reversed(self.threads):
             thread.stop()
+
+    def _is_active(self) -> bool:
+        return self.assessor is not None and self.assessor.status.active
 
     def troubles(self) -> list[str]:
         """Why this process is not well, in sentences; empty when it is."""

@@ -13,6 +13,7 @@ from fastapi import Request
 from api.intake import signal_messages
 from api.outlook import Outlook
 from api.runtime import Runtime
+from api.status_pages import PageState
 from api.tokens import Tokens
 from api.wiring import Parts
 from ingest.events import Signal
@@ -56,6 +57,11 @@ class State:
     def map_refused(self) -> tuple[str, ...]:
         """The mistakes of a changed map that is not in force because of them."""
         return self.runtime.map_watch.refused if self.runtime else ()
+
+    def status_pages(self) -> tuple[PageState, ...]:
+        """What is known of the providers' status pages, where this process looks at them."""
+        pages = self.runtime.status_pages if self.runtime else None
+        return pages.pages() if pages else ()
 
     def close(self) -> None:
         """Give back the producer."""

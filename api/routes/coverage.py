@@ -36,6 +36,15 @@ class UnmatchedSignals(BaseModel):
     node: str = Field(description="The node that is called most like it, or empty.")
 
 
+class StatusPageSeen(BaseModel):
+    """A status page of a provider on the map."""
+
+    page: str = Field(examples=["https://status.example/api/v2"])
+    nodes: list[str] = Field(description="That name it.", examples=[["stripe"]])
+    seen_at: schemas.Utc | None = Field(description="When it last answered.")
+    trouble: str = Field(description="Why it does not answer; empty while it does.")
+
+
 class CoverageAnswer(BaseModel):
     """Every gap; empty lists mean none."""
 
@@ -49,6 +58,9 @@ class CoverageAnswer(BaseModel):
     streams_without_measure: list[str]
     unmatched_signals: list[UnmatchedSignals]
     dead_letters: dict[str, int] = Field(description="Not replayed yet, by reason.")
+    status_pages: list[StatusPageSeen] = Field(
+        description="As this process sees them; none where it does not look."
+    )
     map_refused: list[str] = Field(
         description="Mistakes of the map's newest files; an older map stays in force."
     )
@@ -91,5 +103,9 @@ def get_coverage(request: Request, _: Reading) -> CoverageAnswer:
             for u in gaps.unmatched
         ],
         dead_letters={r: c.open for r, c in parts.store.dead_letters.counts().items() if c.open},
+        status_pages=[
+            StatusPageSeen(page=p.shown, nodes=list(p.nodes), seen_at=p.seen_at, trouble=p.trouble)
+            for p in state_of(request).status_pages()
+        ],
         map_refused=list(state_of(request).map_refused()),
     )

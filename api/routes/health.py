@@ -54,7 +54,12 @@ async def ready(request: Request, response: Response) -> Health:
     return Health(
         status="unwell" if troubles else "ok",
         troubles=troubles,
-        warnings=[f"the changed map is refused: {m}" for m in state_of(request).map_refused()],
+        warnings=[f"the changed map is refused: {m}" for m in state_of(request).map_refused()]
+        + [
+            f"the status page {page.shown} is away: {page.trouble}"
+            for page in state_of(request).status_pages()
+            if page.trouble
+        ],
     )
 
 
@@ -85,5 +90,6 @@ async def metrics(request: Request, _: Reading) -> Response:
     stats = runtime.ingest.stats if runtime and runtime.ingest else None
     status = runtime.assessor.status if runtime and runtime.assessor else None
     watch = runtime.map_watch if runtime else None
-    text = await run_in_threadpool(generate_latest, registry(stats, status, watch))
+    pages = runtime.status_pages if runtime else None
+    text = await run_in_threadpool(generate_latest, registry(stats, status, watch, pages))
     return Response(text, media_type=CONTENT_TYPE_LATEST)

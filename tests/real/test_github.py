@@ -6,11 +6,15 @@ Everything goes the way users' data go: HTTP intake, the log, the ingester, the 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from fastapi.testclient import TestClient
@@ -20,6 +24,7 @@ from api.assessor import Assessor
 from api.mapfiles import read_map
 from api.settings import read_settings
 from api.state import State
+from api.status_pages import StatusPages
 from api.wiring import Parts
 from ingest.consumer import ConsumerConfig, Ingester, topics_of
 from ingest.embedded import EmbeddedLog
@@ -151,3 +156,75 @@ def told(github: Path) -> set[str]:
     page = json.loads((github / "incidents.json").read_text())
     assert len(page["incidents"]) == INCIDENTS
     return {one["id"] for one in page["incidents"] if one["components"]}
+
+
+def test_a_polled_page_gives_the_same_incidents_as_its_import(
+    github: Path, tmp_path: Path, make_store: MakeStore
+) -> None:
+    body = (github / "incidents.json").read_bytes()
+    found = []
+    with status_page({"summary.json": summary_of(body), "incidents.json": body}) as url:
+        text = MAP.read_text("utf-8").replace("https://www.githubstatus.com/api/v2", url)
+        (tmp_path / "map.yaml").write_text(text, "utf-8")
+        for polled in (True, False):
+            log, store = EmbeddedLog(tmp_path / f"{polled}.sqlite"), make_store()
+            settings = read_settings(environ={}, file=Path("none"))
+            loaded_map = read_map(tmp_path / "map.yaml")
+            parts = Parts(settings, IngestConfig(salt=b"real-input-salt!"), loaded_map, log, store)
+            log.ensure_topics({settings.business_topic: 4, settings.signals_topic: 2})
+            if polled:
+                pages = StatusPages(parts)
+                pages.look_once()
+                pages.look_once()
+                assert pages.away() == ()
+            else:
+                state = State(parts)
+                http = TestClient(build_app(state), headers={"Host": "127.0.0.1"})
+                answer = http.post("/v1/signals/statuspage", content=body)
+                assert answer.status_code == 202
+                state.close()
+            ingest(parts)
+            told = {(s.source, s.id, s.started_at, s.ended_at) for s in store.signals.all()}
+            Assessor(parts).tick()
+            incidents = {
+                (v.incident.root, v.incident.started_at, v.incident.ended_at)
+                for v in store.incidents.find()
+            }
+            found.append((told, incidents))
+            log.close()
+    assert len({id.partition(":")[0] for _, id, _, _ in found[0][0]}) == INCIDENTS
+    assert found[0] == found[1]
+
+
+def summary_of(body: bytes) -> bytes:
+    """The page's `summary.json`: nothing is going on now."""
+    page = json.loads(body)["page"]
+    status = {"indicator": "none", "description": "All Systems Operational"}
+    return json.dumps({"page": page, "status": status, "components": [], "incidents": []}).encode()
+
+
+@contextmanager
+def status_page(documents: Mapping[str, bytes]) -> Iterator[str]:
+    """A status page on this machine; gives the address of its API. Repeats are answered by 304."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = documents[self.path.removeprefix("/api/v2/")]
+            etag = f'"{hashlib.sha256(body).hexdigest()}"'
+            known = self.headers.get("If-None-Match") == etag
+            self.send_response(304 if known else 200)
+            self.send_header("ETag", etag)
+            self.send_header("Content-Length", "0" if known else str(len(body)))
+            self.end_headers()
+            if not known:
+                self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/api/v2"
+        server.shutdown()
+        thread.join()
