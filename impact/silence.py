@@ -202,22 +202,30 @@ def _stopped(
     watched = baselines.watched(measure, mark.until, zero.until, zero)
     if watched is None:
         return None
-    return _priced(measure, business_map, learned, watched, zero)
+    begin = np.datetime64(mark.until.astimezone(UTC).replace(tzinfo=None), "s")
+    inside = watched.times > begin - np.timedelta64(watched.step)  # a bin that it cuts, too
+    silent = Watched(
+        watched.times[inside],
+        watched.actual[inside],
+        watched.expected[inside],
+        watched.sigma[inside],
+        watched.kind,
+    )
+    value = _value(measure, business_map, learned, silent)
+    return _both(silent, zero.until, watched.step, value, f"{measure.id}|silence")
 
 
-def _priced(
-    measure: Measure, business_map: BusinessMap, learned: Learned, watched: Watched, zero: Watermark
+def _both(
+    silent: Watched, until: datetime, step: timedelta, value: UnitValue | None, seed: str
 ) -> Stopped:
     """What the bins of a silence lack, and a minute of its end, in units and in money."""
-    value = _value(measure, business_map, learned, watched)
-    newest = max(int(NEWEST / watched.step), 1)
-    minutes = len(watched.times[-newest:]) * watched.step / timedelta(minutes=1)
-    came = np.nan_to_num(watched.actual)
-    so_far = _range(watched, slice(None), float(came.sum()))
-    per_minute = _range(watched, slice(-newest, None), 0.0).scaled(1.0 / max(minutes, 1.0))
-    seed = f"{measure.id}|silence"
+    newest = max(int(NEWEST / step), 1)
+    minutes = len(silent.times[-newest:]) * (step / timedelta(minutes=1))
+    came = float(np.nansum(silent.actual))
+    so_far = _range(silent, slice(None), came)
+    per_minute = _range(silent, slice(-newest, None), 0.0).scaled(1.0 / max(minutes, 1.0))
     money, money_per_minute = (_money(r, value, seed) for r in (so_far, per_minute))
-    return Stopped(zero.until, so_far, per_minute, money, money_per_minute)
+    return Stopped(until, so_far, per_minute, money, money_per_minute)
 
 
 def _range(watched: Watched, bins: slice, came: float) -> Range:
@@ -252,7 +260,7 @@ def _money(units: Range, value: UnitValue | None, seed: str) -> MoneyRange | Non
     if value is None:
         return None
     sd = (units.high - units.low) / (2.0 * RANGE_SD)
-    drawn = units.mid + sd * generator(seed).standard_normal(DRAWS)
+    drawn = np.maximum(units.mid + sd * generator(seed).standard_normal(DRAWS), 0.0)
     return money_range(units, money_draws(drawn, value, generator(seed + "|value")), value)
 
 

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from impact.effect import Watched
-from impact.spread import dispersion, level_before, measure_spread, rolling_level
+from impact.spread import (
+    dispersion,
+    fading_sums,
+    level_before,
+    measure_spread,
+    rolling_level,
+)
 from tests.impact.arrays import at, stamp
 
 
@@ -50,3 +56,14 @@ def test_a_drift_of_days_is_not_a_peak_of_the_test():
     spread = measure_spread(Watched(times, actual, expected, np.zeros(len(expected))))
     assert spread.weeks == pytest.approx(4.0)
     assert np.quantile(spread.peaks, 0.9) < 6.0
+
+
+@pytest.mark.parametrize("fade", [0.5, 0.9, 0.9972, 0.99999])
+def test_fading_sums_are_those_of_the_recursion(fade):
+    values = np.random.default_rng(1).poisson(20.0, 5000).astype(float)
+    held, expected = 0.0, []
+    for value in values.tolist():
+        held = value + fade * held
+        expected.append(held)
+    assert np.allclose(fading_sums(values, fade), expected, rtol=1e-12)
+    assert fading_sums(values[:0], fade).shape == (0,)
