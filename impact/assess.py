@@ -26,7 +26,7 @@ from impact.assess_record import Draft, Facts, record
 from impact.attribute import driven, subsets
 from impact.baselines import Baselines, Windows
 from impact.calendar import IntArray
-from impact.effect import LEAD, SETTLING_MAX, EffectWindow, effect_window
+from impact.effect import SETTLING_MAX, EffectWindow, earliest_effect, effect_window
 from impact.estimate import estimate
 from impact.marks import first_marks, known_marks
 from impact.model import Estimate, FloatArray, MeasureImpact
@@ -202,17 +202,20 @@ class Tick:
         mark = self.marks[measure.stream]
         learned = self._baselines.learned(measure)
         over = incident.ended_at
-        if learned is None or mark.until <= incident.started_at - LEAD:
+        earliest = earliest_effect(incident.started_at, incident.red_since)
+        if learned is None or mark.until <= earliest:
             return EffectWindow(incident.started_at, over, None, None, False)
         until = mark.until if over is None else min(mark.until, over + SETTLING_MAX)
         technical = (incident.started_at, over)
 
         def look() -> EffectWindow:
-            watched = self._baselines.watched(measure, incident.started_at - LEAD, until, mark)
+            watched = self._baselines.watched(measure, earliest, until, mark)
             assert watched is not None
-            return effect_window(watched, technical, until, threshold=learned.felt)
+            return effect_window(
+                watched, technical, until, threshold=learned.felt, red_since=incident.red_since
+            )
 
-        state = (technical, self._baselines.state(measure, mark))
+        state = (technical, earliest, self._baselines.state(measure, mark))
         return self._baselines.kept(("window", incident.id, measure.id), state, look)
 
     def _abnormal(self, known: Mapping[str, Windows]) -> dict[str, Windows]:
@@ -225,7 +228,7 @@ class Tick:
         found = {measure: set(windows) for measure, windows in known.items()}
         for measure, incidents in self._incidents.items():
             for incident in incidents:
-                start = incident.started_at - LEAD
+                start = earliest_effect(incident.started_at, incident.red_since)
                 end = min(incident.ended_at or hour, incident.started_at + ABNORMAL_MAX)
                 found.setdefault(measure, set()).add((start, max(end, incident.started_at)))
         return {measure: tuple(sorted(windows)) for measure, windows in found.items()}

@@ -128,23 +128,32 @@ def effect_window(
     until: datetime,
     *,
     threshold: float = THRESHOLD,
+    red_since: datetime | None = None,
 ) -> EffectWindow:
     """The measure's own window for an incident with the `technical` one, from data up to `until`.
 
     `series` should begin some hours before the technical window and reach to `until`.
+    `red_since`: since when the business had been short before any signal, if it was known.
     """
     start, ended = technical
+    earliest = earliest_effect(start, red_since)
     over = ended if ended is not None and ended <= until else None
     red = red_intervals(series, anchor=start, threshold=threshold)
-    ours = _belonging(red, start - LEAD, ended or until)
+    ours = _belonging(red, earliest, ended or until)
     if not ours:
         thin = _expected_between(series, start, over or until) < BIN_UNITS
         settling = over + SETTLING_QUIET if over is not None else None
         return EffectWindow(start, over, settling, None if thin else False, False)
-    begin = max(min(start, ours[0].start), start - LEAD)
+    begin = max(min(start, ours[0].start), earliest)
     end = ours[-1].end
     settling = _settling(series, end) if end is not None else None
     return EffectWindow(begin, end, settling, end is None, True)
+
+
+def earliest_effect(start: datetime, red_since: datetime | None) -> datetime:
+    """How early an effect may begin: `LEAD` before the first signal, or when it was seen to."""
+    lead = start - LEAD
+    return lead if red_since is None else min(lead, red_since)
 
 
 def sustained_shortfall(series: Watched, *, threshold: float) -> Interval | None:

@@ -359,7 +359,8 @@ def test_the_ledger_reads_each_age_and_what_it_came_to(store):
     store.estimates.insert([impact(as_of=later(22))], 6)  # by an assessor that had been replaced
     found = {said.age: said.impact.as_of for said in store.trust.said()}
     assert found == {
-        "first": later(0.2), "ten_minutes": later(11), "cleared": later(21), "hour_after": later(85), "final": later(days=3), "newest": later(1, days=3),
+        "first": later(0.2), "ten_minutes": later(11), "cleared": later(21),
+        "hour_after": later(85), "final": later(days=3), "newest": later(1, days=3),
     }  # fmt: skip
     assert store.trust.said("checkout", "payments", NOON, later(1)) == store.trust.said()
     for nothing in ({"process": "x"}, {"measure": "x"}, {"start": later(1)}, {"end": NOON}):

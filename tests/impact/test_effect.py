@@ -69,6 +69,16 @@ def test_a_measure_that_turned_red_long_before_counts_from_half_an_hour_before()
     assert window.start == at(570)
 
 
+def test_or_from_when_the_business_alone_was_seen_to_be_short():
+    window = effect_window(
+        day(100.0, factor={range(500, 700): 0.0}, minutes=700),
+        (at(600), None),
+        at(700),
+        red_since=at(505),
+    )
+    assert window.start == at(505)
+
+
 def test_an_alert_that_never_resolves_does_not_keep_the_window_open():
     window = effect_window(day(100.0, factor={range(600, 630): 0.2}), (at(600), None), at(900))
     assert window.end == at(630)
