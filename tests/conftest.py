@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.clickhouse_engine import engine, make_store, own_engine, store, store_clock
 from tests.guards import engine_as_marked, sockets_as_marked
 from tests.kafka_broker import kafka_broker, kafka_topic
+from tests.senders import senders
 from tests.shared_data import shared_data
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "kafka_topic",
     "make_store",
     "own_engine",
+    "senders",
     "shared_data",
     "sockets_as_marked",
     "store",

@@ -97,8 +97,13 @@ def test_a_posted_repeat_is_a_new_word_every_five_minutes_and_outlives_the_end_i
     told = {}
     for minute in range(0, 60):  # as Prometheus does
         now, end = at(12, 0) + timedelta(minutes=minute), at(12, 4) + timedelta(minutes=minute)
-        post = [{"labels": {"alertname": "Down"}, "startsAt": "2026-11-22T11:00:00Z"}]
-        post[0]["endsAt"] = end.isoformat()  # type: ignore[assignment]
+        post = [
+            {
+                "labels": {"alertname": "Down"},
+                "startsAt": "2026-11-22T11:00:00Z",
+                "endsAt": end.isoformat(),
+            }
+        ]
         (signal,) = alertmanager(json.dumps(post).encode(), received_at=now)
         assert signal.status == "firing" and signal.ended_at is not None
         assert end <= signal.ended_at < end + timedelta(minutes=5)
@@ -134,7 +139,7 @@ def test_grafana_alerts_are_alertmanagers_with_an_address_of_their_panel() -> No
 
 # --- GitHub ---------------------------------------------------------------------------------
 
-DEPLOYMENT = {
+DEPLOYMENT: dict[str, Any] = {
     "id": 4,
     "ref": "v4.11",
     "sha": "a" * 40,
@@ -149,7 +154,7 @@ DEPLOYED = {
     "log_url": "https://ci.example/log?token=S3CRET",
     "created_at": "2026-11-22T10:20:00Z",
 }
-GITHUB = {
+GITHUB: dict[str, Any] = {
     "action": "created",
     "deployment": DEPLOYMENT,
     "repository": {"full_name": "shop/payment"},
@@ -216,7 +221,7 @@ ZABBIX = SignalMapping(
     words={"status": {"PROBLEM": "firing", "OK": "resolved"}, "severity": {"5": "critical"}},
     fixed={"kind": "outage"},
 )
-EVENT = {
+EVENT: dict[str, Any] = {
     "eventid": 7,
     "trigger": "t1",
     "clock": 1795341600,
