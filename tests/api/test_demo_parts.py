@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.demo import seeded_runs
+from api.demo import seeded_runs, seeded_waits
 from api.demo.demand import Demand
-from api.demo.moments import DAY_MS, MINUTE_MS
+from api.demo.moments import DAY_MS, MINUTE_MS, NEVER
 from api.demo.shoppers import CART_LIFE_MS, FAILED, OK, TillDraws, attempts
 from api.demo.warehouse import dispatch
 
@@ -121,3 +121,16 @@ def test_runs_have_six_to_eight_weeks_of_minutes_before_the_window():
         assert run.times[-1] - run.effect[1] > np.timedelta64(2, "D")
         assert (np.diff(run.times) == np.timedelta64(1, "m")).all()
         assert len(run.times) == len(run.count) == len(run.amount)
+
+
+def test_warehouse_worlds_tell_what_the_incident_delayed():
+    runs = list(seeded_waits(4, 3))
+    again = next(iter(seeded_waits(1, 3)))
+    assert np.array_equal(again.shipped, runs[0].shipped) and again.signal == runs[0].signal
+    assert {run.placebo for run in runs} == {False, True}
+    for run in runs:
+        kept = run.cancelled == NEVER
+        assert (run.shipped[kept] >= run.without[kept]).all()  # no order ships sooner for it
+        assert (run.shipped[~kept] == NEVER).all()
+        assert run.late == 0 if run.placebo else run.late >= 0
+    assert any(run.late > 20 for run in runs)

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from enrich.model import Measure
+from impact.progress import BINS, PER_PROMISE
 from impact.promise import STOPWATCH, Clock
 from ingest.sink import NO_DELAY, Arrival, Progress
 from ingest.streams import StreamConfig
@@ -366,6 +367,13 @@ def test_late_history_judges_by_what_was_known(store):
     # slow: 3 h late; waiting: 302 - 2 - 60 min = 4 h; gave up: 2 h
     assert history(302) == [(naive(0), 4, 3, 9.0), (naive(60), 1, 0, 0.0)]
     assert history(30) == [(naive(0), 4, 0, 0.0)]
+
+    ages = store.late_history(ORDERS, STOPWATCH, NOON, later(120), later(302)).ages
+    assert ages.shape == (2, BINS)
+    assert ages[0, PER_PROMISE // 2] == 1  # quick: half of the hour
+    assert ages[0, 7 * PER_PROMISE // 60] == 1  # cancelled
+    assert ages[0, -1] == 3  # slow and gave up took more than two promises, one still waits
+    assert ages.sum(axis=1).tolist() == [5, 1]
 
 
 def test_late_history_reads_delays_from_the_clock_of_the_promise(store):
