@@ -1,8 +1,13 @@
-"""Toll's own metrics, read at the moment of the scrape. Every name stands in `METRICS` alone."""
+"""Toll's own metrics, read at the moment of the scrape. Every name stands in `METRICS` alone.
+
+Labels are names of the map (processes, measures, providers' pages) and words of closed lists, so
+that there are no more series than the map has entries: never an incident, a key or a customer.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry
@@ -10,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from api.mapwatch import MapWatch
+from api.standing import Standing
 from api.status import AssessStatus
 from api.status_pages import StatusPages
 from impact.silence import Silence
@@ -29,6 +35,7 @@ _MONEY = (*_MEASURE, "currency")
 _SILENT = (*_MEASURE, "favours")
 
 METRICS: dict[str, Definition] = {
+    "toll_build_info": Definition("gauge", "1, with the version that runs.", ("version",)),
     "toll_ingest_records_total": Definition("counter", "Records read from the log."),
     "toll_ingest_events_total": Definition("counter", "Business events stored."),
     "toll_ingest_signals_total": Definition("counter", "Signals stored."),
@@ -39,6 +46,10 @@ METRICS: dict[str, Definition] = {
     "toll_assess_active": Definition("gauge", "1 where this process is the active assessor."),
     "toll_assess_ticks_total": Definition("counter", "Assessments made."),
     "toll_assess_tick_seconds": Definition("gauge", "Duration of the last assessment."),
+    "toll_assess_last_tick_timestamp_seconds": Definition(
+        "gauge", "When the last assessment was made."
+    ),
+    "toll_assess_backlog_incidents": Definition("gauge", "Past incidents still to be priced."),
     "toll_map_reloads_total": Definition("counter", "Changed maps taken into use."),
     "toll_map_refused": Definition(
         "gauge", "1 while the map's files have mistakes and an older map stays in force."
@@ -50,6 +61,9 @@ METRICS: dict[str, Definition] = {
     "toll_impact_units": Definition(
         "gauge", "Lost, delayed or added units of open incidents, the middle.", _MEASURE
     ),
+    "toll_impact_units_per_minute": Definition(
+        "gauge", "Units that one more minute costs.", _MEASURE
+    ),
     "toll_impact_money": Definition("gauge", "What open incidents cost, the middle.", _MONEY),
     "toll_impact_money_per_minute": Definition("gauge", "What one more minute costs.", _MONEY),
     "toll_silent_seconds": Definition(
@@ -60,6 +74,29 @@ METRICS: dict[str, Definition] = {
     ),
     "toll_silent_money_per_minute": Definition(
         "gauge", "What each minute costs if the business stopped, the middle.", _MONEY
+    ),
+    "toll_store_up": Definition("gauge", "1 where the store answered this scrape."),
+    "toll_measure_expected_units": Definition(
+        "gauge", "Units expected in the last whole hour of data, the middle.", _MEASURE
+    ),
+    "toll_measure_expected_low_units": Definition(
+        "gauge", "The same, the low end of the range.", _MEASURE
+    ),
+    "toll_measure_expected_high_units": Definition(
+        "gauge", "The same, the high end of the range.", _MEASURE
+    ),
+    "toll_measure_actual_units": Definition(
+        "gauge", "Units that there were in that hour.", _MEASURE
+    ),
+    "toll_measure_data_age_seconds": Definition(
+        "gauge", "How long ago the data of a measure end.", _MEASURE
+    ),
+    "toll_perception_seconds": Definition(
+        "gauge", "How the last 24 hours of a process were, and were seen.", ("process", "part")
+    ),
+    "toll_dead_letters_waiting": Definition("gauge", "Dead letters not replayed.", ("reason",)),
+    "toll_pipeline_behind_seconds": Definition(
+        "gauge", "How long ago the log was what has been counted of it."
     ),
 }
 
@@ -73,12 +110,16 @@ class TollCollector(Collector):
         assess: AssessStatus | None,
         map_watch: MapWatch | None = None,
         status_pages: StatusPages | None = None,
+        standing: Standing | None = None,
     ) -> None:
         self._ingest, self._assess, self._map_watch = ingest, assess, map_watch
-        self._status_pages = status_pages
+        self._status_pages, self._standing = status_pages, standing
 
     def collect(self) -> Iterator[Metric]:
         """All metrics this process can speak of."""
+        info = _family("toll_build_info")
+        info.add_metric([version("toll")], 1)
+        yield info
         if self._ingest is not None:
             yield from _ingest_metrics(self._ingest)
         if self._assess is not None:
@@ -92,6 +133,8 @@ class TollCollector(Collector):
                 if page.looks:
                     up.add_metric([page.shown], float(not page.trouble))
             yield up
+        if self._standing is not None:
+            yield from _standing_metrics(self._standing)
 
 
 def registry(
@@ -99,10 +142,11 @@ def registry(
     assess: AssessStatus | None,
     map_watch: MapWatch | None = None,
     status_pages: StatusPages | None = None,
+    standing: Standing | None = None,
 ) -> CollectorRegistry:
     """A registry for one scrape."""
     fresh = CollectorRegistry(auto_describe=False)
-    fresh.register(TollCollector(ingest, assess, map_watch, status_pages))
+    fresh.register(TollCollector(ingest, assess, map_watch, status_pages, standing))
     return fresh
 
 
@@ -131,17 +175,24 @@ def _ingest_metrics(stats: Stats) -> Iterator[Metric]:
 def _assess_metrics(status: AssessStatus) -> Iterator[Metric]:
     yield _single("toll_assess_active", float(status.active))
     yield _single("toll_assess_ticks_total", status.ticks)
+    if not status.active:
+        return  # what it knew while it was active is told by the one that is now
     yield _single("toll_assess_tick_seconds", status.last_tick_s)
+    if status.last_tick is not None:
+        yield _single("toll_assess_last_tick_timestamp_seconds", status.last_tick.timestamp())
+    yield _single("toll_assess_backlog_incidents", status.backlog)
     yield _single("toll_incidents_open", len(status.burning))
-    units, money, burn = (
-        _family(f"toll_impact_{name}") for name in ("units", "money", "money_per_minute")
+    units, rate, money, burn = (
+        _family(f"toll_impact_{name}")
+        for name in ("units", "units_per_minute", "money", "money_per_minute")
     )
     for (process, measure), cost in sorted(status.costs().items()):
         units.add_metric([process, measure], cost.units)
+        rate.add_metric([process, measure], cost.units_per_minute)
         if cost.money is not None:
             money.add_metric([process, measure, cost.currency], float(cost.money))
             burn.add_metric([process, measure, cost.currency], float(cost.per_minute))
-    yield from (units, money, burn)
+    yield from (units, rate, money, burn)
     yield from _silence_metrics(status.silences)
 
 
@@ -160,3 +211,35 @@ def _silence_metrics(silences: Sequence[Silence]) -> Iterator[Metric]:
             if worth is not None:
                 money.add_metric([*place, worth.currency], float(worth.mid))
     yield from (seconds, units, money)
+
+
+def _standing_metrics(standing: Standing) -> Iterator[Metric]:
+    yield _single("toll_store_up", float(standing.up))
+    expected, low, high, actual, age = (
+        _family(f"toll_measure_{name}")
+        for name in (
+            "expected_units",
+            "expected_low_units",
+            "expected_high_units",
+            "actual_units",
+            "data_age_seconds",
+        )
+    )
+    for view in standing.measures:
+        place = [view.measure.process, view.measure.name]
+        if view.data_until is not None:
+            age.add_metric(place, (standing.at - view.data_until).total_seconds())
+        if view.expected is not None and view.actual is not None:
+            ends = view.expected
+            for family, value in ((expected, ends.mid), (low, ends.low), (high, ends.high)):
+                family.add_metric(place, value)
+            actual.add_metric(place, view.actual)
+    seen, letters = _family("toll_perception_seconds"), _family("toll_dead_letters_waiting")
+    for perception in standing.perceptions:
+        for part, minutes in perception.minutes.items():
+            seen.add_metric([perception.name, part], 60.0 * minutes)
+    for reason, count in sorted(standing.dead_letters.items()):
+        letters.add_metric([reason], count)
+    yield from (expected, low, high, actual, age, seen, letters)
+    if standing.behind is not None:
+        yield _single("toll_pipeline_behind_seconds", standing.behind.total_seconds())

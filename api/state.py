@@ -13,6 +13,7 @@ from fastapi import Request
 from api.intake import signal_messages
 from api.outlook import Outlook
 from api.runtime import Runtime
+from api.standing import Standings
 from api.status_pages import PageState
 from api.tokens import Tokens
 from api.wiring import Parts
@@ -31,6 +32,7 @@ class State:
     since: datetime = field(default_factory=lambda: datetime.now(UTC))  # when this was put together
     _producer: Producer | None = None
     _outlook: Outlook | None = None
+    _standings: Standings | None = None
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -53,6 +55,16 @@ class State:
             if self._outlook is None:
                 self._outlook = Outlook(self.parts)
             return self._outlook
+
+    def standings(self) -> Standings | None:
+        """What the store says, for metrics; only where a runtime keeps an outlook fresh."""
+        outlook = self.runtime.outlook if self.runtime else None
+        if outlook is None:
+            return None
+        with self._lock:
+            if self._standings is None:
+                self._standings = Standings(self.parts, outlook)
+            return self._standings
 
     def map_refused(self) -> tuple[str, ...]:
         """The mistakes of a changed map that is not in force because of them."""

@@ -21,6 +21,7 @@ class MeasureCost:
     money: Decimal | None = None
     currency: str = ""
     per_minute: Decimal = Decimal(0)
+    units_per_minute: float = 0.0
 
 
 @dataclass(slots=True)
@@ -49,4 +50,5 @@ class AssessStatus:
                 cost.money = (cost.money or Decimal(0)) + impact.money[priced].mid
                 cost.currency = impact.money[priced].currency
             cost.per_minute += impact.per_minute_money or Decimal(0)
+            cost.units_per_minute += impact.per_minute_units or 0.0
         return found

@@ -91,5 +91,11 @@ async def metrics(request: Request, _: Reading) -> Response:
     status = runtime.assessor.status if runtime and runtime.assessor else None
     watch = runtime.map_watch if runtime else None
     pages = runtime.status_pages if runtime else None
-    text = await run_in_threadpool(generate_latest, registry(stats, status, watch, pages))
+
+    def written() -> bytes:
+        standings = state_of(request).standings()
+        standing = standings.now() if standings else None
+        return generate_latest(registry(stats, status, watch, pages, standing))
+
+    text = await run_in_threadpool(written)
     return Response(text, media_type=CONTENT_TYPE_LATEST)

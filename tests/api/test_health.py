@@ -13,7 +13,7 @@ from api.runtime import Runtime, Supervised
 from api.status import AssessStatus
 from ingest.consumer import Stats
 from ingest.errors import UnavailableError
-from tests.api.app import Http, bearer, priced
+from tests.api.app import Http, bearer, payment, priced
 from tests.store.rows import NOON
 
 pytestmark = pytest.mark.engine
@@ -54,9 +54,12 @@ def families(text):
 
 
 def test_metrics_are_prometheus_text(toll):
-    toll.state.runtime = Runtime(toll.parts, ingest=True, assess=True)
+    toll.state.runtime = Runtime(toll.parts, ingest=True, assess=True, serve=True)
     status = toll.state.runtime.assessor.status
     status.impacts = [priced("inc", NOON), priced("inc", NOON, measure="carts", money={})]
+    status.active, status.last_tick = True, NOON
+    toll.post([payment(1)])
+    toll.ingest()
     answer = toll.http.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     found = families(answer.text)
@@ -70,12 +73,37 @@ def test_metrics_are_prometheus_text(toll):
     assert (money.value, money.labels["currency"]) == (10900.0, "EUR")
     assert found["toll_impact_money_per_minute"].samples[0].value == 498.0
     assert len(found["toll_impact_units"].samples) == 2
+    assert found["toll_impact_units_per_minute"].samples[0].value == 12.4
+    assert found["toll_store_up"].samples[0].value == 1
+    [behind] = found["toll_pipeline_behind_seconds"].samples
+    assert behind.value >= 0
+
+
+def test_a_store_that_is_away_is_told_not_failed_on(toll, monkeypatch):
+    def away():
+        raise UnavailableError("the store does not answer")
+
+    monkeypatch.setattr(toll.parts.store, "progress", away)
+    toll.state.runtime = Runtime(toll.parts, ingest=False, assess=False, serve=True)
+    found = families(toll.http.get("/metrics").text)
+    assert found["toll_store_up"].samples[0].value == 0
+    assert "toll_pipeline_behind_seconds" not in found
 
 
 def test_what_does_not_run_here_has_no_metrics(toll):
-    assert families(toll.http.get("/metrics").text) == {}
+    assert families(toll.http.get("/metrics").text).keys() == {"toll_build_info"}
     assert {f.name for f in registry(Stats(), None).collect()} == {
-        n.removesuffix("_total") for n in METRICS if n.startswith("toll_ingest")
+        "toll_build_info",
+        *(n.removesuffix("_total") for n in METRICS if n.startswith("toll_ingest")),
+    }
+
+
+def test_one_that_stands_by_says_nothing_of_what_it_knew():
+    known = AssessStatus(impacts=[priced("inc", NOON)], last_tick=NOON)
+    assert {f.name for f in registry(None, known).collect()} == {
+        "toll_build_info",
+        "toll_assess_active",
+        "toll_assess_ticks",
     }
 
 
