@@ -9,16 +9,12 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 import httpx2
 
-from api.app import build_app
-from api.runtime import Runtime
 from api.settings import SETTINGS, Settings
-from api.state import State
-from api.wiring import open_parts
 from ingest.errors import (
     BusyError,
     InputError,
@@ -27,6 +23,9 @@ from ingest.errors import (
     TollError,
     UnavailableError,
 )
+
+if TYPE_CHECKING:  # a second or two of imports, for who opens Toll here
+    from api.state import State
 
 _DEFAULT_URL = next(s.default for s in SETTINGS if s.name == "url")
 _TIMEOUT = httpx2.Timeout(60.0, connect=2.0)
@@ -68,7 +67,18 @@ class Client:
         """The JSON that a path answers to a change."""
         return self._json("PATCH", path, json=dict(body))
 
+    def text(self, path: str, **params: Any) -> str:
+        """The text that a path answers: a picture, a page."""
+        given = {k: v for k, v in params.items() if v is not None}
+        return self._answer("GET", path, params=given).text
+
     def _json(self, method: str, path: str, **parts: Any) -> Any:
+        try:
+            return self._answer(method, path, **parts).json()
+        except ValueError as error:
+            raise UnavailableError(f"what answers at {self.base} is no Toll (TOLL_URL)") from error
+
+    def _answer(self, method: str, path: str, **parts: Any) -> httpx2.Response:
         headers = parts.pop("headers", {})
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -79,10 +89,7 @@ class Client:
             raise UnavailableError(f"{self.base} does not answer: {error}") from error
         if not answer.is_success:
             raise _error_of(answer)
-        try:
-            return answer.json()
-        except ValueError as error:
-            raise UnavailableError(f"what answers at {self.base} is no Toll (TOLL_URL)") from error
+        return answer
 
 
 def _error_of(answer: httpx2.Response) -> TollError:
@@ -124,6 +131,17 @@ def connect(settings: Settings, *, background: bool = False) -> Iterator[Client]
             f"no Toll answers at {settings.url}: start one (`toll demo`, `toll run --map M`), "
             "set TOLL_URL, or name a map to open the data folder here"
         )
+    with _opened(settings, background) as client:
+        yield client
+
+
+@contextmanager
+def _opened(settings: Settings, background: bool) -> Iterator[Client]:
+    """A client of a Toll within this process: only now is the application imported."""
+    from api.runtime import Runtime
+    from api.state import State
+    from api.wiring import open_parts
+
     with open_parts(settings) as parts:
         state = State(parts)
         with ExitStack() as stack:
@@ -142,6 +160,8 @@ def _answers(url: str) -> bool:
 
 
 def _local(state: State) -> Client:
+    from api.app import build_app
+
     # As behind a server: an unexpected error is an answer, its trace stands in the log.
     transport = httpx2.ASGITransport(build_app(state), raise_app_exceptions=False)
 

@@ -7,18 +7,18 @@ from datetime import datetime
 
 from api.reading import BURNING
 from api.wiring import Parts
-from enrich.propagate import severities
+from enrich.propagate import propagate
 
 
 @dataclass(frozen=True)
 class Standing:
-    """own: availability of the nodes that fire, below 1. predicted: severity by process.
+    """own: availability of the nodes that fire, below 1. effective: of them and of all above.
 
     red: the processes in whose numbers the sequential test sees it.
     """
 
     own: dict[str, float]
-    predicted: dict[str, float]
+    effective: dict[str, float]
     red: frozenset[str]
 
 
@@ -35,4 +35,4 @@ def standing(parts: Parts, now: datetime) -> Standing:
     ids = [i.id for i in incidents]
     impacts = parts.store.estimates.latest(ids) if ids else []
     red = {i.process for i in impacts if i.red and i.effect[1] is None}
-    return Standing(own, severities(graph, own), frozenset(red & graph.map.processes.keys()))
+    return Standing(own, propagate(graph, own), frozenset(red & graph.map.processes.keys()))

@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import orjson
 
 from enrich.graph import Graph
-from enrich.model import BusinessMap
+from enrich.mapschema import LAYERS
+from enrich.model import BusinessMap, Node, Process
 from enrich.resolve import literal
 from enrich.suggest import Names
 
@@ -33,6 +35,12 @@ TELLING = (
     ("instance",),
     ("alertname",),
 )
+_SECTIONS = {
+    "applications": ("application", "app", "job"),
+    "infrastructure": ("host", "instance"),
+}
+# Mail, a channel, a page: whoever is called like this can be told.
+_ADDRESS = re.compile(r"\S+@\S+|#\S+|https?://\S+")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./ -]*[A-Za-z0-9]|[A-Za-z]")
 
 
@@ -47,6 +55,15 @@ class Unmatched:
 
 
 @dataclass(frozen=True, slots=True)
+class StaleOwner:
+    """An owner whom nobody could tell anything, and what is theirs."""
+
+    owner: str
+    why: Literal["unknown", "no_contact"]  # unknown: not among the owners that the map names
+    owns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """The gaps of a map, each list in the order of the map. Empty lists mean no gap."""
 
@@ -58,6 +75,8 @@ class Coverage:
     measures_without_value: tuple[str, ...]  # measure ids: counted, but carrying no money
     streams_without_measure: tuple[str, ...]
     unmatched: tuple[Unmatched, ...]  # the most frequent first
+    processes_without_owner: tuple[str, ...]
+    stale_owners: tuple[StaleOwner, ...]
 
 
 def coverage(
@@ -90,6 +109,39 @@ def coverage(
         ),
         streams_without_measure=tuple(sorted(alive - {m.stream for m in measures})),
         unmatched=_groups(business_map, unmatched),
+        processes_without_owner=tuple(p.name for p in processes if not p.owner),
+        stale_owners=_stale(business_map),
+    )
+
+
+def paste(business_map: BusinessMap, unmatched: Unmatched) -> str:
+    """Lines for the map file that would find these signals: a node to add, or one to change."""
+    if not unmatched.match:
+        return ""
+    known = business_map.nodes.get(unmatched.node)
+    if known is not None:
+        section = next(s for s, layer in LAYERS.items() if layer == known.layer)
+        rules = [*(_rule(labels) for labels in known.match), unmatched.match[len("match: [") : -1]]
+        return f"{section}:\n  {known.name}:\n    match: [{', '.join(rules)}]"
+    label, value = list(unmatched.labels.items())[-1]
+    section = next((s for s, labels in _SECTIONS.items() if label in labels), "services")
+    if "provider" in unmatched.labels or "page" in unmatched.labels:
+        section = "providers"
+    name = _slug(value) or "unnamed"
+    return f"{section}:\n  {name}:\n    {unmatched.match}"
+
+
+def _stale(business_map: BusinessMap) -> tuple[StaleOwner, ...]:
+    """Owners who are no address themselves and have none on the map."""
+    owners = business_map.owners
+    owns: dict[str, list[str]] = {}
+    things: list[Process | Node] = [*business_map.processes.values(), *business_map.nodes.values()]
+    for thing in things:
+        if thing.owner and not _ADDRESS.match(thing.owner) and not owners.get(thing.owner):
+            owns.setdefault(thing.owner, []).append(thing.name)
+    return tuple(
+        StaleOwner(owner, "unknown" if owners and owner not in owners else "no_contact", tuple(of))
+        for owner, of in owns.items()
     )
 
 
@@ -114,8 +166,12 @@ def _telling(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 def rule(labels: Mapping[str, str]) -> str:
     """A `match` line for the map file that finds exactly these labels; "" when there are none."""
-    pairs = [f"{_quoted(label)}: {_quoted(literal(value))}" for label, value in labels.items()]
-    return f"match: [{{{', '.join(pairs)}}}]" if pairs else ""
+    found = _rule({label: literal(value) for label, value in labels.items()})
+    return f"match: [{found}]" if labels else ""
+
+
+def _rule(expressions: Mapping[str, str]) -> str:
+    return f"{{{', '.join(f'{_quoted(k)}: {_quoted(v)}' for k, v in expressions.items())}}}"
 
 
 def _quoted(text: str) -> str:

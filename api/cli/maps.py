@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,13 +12,6 @@ from api.cli import show_map
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
 from api.cli.read import print_json
 from api.client import connect
-from api.mapfiles import read_texts
-from enrich.catalogue import is_catalogue
-from enrich.mapcheck import missing
-from enrich.mapfile import built, read_draft
-from enrich.mapschema import is_map
-from enrich.mapwrite import as_yaml
-from enrich.mistakes import MapError
 from ingest.errors import InputError
 
 app = typer.Typer(help="The map: import it, look at it, see how it changed.", no_args_is_help=True)
@@ -36,6 +29,10 @@ def import_backstage(
     folder: Annotated[Path, typer.Argument(help="A folder with catalog-info.yaml files, or one.")],
 ) -> None:
     """Print the map that a Backstage catalogue makes, with map files that lie beside it."""
+    from api.mapfiles import read_texts
+    from enrich.catalogue import is_catalogue
+    from enrich.mapschema import is_map
+
     texts = {n: t for n, t in read_texts(folder).items() if is_catalogue(t) or is_map(t)}
     if not any(is_catalogue(text) for text in texts.values()):
         raise InputError(f"{folder}: no entities of Backstage (apiVersion: backstage.io/...)")
@@ -47,6 +44,8 @@ def import_csv(
     file: Annotated[Path, typer.Argument(help="name, layer, needs, owner; see the README.")],
 ) -> None:
     """Print the map that an inventory in CSV makes."""
+    from api.mapfiles import read_texts
+
     if file.suffix != ".csv":
         raise InputError(f"{file}: write the name of a .csv file")
     _write(read_texts(file))
@@ -107,7 +106,45 @@ def gaps(as_json: JsonOption = False, data: DataOption = None, map_path: MapOpti
     print_json(found) if as_json else show_map.gaps(found)
 
 
+@app.command("draw")
+def draw(
+    around: Annotated[
+        str | None, typer.Option(help="Only what this process or node needs and reaches.")
+    ] = None,
+    live: Annotated[bool, typer.Option("--live", help="With what is in trouble now.")] = False,
+    theme: Annotated[
+        Literal["auto", "light", "dark"], typer.Option(help="auto: as the reader's screen.")
+    ] = "auto",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file; else the picture is printed.")
+    ] = None,
+    data: DataOption = None,
+    map_path: MapOption = None,
+) -> None:
+    """Draw the map as SVG: columns by layer, redundancy marked, lines to what is needed."""
+    from api.charts.map_picture import around as around_of
+    from api.charts.map_picture import map_svg
+    from api.mapfiles import read_map
+
+    if live or map_path is None:
+        with connect(settings_from(map_path, data)) as client:
+            found = client.text("/v1/map.svg", around=around, live=live, theme=theme)
+    else:
+        graph = read_map(map_path).graph
+        names = around_of(graph, around) if around is not None else None
+        found = map_svg(graph, names, theme=theme)
+    if output is None:
+        sys.stdout.write(found)
+    else:
+        output.write_text(found, "utf-8")
+
+
 def _write(texts: dict[str, str]) -> None:
+    from enrich.mapcheck import missing
+    from enrich.mapfile import built, read_draft
+    from enrich.mapwrite import as_yaml
+    from enrich.mistakes import MapError
+
     draft, mistakes = read_draft(texts, part=True)
     if mistakes:
         raise MapError(mistakes)

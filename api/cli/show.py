@@ -153,6 +153,8 @@ def coverage(found: dict[str, Any]) -> None:
         "services that no process needs": found["services_without_process"],
         "other nodes that no process needs": found["orphans"],
         "streams that no measure reads": found["streams_without_measure"],
+        "processes without an owner": found["processes_without_owner"],
+        "owners whom nobody can reach": [o["owner"] for o in found["stale_owners"]],
     }
     for name, gap in gaps.items():
         if gap:
@@ -162,9 +164,12 @@ def coverage(found: dict[str, Any]) -> None:
         like = f", perhaps on {signals['node']}" if signals["node"] else ""
         out.print(f"{signals['count']} signals match no node: {labels}")
         indented(out, f"{signals['match']}{like}", 4, "dim")
+    for mistake in found["map_refused"]:
+        out.print(f"the changed map is refused: {mistake}", style="bold red")
     for reason, count in found["dead_letters"].items():
         out.print(f"{count} dead letters: {reason}")
-    if not any(gaps.values()) and not found["unmatched_signals"] and not found["dead_letters"]:
+    others = ("unmatched_signals", "dead_letters", "map_refused")
+    if not any(gaps.values()) and not any(found[name] for name in others):
         out.print("No gaps: every process has data, every signal a node.", style="green")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
@@ -10,7 +11,7 @@ from pydantic import BaseModel, Field
 from api import problems, schemas
 from api.auth import Reading
 from api.state import state_of
-from enrich.coverage import coverage
+from enrich.coverage import coverage, paste
 from ingest.events import ACTION_LABEL
 
 router = APIRouter(tags=["data"])
@@ -34,6 +35,20 @@ class UnmatchedSignals(BaseModel):
     count: int
     match: str = Field(description="A rule for the map that would find them.")
     node: str = Field(description="The node that is called most like it, or empty.")
+    paste: str = Field(
+        description="The same as lines for the map file: a node to add, or one with this rule.",
+        examples=["services:\n  payment:\n    match: [{service: payment}]"],
+    )
+
+
+class OwnerGap(BaseModel):
+    """An owner whom nobody could tell anything."""
+
+    owner: str = Field(examples=["payments-team"])
+    why: Literal["unknown", "no_contact"] = Field(
+        description="unknown: not among the owners that the map (or the catalogue) names."
+    )
+    owns: list[str]
 
 
 class StatusPageSeen(BaseModel):
@@ -57,6 +72,8 @@ class CoverageAnswer(BaseModel):
     measures_without_value: list[str]
     streams_without_measure: list[str]
     unmatched_signals: list[UnmatchedSignals]
+    processes_without_owner: list[str]
+    stale_owners: list[OwnerGap]
     dead_letters: dict[str, int] = Field(description="Not replayed yet, by reason.")
     status_pages: list[StatusPageSeen] = Field(
         description="As this process sees them; none where it does not look."
@@ -99,8 +116,18 @@ def get_coverage(request: Request, _: Reading) -> CoverageAnswer:
         measures_without_value=list(gaps.measures_without_value),
         streams_without_measure=list(gaps.streams_without_measure),
         unmatched_signals=[
-            UnmatchedSignals(labels=u.labels, count=u.count, match=u.match, node=u.node)
+            UnmatchedSignals(
+                labels=u.labels,
+                count=u.count,
+                match=u.match,
+                node=u.node,
+                paste=paste(parts.map.map, u),
+            )
             for u in gaps.unmatched
+        ],
+        processes_without_owner=list(gaps.processes_without_owner),
+        stale_owners=[
+            OwnerGap(owner=o.owner, why=o.why, owns=list(o.owns)) for o in gaps.stale_owners
         ],
         dead_letters={r: c.open for r, c in parts.store.dead_letters.counts().items() if c.open},
         status_pages=[

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from api import problems, schemas, words
 from api.auth import Reading
+from api.charts.map_picture import Paper, State, around, map_svg
+from api.live import standing
 from api.mapfiles import LoadedMap, read_kept
 from api.outlook import Outlook
 from api.present import present_sum
@@ -275,6 +277,34 @@ def get_gaps(
         )
         for gap in map_gaps(parts.map.graph, incidents, impacts)
     ]
+
+
+@router.get(
+    "/v1/map.svg",
+    summary="A picture of the map, columns by layer",
+    response_class=Response,
+    responses=problems.responses(401, 403, 404, 422, 503)
+    | {200: {"content": {"image/svg+xml": {}}, "description": "SVG."}},
+)
+def get_picture(
+    request: Request,
+    _: Reading,
+    around_: Annotated[
+        str | None,
+        Query(alias="around", description="Only what one process or node needs and reaches."),
+    ] = None,
+    live: Annotated[bool, Query(description="With what is in trouble now.")] = False,
+    theme: Annotated[Paper, Query(description="auto: as the reader's screen.")] = "auto",
+) -> Response:
+    """Text is text, everything has a name, and redundancy is marked as `1 of 2`."""
+    parts = state_of(request).parts
+    graph = parts.map.graph
+    names = around(graph, around_) if around_ is not None else None
+    state = None
+    if live:
+        now = standing(parts, datetime.now(UTC))
+        state = State(now.effective, now.own, now.red)
+    return Response(map_svg(graph, names, state, theme), media_type="image/svg+xml")
 
 
 def _evidence(evidence: Evidence) -> GapEvidence:

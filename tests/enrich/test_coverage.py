@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enrich.coverage import Unmatched, coverage, rule
+from enrich.coverage import StaleOwner, Unmatched, coverage, paste, rule
 from enrich.graph import Graph
 from enrich.mapfile import load
 from enrich.resolve import Resolver
@@ -98,3 +98,60 @@ def check_rule(labels: dict[str, str]) -> None:
     assert resolver.nodes(labels) == ("found",)
     label = next(iter(labels))
     assert resolver.nodes({**labels, label: labels[label] + "x"}) == ()
+
+
+OWNED = (
+    HEAD
+    + """
+processes:
+  checkout: {needs: [payment], owner: "#sales"}
+  returns: {owner: anna@example.com}
+  support:
+services:
+  payment: {owner: pay-team, match: [{job: "pay-.*"}]}
+  crm: {owner: crm-team}
+  ivr: {owner: voice}
+"""
+)
+
+
+def test_owners_whom_nobody_can_reach_are_listed():
+    found = coverage(Graph(load({"m": OWNED})), {}, [])
+    assert found.processes_without_owner == ("support",)
+    assert [(o.owner, o.why) for o in found.stale_owners] == [
+        ("pay-team", "no_contact"),
+        ("crm-team", "no_contact"),
+        ("voice", "no_contact"),
+    ]
+    named = OWNED + "owners: {pay-team: pay@example.com, crm-team: }"
+    assert coverage(Graph(load({"m": named})), {}, []).stale_owners == (
+        StaleOwner("crm-team", "no_contact", ("crm",)),
+        StaleOwner("voice", "unknown", ("ivr",)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "name", "layer"),
+    [
+        ({"service": "paymnt"}, "payment", "service"),
+        ({"job": "node exporter"}, "node-exporter", "application"),
+        ({"instance": "10.0.0.7:9100"}, "10-0-0-7-9100", "infrastructure"),
+        ({"provider": "GitHub", "component": "API Requests"}, "api-requests", "provider"),
+        ({"alertname": "Slow"}, "slow", "service"),
+    ],
+)
+def test_what_is_proposed_can_be_pasted_into_the_map(labels, name, layer):
+    business_map = load({"m": OWNED})
+    [unmatched] = coverage(Graph(business_map), {}, [labels]).unmatched
+    lines = paste(business_map, unmatched)
+    if name == "payment":  # lines that take the place of the node's own
+        found = load({"m": OWNED.split("services:")[0], "pasted": lines})
+        assert Resolver(found).nodes({"job": "pay-api"}) == ("payment",)
+    else:
+        found = (
+            load({"m": OWNED, "pasted": lines})
+            if "services:" not in lines
+            else load({"m": OWNED + lines.removeprefix("services:\n")})
+        )
+    assert found.nodes[name].layer == layer
+    assert Resolver(found).nodes(labels) == (name,)
