@@ -14,6 +14,7 @@ from api.auth import PathToken, SafeHeaders, ThisMachineOnly
 from api.page.views import router as page
 from api.routes import (
     business,
+    cloudevents,
     coverage,
     dead_letters,
     drop_in,
@@ -63,6 +64,7 @@ def build_app(state: State) -> FastAPI:
     app.add_middleware(SafeHeaders)
     for module in (
         business,
+        cloudevents,  # before those whose paths take any format
         signals,
         drop_in,
         incidents,

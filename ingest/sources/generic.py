@@ -65,7 +65,7 @@ def normal_form(found: dict[str, Any], name: str, raw: str, received_at: datetim
     if ended_at is not None and ended_at < started_at:
         raise InputError(f"{name} ends before it starts")
     given = native.text(found, "id")
-    fingerprint = native.text(found, "fingerprint") or given or _fingerprint(source, kind, labels)
+    fingerprint = native.text(found, "fingerprint") or given or label_hash(source, kind, labels)
     return Signal(
         id=_id(found, given, fingerprint, started_at, status),
         source=source,
@@ -111,6 +111,7 @@ def _id(
     return given if found.get("fingerprint") or status == "firing" else f"{given}:resolved"
 
 
-def _fingerprint(source: str, kind: str, labels: Mapping[str, str]) -> str:
+def label_hash(source: str, kind: str, labels: Mapping[str, str]) -> str:
+    """The identity of a thing that nobody names: by who speaks of it, and how it is labelled."""
     parts = [source, kind, *(part for pair in sorted(labels.items()) for part in pair)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Signals on Toll's own topic: the normal form as JSON, one signal a line.
+"""Signals on Toll's own topic: the normal form as JSON, one signal a line, or CloudEvents of it.
 
 Whoever wrote the record, a repeat has the same ids, so reading it again changes nothing.
 """
@@ -17,6 +17,7 @@ from ingest.exact import Fault, read_json
 from ingest.log import Record
 from ingest.reading import RAW_BYTES
 from ingest.sources import body as native
+from ingest.sources.cloudevents import from_kafka, in_kafka
 from ingest.sources.generic import normal_form
 
 
@@ -52,6 +53,13 @@ def decode_signals(
     signals: list[Signal] = []
     dead: list[DeadLetter] = []
     for record in records:
+        if in_kafka(record.headers):
+            try:
+                signals += from_kafka(record.value or b"", record.headers, received_at)
+            except InputError as error:
+                fault = Fault("bad_signal", str(error))
+                dead.append(_letter(record, 0, record.value or b"", fault, received_at))
+            continue
         lines = [
             (number, line)
             for number, line in enumerate((record.value or b"").split(b"\n"))
