@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from api.charts import Shortfall
 from api.charts.bins import Bins
+from api.charts.story import Shortfall
 from api.table import SeriesFile
 from impact.baseline import Baseline, prepare
 from impact.calendar import HOUR, holiday_days

@@ -17,19 +17,6 @@ from impact.trust import FEW, Pair, Trust, ledger, pairs
 from impact.vigil import LEAST_SHARE, WINDOWS_S
 from store.rows import EARLIEST, LATEST
 
-AGE_WORDS: Mapping[str, str] = {
-    "first": "first number",
-    "ten_minutes": "after 10 min",
-    "cleared": "alerts cleared",
-    "hour_after": "1 h after",
-}
-PART_WORDS: Mapping[str, str] = {
-    "lost": "lost, forecast",
-    "gross": "gross",
-    "excess": "excess so far",
-    "delayed": "delayed, forecast",
-}
-
 
 def read_ledger(
     parts: Parts,

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
+from typing import TYPE_CHECKING
 
-from api.schemas import Impact, Sum, Units
+if TYPE_CHECKING:
+    from api.schemas import Impact, Sum, Units
 from enrich.edits import Action, Cause, Dismiss, End, Merge, Reach, Split, Start, Title, Undo
 
 
@@ -154,6 +156,20 @@ def moment(at: datetime) -> str:
     shown = "%Y-%m-%d %H:%M" if at.second == 0 else "%Y-%m-%d %H:%M:%S"
     return f"{at.astimezone(UTC).strftime(shown)} UTC"
 
+
+# What the trust ledger calls the moments and parts of numbers.
+AGE_WORDS: Mapping[str, str] = {
+    "first": "first number",
+    "ten_minutes": "after 10 min",
+    "cleared": "alerts cleared",
+    "hour_after": "1 h after",
+}
+PART_WORDS: Mapping[str, str] = {
+    "lost": "lost, forecast",
+    "gross": "gross",
+    "excess": "excess so far",
+    "delayed": "delayed, forecast",
+}
 
 # The part of each kind's units and money that says what an incident came to.
 HEADLINE: Mapping[str, str] = {"flow": "lost", "load": "excess", "lead_time": "delayed"}

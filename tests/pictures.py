@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from api.charts import Shortfall, shortfall, to_svg
+from api.charts.draw import to_svg
+from api.charts.shortfall import shortfall
+from api.charts.story import Shortfall
 from impact import estimate
 from impact.calendar import holiday_days, local_time
 from impact.model import FloatArray

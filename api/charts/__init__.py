@@ -1,19 +1,5 @@
-"""Charts: pure functions from numbers to Vega-Lite specs, and a way to draw them offline."""
+"""Charts: pure functions from numbers to Vega-Lite specs, and a way to draw them offline.
 
-from api.charts.draw import to_html, to_png, to_svg
-from api.charts.shortfall import shortfall
-from api.charts.story import Shortfall
-from api.charts.theme import DARK, LIGHT, Theme
-from api.charts.usual_week import usual_week
-
-__all__ = [
-    "DARK",
-    "LIGHT",
-    "Shortfall",
-    "Theme",
-    "shortfall",
-    "to_html",
-    "to_png",
-    "to_svg",
-    "usual_week",
-]
+`story`, `bins`, `clock` and `around` say what is shown, in words and bins, and need no library of
+charts; `shortfall` and `usual_week` make specs, `draw` makes files of them.
+"""

@@ -12,16 +12,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from api.calibrate import calibrate
 from api.cli.load import progress_bar, wait_until_counted
 from api.cli.options import DataOption, JsonOption, ListenOption, settings_from
 from api.cli.read import print_json
 from api.cli.run import port, serve_parts, tokens_of
 from api.client import connect
-from api.runtime import Runtime, Supervised
 from api.settings import Settings, read_settings
-from api.simulate import HttpSender, LogSender, Simulation, demo_settings, go_on, take_up
-from api.wiring import open_parts
 from ingest.errors import UnavailableError
 
 
@@ -53,6 +49,15 @@ def demo(
     if send:
         _send(given)
         return
+    _run(given, fresh)
+
+
+def _run(given: Settings, fresh: bool) -> None:
+    """The shop and Toll in one process, until they are stopped."""
+    from api.runtime import Runtime, Supervised
+    from api.simulate import LogSender, Simulation, demo_settings, take_up
+    from api.wiring import open_parts
+
     overrides = {"listen": f"{given.listen.host}:{given.listen.port}"}
     settings = read_settings(overrides=overrides | demo_settings(given))
     tokens = tokens_of(settings)
@@ -79,6 +84,8 @@ def _saying(out: Console) -> Callable[[str], None]:
 
 def _send(settings: Settings) -> None:
     """The shop alone, until it is stopped: everything goes over HTTP to a Toll that runs."""
+    from api.simulate import HttpSender, Simulation, go_on
+
     out = Console(stderr=True, highlight=False)
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -97,6 +104,8 @@ def _send(settings: Settings) -> None:
 
 
 def _calibrate(runs: int, seed: int, as_json: bool) -> None:
+    from api.calibrate import calibrate
+
     with progress_bar(f"{runs} simulated worlds") as advance:
         result = calibrate(runs, seed, advance)
     if as_json:

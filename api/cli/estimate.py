@@ -5,21 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
-import polars as pl
 import typer
 
-from api.charts import DARK, LIGHT, Shortfall, shortfall, to_html, to_png, to_svg
-from api.cli import show_estimate
 from api.cli.options import JsonOption
 from api.cli.read import print_json
-from api.estimating import Asked, Window, as_dict, ask
-from api.table import Reading, moment_of, read_series
-from api.table.open import open_table
-from impact.calendar import zone_of
 from ingest.errors import InputError
+
+if TYPE_CHECKING:  # imported by the estimate itself: `toll --help` does without
+    from api.charts.story import Shortfall
+    from api.estimating import Window
 
 CHARTS = (".svg", ".png", ".html")
 
@@ -86,6 +83,10 @@ def estimate(
     as_json: JsonOption = False,
 ) -> None:
     """What an outage cost, from a file of volumes: with a range, and a picture."""
+    from api.cli import show_estimate
+    from api.estimating import Asked, as_dict, ask
+    from api.table import Reading, moment_of, read_series
+
     if chart is not None and chart.suffix.lower() not in CHARTS:
         raise InputError(f"--chart {chart}: name it .svg, .png or .html")
     zone = _zone(timezone, "--timezone")
@@ -121,6 +122,10 @@ def estimate(
 
 
 def _draw(path: Path, what: Shortfall) -> None:
+    from api.charts.draw import to_html, to_png, to_svg
+    from api.charts.shortfall import shortfall
+    from api.charts.theme import DARK, LIGHT
+
     form = path.suffix.lower()
     if form == ".html":
         path.write_text(to_html(shortfall(what, LIGHT, None), shortfall(what, DARK, None)), "utf-8")
@@ -132,12 +137,16 @@ def _draw(path: Path, what: Shortfall) -> None:
 
 def _known(text: str, zone: ZoneInfo) -> list[Window]:
     """`START/END`, or the rows of a CSV with the columns start and end."""
+    from api.table import moment_of
+    from api.table.open import open_table
+
     path = Path(text)
     if path.is_file():
         frame = open_table(path).frame
         if not {"start", "end"} <= set(frame.columns):
             raise InputError(f"--known-incidents {text}: needs the columns start and end")
-        rows = frame.select(pl.col("start", "end").cast(pl.String)).rows()
+        columns = (frame[name].cast(str).to_list() for name in ("start", "end"))
+        rows = list(zip(*columns, strict=True))
     else:
         begin, slash, stop = text.partition("/")
         if not slash:
@@ -153,6 +162,8 @@ def _known(text: str, zone: ZoneInfo) -> list[Window]:
 
 
 def _zone(name: str, option: str) -> ZoneInfo:
+    from impact.calendar import zone_of
+
     try:
         return zone_of(name)
     except ValueError as error:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -18,10 +18,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
 from api.cli.read import print_json
 from api.client import Client, connect
-from api.imports import Kind, chunks, kind_of, read_all
-from api.runtime import Runtime
 from api.settings import Settings
 from ingest.errors import InputError
+
+if TYPE_CHECKING:  # imported by the import itself: `toll --help` does without
+    from api.imports import Kind
+    from api.runtime import Runtime
 
 _LOADING = {"history": "true", "keep_bad": "true"}
 _NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -50,6 +52,8 @@ def import_file(
     as_json: JsonOption = False,
 ) -> None:
     """Import business events, or a provider's incidents. Repeating an import changes nothing."""
+    from api.imports import kind_of, read_all
+
     if not file.is_file():
         raise InputError(f"{file}: no such file")
     settings = settings_from(map_path, data)
@@ -93,6 +97,8 @@ def _import_events(
     renames: dict[str, str],
     again: bool,
 ) -> dict[str, object]:
+    from api.imports import chunks
+
     marks = _Bookmark(settings.data / "imports", file, (stream or "", *sorted(renames.items())))
     accepted, dead, skip = (0, 0, 0) if again else marks.read()
     with progress_bar(file.name) as advance:

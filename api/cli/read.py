@@ -13,7 +13,6 @@ from api import schemas
 from api.cli import show
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
 from api.client import connect, part
-from api.mapfiles import read_map
 from api.silent import Silent
 from ingest.errors import InputError
 
@@ -39,6 +38,8 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Check a map: prints every mistake with its place, or what the map holds."""
+    from api.mapfiles import read_map
+
     found = read_map(map_path).map
     measures = found.measures()
     if as_json:

@@ -8,21 +8,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import uvicorn
-from fastapi import FastAPI
 
-from api.app import build_app
 from api.cli.options import DataOption, ListenOption, MapOption, settings_from
-from api.health_app import build_health_app
-from api.runtime import Runtime, Supervised
 from api.settings import Listen, Settings
-from api.state import State
 from api.tokens import Tokens, keep_token, new_token, read_tokens
-from api.wiring import Parts, open_parts, require_servers
 from ingest.errors import BusyError, InputError, SettingsError
+
+if TYPE_CHECKING:  # imported by what runs: `toll --help` and small commands do without
+    from fastapi import FastAPI
+
+    from api.runtime import Supervised
+    from api.wiring import Parts
 
 
 def register(app: typer.Typer) -> None:
@@ -41,20 +40,18 @@ def run(map_path: MapOption = None, data: DataOption = None, listen: ListenOptio
 
 def ingest(map_path: MapOption = None) -> None:
     """Only reading the log into the store; start as many as the topics have partitions."""
-    settings = settings_from(map_path)
-    require_servers(settings)
-    _work_until_stopped(settings, ingest=True, assess=False)
+    _work_until_stopped(settings_from(map_path), ingest=True, assess=False)
 
 
 def assess(map_path: MapOption = None) -> None:
     """Only the numbers; of several started, one is active and the others stand by."""
-    settings = settings_from(map_path)
-    require_servers(settings)
-    _work_until_stopped(settings, ingest=False, assess=True)
+    _work_until_stopped(settings_from(map_path), ingest=False, assess=True)
 
 
 def serve(map_path: MapOption = None, listen: ListenOption = None) -> None:
     """Only HTTP."""
+    from api.wiring import require_servers
+
     settings = settings_from(map_path, listen=listen)
     require_servers(settings)
     serve_until_stopped(settings, ingest=False, assess=False)
@@ -83,6 +80,8 @@ def token(
 
 def serve_until_stopped(settings: Settings, *, ingest: bool, assess: bool) -> None:
     """Open the parts and serve HTTP, with background threads, until a signal says stop."""
+    from api.wiring import open_parts
+
     tokens = tokens_of(settings)
     with port(settings.listen) as door, open_parts(settings) as parts:
         serve_parts(parts, tokens, door, ingest=ingest, assess=assess)
@@ -118,6 +117,10 @@ def serve_parts(
     beside: tuple[Supervised, ...] = (),
 ) -> None:
     """Serve HTTP over open parts; `beside` are more threads to run meanwhile."""
+    from api.app import build_app
+    from api.runtime import Runtime
+    from api.state import State
+
     settings = parts.settings
     # The server ends on a signal and then raises it again; the parts are to be closed all the same.
     signal.signal(signal.SIGTERM, _leave)
@@ -132,6 +135,8 @@ def serve_parts(
 
 
 def _answer(app: FastAPI, host: str, door: socket.socket) -> None:
+    import uvicorn
+
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -162,6 +167,10 @@ def tokens_of(settings: Settings, listen: Listen | None = None) -> Tokens | None
 
 
 def _work_until_stopped(settings: Settings, *, ingest: bool, assess: bool) -> None:
+    from api.runtime import Runtime
+    from api.wiring import open_parts, require_servers
+
+    require_servers(settings)
     if settings.health_listen is not None:
         _work_and_answer(settings, settings.health_listen, ingest=ingest, assess=assess)
         return
@@ -175,6 +184,11 @@ def _work_until_stopped(settings: Settings, *, ingest: bool, assess: bool) -> No
 
 def _work_and_answer(settings: Settings, listen: Listen, *, ingest: bool, assess: bool) -> None:
     """The same, and say over HTTP how it goes: all that is served are health and metrics."""
+    from api.health_app import build_health_app
+    from api.runtime import Runtime
+    from api.state import State
+    from api.wiring import open_parts
+
     tokens = tokens_of(settings, listen)
     with ExitStack() as stack:
         door = stack.enter_context(port(listen))

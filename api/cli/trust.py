@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api import schemas
-from api.backtest import Backtest, MeasureScores, run_backtest
-from api.backtest import fetch as fetch_pasts
 from api.cli.load import progress_bar
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
 from api.cli.read import print_json
 from api.cli.show import console, new_table
 from api.client import connect
-from api.ledger import AGE_WORDS, PART_WORDS
-from api.words import units
+from api.words import AGE_WORDS, PART_WORDS, units
+
+if TYPE_CHECKING:  # imported by `--backtest`, which reckons here
+    from api.backtest import Backtest, MeasureScores
 
 
 def register(app: typer.Typer) -> None:
@@ -47,6 +47,9 @@ def trust(
 ) -> None:
     """How far the numbers can be trusted: what was said live beside what it came to."""
     if backtest:
+        from api.backtest import fetch as fetch_pasts
+        from api.backtest import run_backtest
+
         with connect(settings_from(map_path, data)) as client:
             fetched = fetch_pasts(client, process, measure)
         with progress_bar("incidents") as advance:

@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.charts import DARK, LIGHT, Shortfall, shortfall, to_html, to_svg, usual_week
 from api.charts.bins import Bins, coarser, parts
 from api.charts.clock import span_text, ticks
-from api.charts.draw import script
-from api.charts.story import headline, told
+from api.charts.draw import script, to_html, to_svg
+from api.charts.shortfall import shortfall
+from api.charts.story import Shortfall, headline, told
+from api.charts.theme import DARK, LIGHT
+from api.charts.usual_week import usual_week
 from impact.model import Range
 
 BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")

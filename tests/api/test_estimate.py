@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.charts import shortfall
+from api.charts.shortfall import shortfall
 from api.charts.story import headline
 from api.cli.show_estimate import sparkline
 from api.estimating import Asked, as_dict, ask
