@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.api.conftest import shop
+from tests.api.conftest import shop, toll
 
-__all__ = ["shop"]
+__all__ = ["shop", "toll"]
