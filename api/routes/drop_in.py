@@ -55,8 +55,8 @@ async def post_alerts(request: Request, _: Writing) -> SignalsTaken:
     """Alerts in the shape of Alertmanager's API, version 2; 200 means that the log has them.
 
     An alert whose `endsAt` has passed is resolved. One that fires lives until its `endsAt`, rounded
-    up to the next five minutes, or five minutes where it names none; Prometheus posts it anew every
-    minute.
+    up (to five minutes while it is young, to an hour in the end), or five minutes where it names
+    none; Prometheus posts it anew every minute.
     """
     state = state_of(request)
     body = await read_body(request, state.body_limit)

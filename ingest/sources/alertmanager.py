@@ -5,8 +5,9 @@ An alert that still fires is sent again and again, word for word; each hour in w
 a statement of its own, so that an alert which is still spoken of does not go stale.
 
 A posted alert says until when it lives without another word (Prometheus: about four minutes, posted
-anew every minute). That end is rounded up to the next five minutes, and each such end is one
-statement: a repeat is a new word only every five minutes, and none lets an alert die too early.
+anew every minute). That end is rounded up, and each such end is one statement: to five minutes in
+the first hour of an alert, to a quarter of an hour until it is six hours old, then to the hour. So
+a repeat is a new word only that often, and none lets an alert die too early.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ingest.sources import body as native
 from ingest.times import from_ms, to_ms
 
 _HOUR_MS = 3_600_000
-_LIVES_MS = 300_000
+_STEPS_MS = ((_HOUR_MS, 300_000), (6 * _HOUR_MS, 900_000))  # younger than this: rounded to that
 _RESOLVE_TIMEOUT = timedelta(minutes=5)  # Alertmanager's own default for an alert without an end
 _FNV_OFFSET, _FNV_PRIME, _UINT64 = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
 
@@ -121,17 +122,22 @@ def _life(alert: _Alert) -> tuple[datetime, datetime | None, SignalStatus]:
     if over:
         ends_at = native.first_time(ends_at, now, started_at)
     elif alert.group is None:
-        ends_at = _lives_until(ends_at, now)
+        ends_at = _lives_until(started_at, ends_at, now)
     ended_at = None if ends_at is None else max(native.to_the_ms(ends_at), started_at)
     return started_at, ended_at, "resolved" if over else "firing"
 
 
-def _lives_until(ends_at: datetime | None, now: datetime | None) -> datetime | None:
+def _lives_until(
+    started_at: datetime, ends_at: datetime | None, now: datetime | None
+) -> datetime | None:
     if ends_at is None and now is not None:
         ends_at = now + _RESOLVE_TIMEOUT
     if ends_at is None:
         return None
-    return from_ms(min(-(-to_ms(ends_at) // _LIVES_MS) * _LIVES_MS, LAST_MS - 1))
+    end = to_ms(ends_at)
+    age = end - to_ms(started_at)
+    step = next((step for younger, step in _STEPS_MS if age < younger), _HOUR_MS)
+    return from_ms(min(-(-end // step) * step, LAST_MS - 1))
 
 
 def _id(
