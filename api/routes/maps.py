@@ -28,6 +28,12 @@ from store.rows import EARLIEST
 router = APIRouter(tags=["map"])
 
 
+class Svg(Response):
+    """A picture."""
+
+    media_type = "image/svg+xml"
+
+
 class Version(BaseModel):
     """One version of the map and since when it holds."""
 
@@ -282,9 +288,8 @@ def get_gaps(
 @router.get(
     "/v1/map.svg",
     summary="A picture of the map, columns by layer",
-    response_class=Response,
-    responses=problems.responses(401, 403, 404, 422, 503)
-    | {200: {"content": {"image/svg+xml": {}}, "description": "SVG."}},
+    response_class=Svg,
+    responses=problems.responses(401, 403, 404, 422, 503),
 )
 def get_picture(
     request: Request,
@@ -295,7 +300,7 @@ def get_picture(
     ] = None,
     live: Annotated[bool, Query(description="With what is in trouble now.")] = False,
     theme: Annotated[Paper, Query(description="auto: as the reader's screen.")] = "auto",
-) -> Response:
+) -> Svg:
     """Text is text, everything has a name, and redundancy is marked as `1 of 2`."""
     parts = state_of(request).parts
     graph = parts.map.graph
@@ -304,7 +309,7 @@ def get_picture(
     if live:
         now = standing(parts, datetime.now(UTC))
         state = State(now.effective, now.own, now.red)
-    return Response(map_svg(graph, names, state, theme), media_type="image/svg+xml")
+    return Svg(map_svg(graph, names, state, theme))
 
 
 def _evidence(evidence: Evidence) -> GapEvidence:

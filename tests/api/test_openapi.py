@@ -27,6 +27,8 @@ SERVED = [
     ("get", "/v1/incidents/{incident_id}"),
     ("patch", "/v1/incidents/{incident_id}"),
     ("get", "/v1/incidents/{incident_id}/impact"),
+    ("get", "/v1/incidents/{incident_id}/timeline"),
+    ("get", "/v1/incidents/{incident_id}/postmortem.md"),
     ("get", "/v1/processes"),
     ("get", "/v1/processes/{process}"),
     ("get", "/v1/processes/{process}/measures/{measure}/minutes"),
@@ -134,7 +136,12 @@ def test_answers_have_schemas_with_examples_or_descriptions(document):
     for method, path, operation in operations(document):
         [good] = [a for s, a in operation["responses"].items() if s < "300"]
         [(media, content)] = good["content"].items()
-        assert media == ("text/plain" if path == "/metrics" else "application/json")
+        other = {
+            "/metrics": "text/plain",
+            "/v1/map.svg": "image/svg+xml",
+            "/v1/incidents/{incident_id}/postmortem.md": "text/markdown",
+        }
+        assert media == other.get(path, "application/json")
         assert content["schema"], f"{method} {path}"
 
 
