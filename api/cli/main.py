@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from api.cli import ask_perception, ask_process, demo, estimate, load, maps, read, run, trust
+from api.cli import (
+    ask_perception,
+    ask_process,
+    demo,
+    estimate,
+    incident,
+    load,
+    maps,
+    read,
+    run,
+    trust,
+)
 from api.settings import SETTINGS
 from ingest.errors import BusyError, NotFoundError, TollError, UnavailableError
 
@@ -36,6 +47,7 @@ app = typer.Typer(
 run.register(app)
 demo.register(app)
 read.register(app)
+incident.register(app)
 trust.register(app)
 ask_process.register(app)
 ask_perception.register(app)

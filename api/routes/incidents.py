@@ -8,13 +8,17 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import PlainTextResponse
 from pydantic import ValidationError
 
 from api import editing, problems, reading, schemas
 from api.auth import Administering, Reading
 from api.bodies import read_body
+from api.postmortem import Postmortem
 from api.present import present_edits
+from api.shortfall_pictures import pictures as drawings
 from api.state import state_of
+from api.timeline import Entry, timeline
 
 router = APIRouter(tags=["numbers"])
 
@@ -86,6 +90,54 @@ def get_impact(
 ) -> list[schemas.Impact]:
     """One estimate per measure, with low, mid and high in units and money."""
     return reading.incident(state_of(request).parts, incident_id, as_of).impacts
+
+
+@router.get(
+    "/v1/incidents/{incident_id}/timeline",
+    summary="What happened in an incident, and what was known of it when",
+    responses=problems.responses(401, 403, 404, 422, 503),
+)
+def get_timeline(
+    request: Request, _: Reading, incident_id: IncidentId, as_of: AsOf = None
+) -> list[Entry]:
+    """Signals, changes, edits, notes to people, and the estimates as they grew."""
+    return timeline(state_of(request).parts, incident_id, as_of)
+
+
+class Markdown(PlainTextResponse):
+    """A text in Markdown."""
+
+    media_type = "text/markdown"
+
+
+@router.get(
+    "/v1/incidents/{incident_id}/postmortem.md",
+    summary="A postmortem of an incident, in Markdown",
+    response_class=Markdown,
+    responses=problems.responses(401, 403, 404, 422, 503),
+)
+def get_postmortem(
+    request: Request,
+    _: Reading,
+    incident_id: IncidentId,
+    as_of: AsOf = None,
+    pictures: Annotated[
+        Literal["embedded", "none"],
+        Query(description="`embedded`: as SVG in data URIs, so that the text is one file."),
+    ] = "embedded",
+) -> Markdown:
+    """What it did, why, what happened, what the numbers rest on, and what is open."""
+    state = state_of(request)
+    found = reading.incident(state.parts, incident_id, as_of)
+    drawn = drawings(found, state.parts.map.map, state.outlook()) if pictures == "embedded" else ()
+    text = Postmortem(
+        found,
+        timeline(state.parts, incident_id, as_of),
+        tuple(drawn),
+        state.parts.map.map.timezone,
+        as_of or datetime.now(UTC),
+    ).markdown()
+    return Markdown(text)
 
 
 _ABOUT_TIMES: dict[str, Any] = {
