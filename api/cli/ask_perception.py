@@ -10,7 +10,7 @@ import typer
 from rich.padding import Padding
 from rich.text import Text
 
-from api import schemas, words
+from api import words
 from api.cli import show
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
 from api.cli.read import print_json
@@ -72,6 +72,8 @@ def perception(
 
 
 def _print_gap(found: Mapping[str, Any], said: str) -> None:
+    from api import schemas
+
     out = show.console()
     out.print()
     out.print(Text(found["title"], style="bold"))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from api import schemas, words
+from api import words
 from api.cli import show
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
 from api.cli.read import print_json
@@ -46,6 +46,8 @@ def process(
 
 
 def _print_today(found: Mapping[str, Any]) -> None:
+    from api import schemas
+
     table = show.new_table("Measure", "Today so far", "Usual by now", "Range", numbers_from=1)
     for measure in found["measures"]:
         day = found["today"].get(measure["measure"])
@@ -71,6 +73,8 @@ def _print_week(title: str, week: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _print_hours(hours: Mapping[str, Any]) -> None:
+    from api import schemas
+
     out = show.console()
     out.print()
     table = show.new_table("An hour without it", "Measure", "Units", "Money", "Range")

@@ -9,11 +9,9 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from api import schemas
 from api.cli import show
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
 from api.client import connect, part
-from api.silent import Silent
 from ingest.errors import InputError
 
 
@@ -60,6 +58,10 @@ def check(
 
 def now(as_json: JsonOption = False, data: DataOption = None, map_path: MapOption = None) -> None:
     """What burns now, what it has cost, and what the company does."""
+
+    from api import schemas
+    from api.silent import Silent
+
     with connect(settings_from(map_path, data)) as client:
         burning = client.get("/v1/incidents", state=["open", "recovering"])
         processes = client.get("/v1/processes")
@@ -80,6 +82,9 @@ def incidents(
     map_path: MapOption = None,
 ) -> None:
     """Incidents, newest first, with what they cost."""
+
+    from api import schemas
+
     with connect(settings_from(map_path, data)) as client:
         found = client.get("/v1/incidents", process=process, limit=limit)
     if as_json:
@@ -95,6 +100,9 @@ def impact(
     map_path: MapOption = None,
 ) -> None:
     """What one incident did to every measure it reaches."""
+
+    from api import schemas
+
     with connect(settings_from(map_path, data)) as client:
         found = client.get(f"/v1/incidents/{part(incident)}")
     if as_json:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from api import schemas, words
-from api.silent import Silent
+from api import words
+
+if TYPE_CHECKING:  # models are dear to import: `toll --help` does without
+    from api import schemas
+    from api.silent import Silent
 
 _WIDTH = 80
 
@@ -55,6 +58,9 @@ def silent(found: Sequence[Silent]) -> None:
 
 def processes(found: Sequence[dict[str, Any]]) -> None:
     """Every measure: the last hour, the usual hour, what an hour of outage costs."""
+
+    from api import schemas
+
     table = new_table("Process", "Measure", "Last hour", "Usual", "An outage costs")
     for process in found:
         hour = process["hour_now"]
@@ -119,6 +125,9 @@ def impact(found: schemas.Incident) -> None:
 
 def reach(found: dict[str, Any]) -> None:
     """Whom a node reaches, in sentences, and what that costs."""
+
+    from api import schemas
+
     out = console()
     for line in found["words"]:
         out.print(line)

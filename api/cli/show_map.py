@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from api import schemas, words
+from api import words
 from api.cli.show import console, indented, new_table
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
@@ -49,6 +49,9 @@ def difference(found: Mapping[str, Any]) -> None:
 
 def risks(found: Mapping[str, Any]) -> None:
     """The dearest single points of failure, and the near misses."""
+
+    from api import schemas
+
     out = console()
     if not found["risks"]:
         out.print("No single node stops a process.")

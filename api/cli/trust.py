@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api import schemas
 from api.cli.load import progress_bar
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
 from api.cli.read import print_json
@@ -15,7 +14,8 @@ from api.cli.show import console, new_table
 from api.client import connect
 from api.words import AGE_WORDS, PART_WORDS, units
 
-if TYPE_CHECKING:  # imported by `--backtest`, which reckons here
+if TYPE_CHECKING:  # imported when there is something to show
+    from api import schemas
     from api.backtest import Backtest, MeasureScores
 
 
@@ -46,6 +46,9 @@ def trust(
     map_path: MapOption = None,
 ) -> None:
     """How far the numbers can be trusted: what was said live beside what it came to."""
+
+    from api import schemas
+
     if backtest:
         from api.backtest import fetch as fetch_pasts
         from api.backtest import run_backtest
