@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.errors import InputError, SettingsError
+from ingest.errors import InputError
 from ingest.events import Signal
 from ingest.log import Record
 from ingest.sources import SOURCES
@@ -19,7 +19,8 @@ from ingest.sources.alertmanager import alertmanager, label_fingerprint, posted_
 from ingest.sources.mapped import mapped
 from ingest.sources.statuspage import statuspage
 from ingest.sources.wire import decode_signals, encode_signal
-from ingest.streams import SignalMapping
+from tests.ingest.test_github import DEPLOYED, DEPLOYMENT, GITHUB
+from tests.ingest.test_mapped import EVENT, ZABBIX
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -139,153 +140,6 @@ def test_grafana_alerts_are_alertmanagers_with_an_address_of_their_panel() -> No
     assert (firing.source, firing.status, firing.ended_at) == ("grafana", "firing", None)
     assert firing.url.endswith("viewPanel=4") and '"B":0.31' in firing.raw
     assert (resolved.fingerprint, resolved.ended_at) == (firing.fingerprint, at(11))
-
-
-# --- GitHub ---------------------------------------------------------------------------------
-
-DEPLOYMENT: dict[str, Any] = {
-    "id": 4,
-    "ref": "v4.11",
-    "sha": "a" * 40,
-    "environment": "production",
-    "created_at": "2026-11-22T10:00:00Z",
-    "payload": {"token": "S3CRET"},
-}
-DEPLOYED = {
-    "id": 5,
-    "state": "success",
-    "environment": "production",
-    "log_url": "https://ci.example/log?token=S3CRET",
-    "created_at": "2026-11-22T10:20:00Z",
-}
-GITHUB: dict[str, Any] = {
-    "action": "created",
-    "deployment": DEPLOYMENT,
-    "repository": {"full_name": "shop/payment"},
-}
-
-
-def test_a_deployment_is_a_change_when_asked_for_and_again_when_done() -> None:
-    [asked] = read("github", GITHUB)
-    [done] = read("github", {**GITHUB, "deployment_status": DEPLOYED})
-    assert (asked.kind, asked.severity, asked.started_at) == ("change", "info", at(10))
-    assert done.summary == "payment v4.11: deployed to production"
-    assert (done.started_at, done.labels["service"], done.labels["state"]) == (
-        at(10, 20), "payment", "success",
-    )  # fmt: skip
-    assert asked.fingerprint == done.fingerprint == "shop/payment:4"
-    assert asked.id != done.id == read("github", {**GITHUB, "deployment_status": DEPLOYED})[0].id
-    assert "S3CRET" not in done.raw + done.url + asked.raw
-
-
-@pytest.mark.parametrize(
-    ("environment", "flag", "told"),
-    [
-        ("production", None, True),
-        ("Prod-EU", None, True),
-        ("live", False, True),
-        ("blue", True, True),
-        ("staging", False, False),
-        ("pre-prod", None, False),
-        ("reproduction", None, False),
-    ],
-)
-def test_only_what_reaches_production_is_a_change(
-    environment: str, flag: bool | None, told: bool
-) -> None:
-    deployment = {**DEPLOYMENT, "environment": environment, "production_environment": flag}
-    assert bool(read("github", {**GITHUB, "deployment": deployment})) is told
-
-
-@pytest.mark.parametrize("state", ["queued", "pending", "inactive", "waiting", None])
-def test_a_deployment_that_waits_or_is_replaced_changes_nothing(state: str | None) -> None:
-    assert read("github", {**GITHUB, "deployment_status": {**DEPLOYED, "state": state}}) == []
-
-
-def test_a_ping_and_other_events_of_github_are_taken_as_nothing() -> None:
-    assert read("github", {"zen": "Keep it logically awesome.", "hook_id": 1}) == []
-    assert read("github", {"action": "opened", "repository": {}, "issue": {}}) == []
-
-
-# --- shapes that the settings describe ------------------------------------------------------
-
-ZABBIX = SignalMapping(
-    "zabbix",
-    each="$.events",
-    fields={
-        "id": ["$.trigger", "$.eventid"],
-        "fingerprint": "$.trigger",
-        "started_at": "$.clock",
-        "status": "$.value",
-        "severity": '$["how bad"]',
-        "summary": "$.name",
-        "availability": "$.left",
-    },
-    labels={"host": "$.hosts[0].name", "service": "$.tags.service"},
-    words={"status": {"PROBLEM": "firing", "OK": "resolved"}, "severity": {"5": "critical"}},
-    fixed={"kind": "outage"},
-)
-EVENT: dict[str, Any] = {
-    "eventid": 7,
-    "trigger": "t1",
-    "clock": 1795341600,
-    "value": "PROBLEM",
-    "how bad": 5,
-    "left": "0.25",
-    "name": "disk full",
-    "hosts": [{"name": "host-a"}],
-    "password": "S3CRET",
-}
-
-
-def read_mapped(mapping: SignalMapping, body: Any) -> list[Signal]:
-    return mapped(mapping)(json.dumps(body).encode(), received_at=NOW)
-
-
-def test_a_mapping_reads_any_shape() -> None:
-    over = {**EVENT, "eventid": 8, "value": "OK"}
-    firing, resolved = read_mapped(ZABBIX, {"events": [EVENT, over]})
-    assert (firing.id, firing.fingerprint, firing.source) == ("t1/7", "t1", "zabbix")
-    assert (firing.kind, firing.status, firing.severity) == ("outage", "firing", "critical")
-    assert (firing.started_at, firing.availability) == (at(10), 0.25)
-    assert firing.labels == {"host": "host-a"}
-    assert (resolved.status, resolved.fingerprint) == ("resolved", "t1")
-    assert "S3CRET" not in firing.raw
-
-
-def test_what_a_mapping_does_not_name_has_the_defaults() -> None:
-    [signal] = read_mapped(SignalMapping("probe", labels={"host": "$.h"}), {"h": "host-b"})
-    assert (signal.source, signal.kind, signal.started_at) == ("probe", "alert", NOW)
-
-
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        ({}, "array of objects"),
-        ({"events": [7]}, "array of objects"),
-        ({"events": [{**EVENT, "value": "MAYBE"}]}, "status of the signal must be one of"),
-        ({"events": [EVENT, {**EVENT, "clock": "noon"}]}, "'noon' is no time"),
-    ],
-)
-def test_a_body_that_does_not_fit_its_mapping_is_refused_in_words(body: Any, expected: str) -> None:
-    with pytest.raises(InputError, match=expected):
-        read_mapped(ZABBIX, body)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"fields": {"colour": "$.c"}},
-        {"fields": {"id": "c"}},
-        {"fields": {"started_at": ["$.a", "$.b"]}},
-        {"labels": {"host": []}},
-        {"words": {"colour": {}}},
-        {"each": "events"},
-    ],
-)
-def test_a_wrong_mapping_is_told_at_the_start(wrong: Any) -> None:
-    with pytest.raises(SettingsError):
-        mapped(SignalMapping("x", **wrong))
 
 
 # --- Statuspage -----------------------------------------------------------------------------
