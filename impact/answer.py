@@ -52,7 +52,8 @@ def answer(
     a = max(0, first - BAND_BEFORE_S // data.step)
     b = min(len(data.values), last + BAND_AFTER_S // data.step)
     band = _band(baseline, data.starts[a:b], slice(first - a, last - a), (expected, around), level)
-    settled = data.end >= window[1] + SETTLED_S
+    closed = baseline.closed_after(window[1])
+    settled = data.end >= window[1] + closed + SETTLED_S
     return Estimate(
         kind=kind,
         state="final" if settled else "live",
@@ -67,12 +68,12 @@ def answer(
         expected=band.expected,
         expected_low=band.low,
         expected_high=band.high,
-        settling=_settling(window, data),
+        settling=_settling(window, data, closed),
         data_until=series.moment(data.end),
         level=level,
         history_days=baseline.history_days,
         method="measured",
-        warnings=_warnings(baseline, data, window, usual),
+        warnings=_warnings(baseline, data, window, usual, closed),
     )
 
 
@@ -100,14 +101,17 @@ def _band(
     return band
 
 
-def _settling(window: series.Window, data: series.Series) -> tuple[datetime, datetime] | None:
+def _settling(
+    window: series.Window, data: series.Series, closed: int
+) -> tuple[datetime, datetime] | None:
     if data.end <= window[1]:
         return None
-    return series.moment(window[1]), series.moment(min(float(data.end), window[1] + SETTLING_S))
+    until = min(float(data.end), window[1] + closed + SETTLING_S)
+    return series.moment(window[1]), series.moment(until)
 
 
 def _warnings(
-    baseline: Usual, data: series.Series, window: series.Window, usual: float
+    baseline: Usual, data: series.Series, window: series.Window, usual: float, closed: int
 ) -> tuple[str, ...]:
     out = []
     if baseline.history_days < SHORT_DAYS:
@@ -122,6 +126,8 @@ def _warnings(
             f"next to nothing came at this time in {empty} of {weeks} earlier weeks: outages that "
             "nobody told of?"
         )
+    if window[1] <= data.end < window[1] + closed:
+        out.append("not settled: closed since the window; nothing can have come back yet")
     if data.end < window[1]:
         out.append("the data ends before the window does: counted so far")
     if usual < FEW * baseline.profile.unit and usual > 0:

@@ -47,10 +47,11 @@ class Baseline(Usual):
     def _recovery(self) -> catchup.Prior:
         """How much of a loss comes back, learned from the latest known incidents."""
         usable = [w for w in self.masked if w[0] > self.series.first + LEAST_HISTORY_S]
-        usable = [w for w in usable if w[1] + SETTLED_S <= self.series.end][-LEARN_FROM:]
+        closed = {w: self.closed_after(w[1]) for w in usable}
+        settled = [w for w in usable if w[1] + closed[w] + SETTLED_S <= self.series.end]
         shares = []
-        for window in usable:
-            data = self.series.until(int(window[1] + SETTLING_S))
+        for window in settled[-LEARN_FROM:]:
+            data = self.series.until(int(window[1] + closed[window] + SETTLING_S))
             draws = draw(self, data, window, "flow", catchup.FLOW)
             gross, recovered = draws["gross"], draws["recovered"]
             if np.quantile(gross, 0.05) > 0:

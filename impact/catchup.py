@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrs, dtrtrs
 
 from impact.calendar import IntArray
 from impact.conditioning import JITTER, QUIET, Given, View
@@ -31,6 +32,7 @@ FLOOR = 0.02  # of the busiest hour: something may come back while a shop is clo
 LUMPS = {"flow": 0.15, "load": 0.5}  # standard deviation of a piece's surplus around its shape
 LEAST = 0.2  # of what is usual; below it the square root is not linear enough
 FREEDOM = 30.0
+UNLIKELY = 1e-6  # probability below which a hypothesis tells nothing of the spread
 ROUGH = 7  # every so many hypotheses are tried to find the outliers
 HIGHEST = 2.0  # standard deviations above the middle of what was lost: the largest amount
 NO_EFFECT = 0.04  # prior that nothing happened in the window
@@ -92,13 +94,14 @@ class Posterior:
 def fading(since: FloatArray, width: FloatArray, usual: FloatArray, busiest: float) -> FloatArray:
     """(len(LENGTHS_H), N): the part of the whole surplus in each piece after the window.
 
-    since: hours from the window's end to the start of a piece; width: hours; usual: volume;
-    busiest: volume of the busiest hour. What falls past the last piece is still to come.
+    since: hours from the window's end to the start of a piece (not counting a long time of closed
+    doors right after it); width: hours; usual: volume; busiest: volume of the busiest hour. What
+    falls past the last piece is still to come.
     """
     tau = LENGTHS_H[:, None] / 3
     share = np.exp(-since / tau) - np.exp(-(since + width) / tau)
     share = np.where(since[None, :] < LENGTHS_H[:, None], share, 0.0)
-    rate = usual / width + FLOOR * busiest
+    rate = usual / np.maximum(width, 1e-9) + FLOOR * busiest
     out = share * rate
     last = since[-1] + width[-1]
     left = np.exp(-last / tau[:, 0]) * (last < LENGTHS_H) * rate[-1]
@@ -128,25 +131,25 @@ def weigh(v: View, g: Given, widen: float, kind: str, busiest: float) -> Posteri
     miss = v.z[after] - total_z
     spread[:, diagonal, diagonal] += _outlier_noise(spread, miss)
     root = np.linalg.cholesky(spread)
-    inverse = np.linalg.inv(root)
-    cross = widen**2 * slope[:, :, None] * g.cov[n:, :n]
-    right = np.concatenate([miss[:, :, None], cross], axis=2)
-    solved = inverse @ right
-    white, half = solved[:, :, 0], solved[:, :, 1:]
-    misfit = (white**2).sum(axis=1)
+    back = np.stack([dpotrs(r, m, lower=1)[0] for r, m in zip(root, miss, strict=True)])
+    misfit = (back * miss).sum(axis=1)
     freedom = FREEDOM + len(after)
     log_like = -freedom / 2 * np.log1p(misfit / FREEDOM)
     log_like -= np.log(root[:, diagonal, diagonal]).sum(axis=1)
     prob = np.exp(log_like - log_like.max())
     prob /= prob.sum()
-    known = (np.sqrt(prob)[:, None, None] * half).reshape(-1, n)
-    inner = widen**2 * g.cov[:n, :n] - known.T @ known
+    cross = widen**2 * g.cov[n:, :n]
+    known = np.zeros((n, n))
+    for k in np.flatnonzero(prob > UNLIKELY):
+        half = dtrtrs(root[k], slope[k][:, None] * cross, lower=1)[0]
+        known += prob[k] * (half.T @ half)
+    inner = widen**2 * g.cov[:n, :n] - known
     inner *= float(prob @ ((FREEDOM + misfit) / freedom))
-    shift = (white[:, None, :] @ half)[:, 0]
-    back = (white[:, None, :] @ inverse)[:, 0]
+    shift = (slope * back) @ cross
     off_shape = (widen**2 * lumps * back * 2 * total_z).sum(axis=1)
     to_come = amount * np.maximum(1 - shape.sum(axis=1)[row], 0.0)
     so_far = np.maximum(amount - to_come + off_shape, 0.0)
+    so_far = np.minimum(so_far, v.pieces.actual[after].sum())  # no more came
     return Posterior(
         mean=mean[:, None] + v.gain[w][:, None] * shift.T,
         cov=_in_z(v, inner, widen),
@@ -166,7 +169,7 @@ def _outlier_noise(spread: FloatArray, miss: FloatArray) -> FloatArray:
     like = np.linalg.slogdet(inverse)[1] / 2
     like -= (FREEDOM + miss.shape[1]) / 2 * np.log1p(misfit / FREEDOM)
     best = int(np.argmax(like))
-    return outlier_noise(inverse[best], pull[best])
+    return outlier_noise(np.diag(inverse[best]), pull[best])
 
 
 def _in_z(v: View, cov: FloatArray, widen: float) -> FloatArray:
@@ -182,8 +185,12 @@ def _hypotheses(
     pieces, w = v.pieces, v.window
     every = np.arange(pieces.window.stop, len(pieces.usual))
     end = pieces.centre[w[-1]] + pieces.width[w[-1]] / 2
-    since = pieces.centre[every] - pieces.width[every] / 2 - end
-    shape = fading(since, pieces.width[every], pieces.usual[every], busiest)
+    middle, half = pieces.centre[every] - end, pieces.width[every] / 2
+    shape = fading(middle - half, 2 * half, pieces.usual[every], busiest)
+    if pieces.closed > 0:  # or only from when the doors open
+        since = np.maximum(middle - half - pieces.closed, 0.0)
+        opened = np.maximum(middle + half - pieces.closed, 0.0) - since
+        shape = np.concatenate([shape, fading(since, opened, pieces.usual[every], busiest)])
     expected = np.maximum(mean, 0) ** 2 - v.offset + np.diag(cov)
     gross = float(((expected - pieces.actual[w]) * v.opened).sum())
     spread = float(np.sqrt(np.maximum(4 * mean @ cov @ mean, 0.0)))
@@ -239,7 +246,7 @@ def _weights(p: Posterior, gross: FloatArray, prior: Prior) -> FloatArray:
     """(K, DRAWS): how likely each hypothesis is beside each draw of what the window cost."""
     weight = np.full(gross.shape, prior.never)
     if len(p.amount) > 1:
-        step = p.amount[-1] / STEPS / len(LENGTHS_H)
+        step = p.amount[-1] / (len(p.amount) - 1)
         positive = np.maximum(gross[1:], 1e-9 * p.amount[-1])
         density = prior.density(p.amount[1:, None] / positive) / positive * step
         weight[1:] = np.where(gross[1:] > 0, (1 - prior.never) * density, 0.0)

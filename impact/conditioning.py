@@ -13,7 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg.lapack import dpotri
 
 from impact.calendar import IntArray, is_bridge
 from impact.model import FloatArray
@@ -25,6 +26,8 @@ from impact.usual import Usual
 
 ODD_DAY = 0.1  # share of days that go like another weekday
 ODD_BRIDGE = 0.5  # of days between a holiday and a weekend
+OWN_LEVEL = 0.01  # of days whose level is their own: a sale, a month's end, a strike
+ODD_LEVEL = 0.04  # its variance, of residuals: about 40 % of volume
 RECENT_H = 16.0  # memory of how surprising the last hours were
 SURPRISE_PRIOR = 6.0  # pieces; the degrees of freedom of a Student-t process (Shah et al. 2014)
 QUIET = 0.1  # units: variance of z where nothing is usual
@@ -98,31 +101,77 @@ def given_before(baseline: Usual, known: FloatArray, v: View) -> Given:
     error = v.noise[seen] / v.gain[seen] ** 2 + JITTER
     u = (v.z - v.mean)[seen] / v.gain[seen]
     among = cov[np.ix_(seen, seen)]
-    inverse = np.linalg.inv(among + np.diag(error)).astype(float)
-    error += outlier_noise(inverse, inverse @ u)
+    level = 1 / pieces.scale  # a level raises all hours alike, however unsteady they are
+    together = ODD_LEVEL * np.outer(level[seen], level[seen])
+    together *= pieces.day[seen][:, None] == pieces.day[seen][None, :]
+    error += _outliers(among + together + np.diag(error), u)
     root = cholesky(among + np.diag(error), lower=True, check_finite=False)
     half = solve_triangular(root, cov[np.ix_(seen, target)], lower=True, check_finite=False)
     others = as_other_days(baseline, known, pieces, int(pieces.edges[pieces.window.start]))
     others = (np.sqrt(others + v.offset) - v.mean) / v.gain  # (6, N)
-    days = np.vstack([u[None], u[None] - others[:, seen]])
-    white = solve_triangular(root, days.T, lower=True, check_finite=False)  # (n, 7)
-    means = half.T @ white + np.vstack([np.zeros(len(target)), others[:, target]]).T
+    today = np.where(pieces.day == pieces.day[pieces.window.start], level, 0.0)
+    days = np.vstack([u[None], u[None] - others[:, seen], today[None, seen]])
+    white = solve_triangular(root, days.T, lower=True, check_finite=False)  # (n, 8)
+    own_level = _own_level(white[:, 0], white[:, 7])
+    response = today[target] - half.T @ white[:, 7]  # of the targets to the day's level
+    white[:, 7] = white[:, 0] - own_level.mean * white[:, 7]
+    means = half.T @ white[:, :7] + np.vstack([np.zeros(len(target)), others[:, target]]).T
+    means = np.column_stack([means, means[:, 0] + own_level.mean * response])
     bridge = is_bridge(int(pieces.day[pieces.window.start]), baseline.holidays)
     odd = ODD_BRIDGE if bridge else ODD_DAY
-    prob = _day_probabilities(white, np.abs(others[:, seen]).max(axis=0) > 1e-9, odd)
+    differ = np.abs(others[:, seen]).max(axis=0) > 1e-9
+    prob = _day_probabilities(white[:, :7], differ, odd, own_level.log_odds)
     mean = means @ prob
     away = means - mean[:, None]
+    spread = (away * prob) @ away.T + prob[7] * own_level.var * np.outer(response, response)
     recent = np.exp(pieces.centre[seen] / RECENT_H) * np.minimum(pieces.width[seen], 1.0)
-    surprise = (SURPRISE_PRIOR + (recent * white[:, 0] ** 2).sum()) / (
-        SURPRISE_PRIOR + recent.sum()
-    )
-    return Given(root, half, mean, own - half.T @ half + (away * prob) @ away.T, float(surprise))
+    innovations = (1 - prob[7]) * white[:, 0] ** 2 + prob[7] * white[:, 7] ** 2
+    surprise = (SURPRISE_PRIOR + (recent * innovations).sum()) / (SURPRISE_PRIOR + recent.sum())
+    return Given(root, half, mean, own - half.T @ half + spread, float(surprise))
 
 
-def _day_probabilities(white: FloatArray, differ: FloatArray, odd: float) -> FloatArray:
-    """(7,): own weekday first. Only innovations of the day itself can tell."""
+def _outliers(cov: FloatArray, u: FloatArray) -> FloatArray:
+    """(n,): variance to add to residuals that all others contradict."""
+    root = cholesky(cov, lower=True, overwrite_a=True, check_finite=False)
+    pull = cho_solve((root, True), u, check_finite=False)
+    inverse, failed = dpotri(root, lower=1)
+    if failed:
+        raise np.linalg.LinAlgError("the covariance of the residuals is singular")
+    return outlier_noise(np.diag(inverse), pull)
+
+
+@dataclass(frozen=True)
+class _Level:
+    """A level that only this day has: its mean and variance, and the odds against having none."""
+
+    mean: float
+    var: float
+    log_odds: float
+
+
+def _own_level(u: FloatArray, today: FloatArray) -> _Level:
+    """From whitened residuals and the whitened mark of the day's pieces, (n,) each.
+
+    One unknown added to a Gaussian vector (Rasmussen and Williams 2006, section 2.7).
+    """
+    known = float(today @ today)
+    pull = float(today @ u)
+    var = ODD_LEVEL / (1 + ODD_LEVEL * known)
+    log_odds = 0.5 * (var * pull**2 - np.log1p(ODD_LEVEL * known))
+    return _Level(var * pull, var, float(log_odds))
+
+
+def _day_probabilities(
+    white: FloatArray, differ: FloatArray, odd: float, level: float
+) -> FloatArray:
+    """(8,): own weekday, the six others, and the own weekday at a level of its own.
+
+    Only innovations of the day itself can tell; `level` are the last one's log odds against the
+    first.
+    """
     log_like = -0.5 * (white[differ] ** 2).sum(axis=0)
-    prob = np.concatenate([[1 - odd], np.full(6, odd / 6)])
+    log_like = np.append(log_like, log_like[0] + level)
+    prob = np.concatenate([[1 - odd - OWN_LEVEL], np.full(6, odd / 6), [OWN_LEVEL]])
     prob *= np.exp(log_like - log_like.max())
     out: FloatArray = prob / prob.sum()
     return out

@@ -16,9 +16,8 @@ from impact.model import FloatArray
 OUTLIER = 3.5  # standard deviations
 
 
-def outlier_noise(inverse: FloatArray, pull: FloatArray) -> FloatArray:
-    """(n,): variance to add to each observation, from K^-1 (n, n) and K^-1 u (n,)."""
-    own = np.diag(inverse)
+def outlier_noise(own: FloatArray, pull: FloatArray) -> FloatArray:
+    """(n,): variance to add to each observation, from the diagonal of K^-1 and K^-1 u (n,)."""
     odd = pull**2 / own / OUTLIER**2
     out: FloatArray = np.maximum(odd - 1, 0.0) / own
     return out

@@ -32,6 +32,7 @@ class Pieces:
     seen: FloatArray  # share of the bins that were measured
     scale: FloatArray  # of the residual
     day: IntArray  # local day of the middle
+    closed: float  # hours after the window until business opens, where that is half a day or more
     before: slice
     window: slice
     after: slice
@@ -42,7 +43,8 @@ def cut(baseline: Usual, values: FloatArray, first: int, last: int) -> Pieces:
     step = baseline.series.step
     least = _least_hours(baseline, first, last)
     lengths_before = _growing(step, min(first, BEFORE_S // step), max(1 / 12, least))
-    seen_after = min(max(len(values) - last, 0), AFTER_S // step)
+    closed = baseline.closed_after(baseline.series.first + step * last)
+    seen_after = min(max(len(values) - last, 0), (AFTER_S + closed) // step)
     lengths_after = _growing(step, seen_after, max(1 / 3, least))
     size = max(1, -(-(last - first) // WINDOW_PIECES), int(least * HOUR // step))
     inner = np.arange(first, last, size)
@@ -72,6 +74,7 @@ def cut(baseline: Usual, values: FloatArray, first: int, last: int) -> Pieces:
         seen=total(seen.astype(float)) / bins,
         scale=total(baseline.residuals.scale[slots]) / bins,
         day=local_time(middles, baseline.zone).day,
+        closed=closed / HOUR,
         before=slice(0, b),
         window=slice(b, b + w),
         after=slice(b + w, len(edges) - 1),

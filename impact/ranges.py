@@ -27,7 +27,8 @@ QUANTILE = 0.90
 def range_of(draws: FloatArray, level: float) -> Range:
     """The middle and the central `level` of draws."""
     tail = (1 - level) / 2
-    low, mid, high = np.quantile(draws, [tail, 0.5, 1 - tail])
+    place = np.array([tail, 0.5, 1 - tail]) * (len(draws) - 1)
+    low, mid, high = np.interp(place, np.arange(len(draws)), np.sort(draws))
     return Range(float(low), float(mid), float(high))
 
 
@@ -90,11 +91,17 @@ def placebo_errors(
     edges = np.clip(edges, 0, len(region))
 
     def total(x: FloatArray) -> FloatArray:
-        return np.diff(np.concatenate([[0.0], np.cumsum(x)])[edges], axis=1)
+        summed = np.zeros(len(x) + 1)
+        np.cumsum(x, out=summed[1:])
+        return np.diff(summed[edges], axis=1)
 
-    count, bins = total(seen.astype(float)), np.diff(pieces.edges)[None, :]
-    expected = total(np.where(seen, usual, 0.0))
-    actual = total(np.where(seen, region, 0.0))
+    bins = np.diff(pieces.edges)[None, :]
+    if seen.all():
+        count = np.diff(edges, axis=1).astype(float)
+        expected, actual = total(usual), total(region)
+    else:
+        count = total(seen.astype(float))
+        expected, actual = total(np.where(seen, usual, 0.0)), total(np.where(seen, region, 0.0))
     scale = np.maximum(total(baseline.residuals.scale[slots]) / bins, 0.1)
     mean = np.sqrt(expected + baseline.profile.offset)
     usable = (count >= 0.5 * bins) & (expected > 0.5 * baseline.profile.unit)

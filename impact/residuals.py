@@ -47,13 +47,19 @@ class Residuals:
         gap = np.maximum(distance - (width[:, None] + width[None, :]) / 2, 0.0)
         out = np.zeros_like(gap)
         on = np.arange(len(centre))
-        for tau, amount in zip(TAUS_H, self.amount, strict=False):
+        longer, fade = 0.0, gap
+        for tau, amount in zip(TAUS_H[::-1], self.amount[len(TAUS_H) - 1 :: -1], strict=True):
+            if longer == 4 * tau:  # cheaper than another exponential
+                fade = fade * fade
+                fade *= fade
+            else:
+                fade = np.exp(gap * (-1 / tau))
+            longer = tau
             if amount <= 0:
                 continue
             ratio = width / tau
             share = -np.expm1(-ratio) / ratio
-            part = np.exp(gap * (-1 / tau))
-            part *= (amount * share)[:, None]
+            part = fade * (amount * share)[:, None]
             part *= share[None, :]
             part[on, on] = amount * _own(ratio)
             out += part

@@ -33,6 +33,8 @@ from impact.series import Series, Window, coarse_step, epoch
 from impact.series import masked as masked_values
 
 SETTLING_MASK_S = 6 * HOUR  # after an earlier incident: its catch-up teaches nothing
+CLOSED_S = 12 * HOUR  # without business: longer than what was lost takes to come back
+OPEN = 0.01  # of the busiest volume; below it there is none
 WITHIN_MEMORY = 20.0  # events until a slot's own shape within the hour outweighs its hour's
 
 
@@ -106,7 +108,10 @@ class Usual:
     def _volume(self, place: _Place, slots: IntArray) -> FloatArray:
         root = place.roots[place.week, slots] * place.factor
         volume = np.maximum(root**2 - self.profile.offset, 0.0)
-        out: FloatArray = volume[place.of] * self.within[slots[place.of], place.position]
+        if self.within.shape[1] == 1:
+            return volume[place.of]
+        parts = volume[:, None] * self.within[slots]  # (R, bins of a slot)
+        out: FloatArray = parts.ravel()[place.of * parts.shape[1] + place.position]
         return out
 
     def expected(self, start: datetime, end: datetime) -> tuple[TimeArray, FloatArray]:
@@ -149,6 +154,18 @@ class Usual:
         p = self.profile
         root = p.root(np.array([p.first_week + len(p.level) - 1]))
         return float(np.maximum(root**2 - p.offset, 0).max() / p.slot_s)
+
+    def closed_after(self, moment: float) -> int:
+        """Seconds from a moment until business opens, where that is half a day or more; else 0.
+
+        What was lost comes back when the doors open. A week is looked at.
+        """
+        slot_s = self.profile.slot_s
+        starts = int(moment) // slot_s * slot_s + slot_s * np.arange(1 + WEEK // slot_s)
+        usual, _ = self.usual(starts)
+        opened = np.flatnonzero(usual > OPEN * self.busiest * self.series.step)
+        closed = int(starts[opened[0] if len(opened) else -1] - moment)
+        return closed if closed >= CLOSED_S else 0
 
     def normal_week(self) -> FloatArray:
         """(168,): usual volume per local hour of the week, Monday 00:00 first."""

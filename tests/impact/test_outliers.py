@@ -12,7 +12,7 @@ SLOW, NOISE = 0.04, 0.01
 def noise_of(u: FloatArray) -> FloatArray:
     cov = np.full((len(u), len(u)), SLOW) + NOISE * np.eye(len(u))
     inverse = np.linalg.inv(cov).astype(float)
-    return outlier_noise(inverse, inverse @ u)
+    return outlier_noise(np.diag(inverse), inverse @ u)
 
 
 def test_one_mad_hour_among_quiet_ones_is_put_aside() -> None:
