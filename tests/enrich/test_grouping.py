@@ -17,6 +17,13 @@ from enrich.graph import Graph
 from enrich.incident import Incident
 from enrich.model import BusinessMap
 from ingest.events import Signal
+from tests.enrich.groupings import SCENARIOS as SCENARIOS_OF_LIFE
+from tests.enrich.groupings import (
+    alert_storm,
+    flapping,
+    scored,
+    two_outages_on_complete_layers,
+)
 from tests.enrich.signals import incidents, shop, signal
 
 SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios" / "incidents").glob("*.yaml"))
@@ -134,3 +141,18 @@ def test_grouping_is_right_for_nine_pairs_in_ten():
     assert totals["right"] / totals["said"] >= 0.9, totals  # precision
     assert totals["right"] / totals["real"] >= 0.9, totals  # recall
     assert totals["rooted"] / totals["incidents"] >= 0.9, totals
+
+
+@pytest.mark.parametrize("name", SCENARIOS_OF_LIFE)
+def test_precision_and_recall_of_a_scenario(name):
+    score = scored(SCENARIOS_OF_LIFE[name], 1 if "storm" in name else 6)
+    assert score.precision >= 0.9, score
+    assert score.recall >= 0.9, score
+
+
+@pytest.mark.parametrize(
+    ("scenario", "incidents_made"),
+    [(alert_storm, 1), (flapping, 2), (two_outages_on_complete_layers, 2)],
+)
+def test_how_many_incidents_a_scenario_makes(scenario, incidents_made):
+    assert scored(scenario, 1).made == incidents_made
