@@ -22,6 +22,7 @@ from api.routes import (
     incidents,
     maps,
     nodes,
+    otlp,
     perception,
     processes,
     signals,
@@ -66,6 +67,7 @@ def build_app(state: State) -> FastAPI:
         business,
         cloudevents,  # before those whose paths take any format
         signals,
+        otlp,
         drop_in,
         incidents,
         processes,

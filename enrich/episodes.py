@@ -51,10 +51,12 @@ DEFAULT_EXPIRIES: Mapping[str, timedelta] = MappingProxyType(
         # These speak when something changes and are silent in between.
         "pagerduty": timedelta(days=7),
         "statuspage": timedelta(days=7),
+        # What is logged goes on for as long as it is logged.
+        "otlp-logs": timedelta(minutes=10),
     }
 )
 # Families of sources whose repeats do not know when the thing began.
-CONTINUING = frozenset({"pagerduty"})
+CONTINUING = frozenset({"pagerduty", "otlp-logs"})
 
 _Labels: TypeAlias = frozenset[tuple[str, str]]
 

@@ -19,6 +19,7 @@ SERVED = [
     ("options", "/v1/signals/cloudevents"),
     ("post", "/v1/signals/{format}"),
     ("post", "/v1/signals/generic/{name}"),
+    ("post", "/v1/logs"),
     ("post", "/api/v2/alerts"),
     ("get", "/api/v2/status"),
     ("post", "/v2/enqueue"),
