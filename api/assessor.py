@@ -24,7 +24,7 @@ from api.shared_baselines import SharedBaselines
 from api.status import AssessStatus
 from api.wiring import Parts
 from enrich.edited import Edited
-from enrich.eras import Era
+from enrich.eras import Era, Graphs
 from enrich.incident import Incident
 from enrich.life import settle
 from impact.model import MeasureImpact
@@ -111,7 +111,7 @@ class Desk:
         self._generation = self._store.incidents.take_generation(holder)
         self.map = parts.map
         eras = self._keep_map(now)
-        graphs = {era.graph.map.version: era.graph for era in eras}
+        graphs = Graphs(eras)
         self._pricer = Pricer(self._store, self.map, shared, graphs)
         self._replayer = Replayer(self._store, self.map, graphs)
         self._to_replay: list[Incident] | None = None  # None: what is to be replayed has changed
@@ -171,6 +171,7 @@ class Desk:
 
     def _keep_map(self, now: datetime) -> list[Era]:
         """Keep the version in force, and give all there were."""
+        self._store.maps.describe(self.map.map)  # first: the newest version always has its rows
         latest = self._store.maps.latest()
         if latest is None or latest.version != self.map.map.version:
             first = latest is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -100,16 +100,15 @@ def read_kept(version: MapVersion) -> LoadedMap | None:
 def eras_of(versions: Iterable[MapVersion], newest: LoadedMap) -> list[Era]:
     """What the map was and since when, oldest first; the last one is `newest`.
 
-    A version that cannot be read any more is passed over: the one after it stands in.
+    In the place of a version that cannot be read any more stands the newest.
     """
-    eras: list[Era] = []
-    since = None
-    for version in versions:
-        is_newest = version.version == newest.map.version
-        found = newest if is_newest else read_kept(version)
-        since = since or version.valid_from
-        if found is not None:
-            eras.append(Era(since, found.graph, found.resolver))
-            since = None
-    assert eras and eras[-1].graph is newest.graph, "the newest version is the one in force"
-    return eras
+
+    def reading(version: MapVersion) -> Callable[[], tuple[Graph, Resolver]]:
+        def read() -> tuple[Graph, Resolver]:
+            known = version.version == newest.map.version
+            found = newest if known else read_kept(version) or newest
+            return found.graph, found.resolver
+
+        return read
+
+    return [Era(v.valid_from, v.version, reading(v)) for v in versions]

@@ -9,9 +9,9 @@ change, of what either of the two maps knows; it is a function of the stored sig
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from functools import cached_property
 
 from enrich.correlate import correlate, quiet_point
 from enrich.episodes import episodes
@@ -22,12 +22,46 @@ from enrich.rootcause import TRIGGER_WINDOW
 from ingest.events import Signal
 
 
-class Era(NamedTuple):
-    """One version of the map, in force from `since` on until the next era."""
+class Era:
+    """One version of the map, in force from `since` on until the next era.
 
-    since: datetime
-    graph: Graph
-    resolver: Resolver
+    It is read when it is first needed: most versions live a quiet life.
+    """
+
+    def __init__(
+        self, since: datetime, version: str, read: Callable[[], tuple[Graph, Resolver]]
+    ) -> None:
+        self.since, self.version, self._read = since, version, read
+
+    @property
+    def graph(self) -> Graph:
+        """Who needs whom in that time."""
+        return self._found[0]
+
+    @property
+    def resolver(self) -> Resolver:
+        """Which nodes signals meant in that time."""
+        return self._found[1]
+
+    @cached_property
+    def _found(self) -> tuple[Graph, Resolver]:
+        return self._read()
+
+
+class Graphs(Mapping[str, Graph]):
+    """The graph of every version, read when it is first asked for."""
+
+    def __init__(self, eras: Iterable[Era]) -> None:
+        self._eras = {era.version: era for era in eras}
+
+    def __getitem__(self, version: str) -> Graph:
+        return self._eras[version].graph
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._eras)
+
+    def __len__(self) -> int:
+        return len(self._eras)
 
 
 def put_together(

@@ -23,8 +23,9 @@ def history(found: Sequence[Mapping[str, Any]]) -> None:
     for one in found:
         since = one["valid_from"][:16].replace("T", " ")
         mark = "  in force" if one["in_force"] else ""
-        counts = [f"{one[key]:,}" if one["readable"] else "?" for key in ("processes", "nodes")]
-        table.add_row(one["version"] + mark, since, *counts, f"{one['changes']:,}")
+        counts = (one[key] for key in ("processes", "nodes", "changes"))
+        shown = ("–" if count is None else f"{count:,}" for count in counts)
+        table.add_row(one["version"] + mark, since, *shown)
     out.print(table)
 
 

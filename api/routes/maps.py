@@ -26,6 +26,7 @@ from store.maps import MapVersion
 from store.rows import EARLIEST
 
 router = APIRouter(tags=["map"])
+LARGE = 1_000_000  # characters of a map that takes seconds to read
 
 
 class Svg(Response):
@@ -40,10 +41,11 @@ class Version(BaseModel):
     version: str = Field(description="Hash of its content.", examples=["a5896613b4f54d01"])
     valid_from: schemas.Utc = Field(description="The first one holds for all time before, too.")
     in_force: bool
-    processes: int
-    nodes: int
-    readable: bool = Field(description="False: an older Toll wrote what this one cannot read.")
-    changes: int = Field(description="Things that differ from the version before.")
+    processes: int | None = Field(
+        description="null: too large to be read for a list, or written for an older Toll."
+    )
+    nodes: int | None
+    changes: int | None = Field(description="Things that differ from the version before.")
 
 
 class MapChange(BaseModel):
@@ -157,24 +159,21 @@ def get_history(
     parts = state_of(request).parts
     versions = parts.store.maps.all()
     first = max(0, len(versions) - limit)
-    found, before = [], _loaded(parts, versions[first - 1]) if first else None
+    found, before = [], _at_hand(parts, versions[first - 1]) if first else None
     for number, version in enumerate(versions[first:], first):
-        loaded = _loaded(parts, version)
-        both = loaded is not None and before is not None
+        loaded = _at_hand(parts, version)
+        compared = None if before is None or loaded is None else diff(before.graph, loaded.graph)
         found.append(
             Version(
                 version=version.version,
                 valid_from=version.valid_from,
-                in_force=number == len(versions) - 1,
-                processes=len(loaded.map.processes) if loaded else 0,
-                nodes=len(loaded.map.nodes) if loaded else 0,
-                readable=loaded is not None,
-                changes=len(diff(before.graph, loaded.graph).changes)
-                if both and before and loaded
-                else 0,
+                in_force=version.version == parts.map.map.version and number == len(versions) - 1,
+                processes=len(loaded.map.processes) if loaded else None,
+                nodes=len(loaded.map.nodes) if loaded else None,
+                changes=None if compared is None else len(compared.changes),
             )
         )
-        before = loaded or before
+        before = loaded
     return found[::-1]
 
 
@@ -355,6 +354,11 @@ def _group(graph: Graph, miss: NearMiss) -> Group:
         shared=miss.shared,
         words=said,
     )
+
+
+def _at_hand(parts: Parts, version: MapVersion) -> LoadedMap | None:
+    """A version that is read at once."""
+    return _loaded(parts, version) if len(version.content) < LARGE else None
 
 
 def _loaded(parts: Parts, version: MapVersion) -> LoadedMap | None:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from api.mapfiles import files_of
+from api.mapfiles import eras_of, files_of
 from api.mapwatch import MapWatch
 from api.runtime import Runtime
 from api.shared_baselines import SharedBaselines
+from store.maps import MapVersion
 from tests.api.app import SHOP, Toll, alert, opened
 
 pytestmark = pytest.mark.engine
@@ -113,3 +114,12 @@ def test_hidden_copies_of_mounted_configuration_are_no_map_files(tmp_path):
     for name in ("map.yaml", "..data/map.yaml", ".map.yaml.swp", ".old.yaml", "notes.txt"):
         (tmp_path / name).write_text("")
     assert files_of(tmp_path) == [tmp_path / "map.yaml"]
+
+
+def test_a_version_that_cannot_be_read_any_more_is_stood_in_for(toll, caplog):
+    loaded = toll.parts.map
+    old = MapVersion("old", NOW - timedelta(days=9), NOW, '{"map.yaml": "company: X"}')
+    new = MapVersion(loaded.map.version, NOW, NOW, "")
+    first, last = eras_of([old, new], loaded)
+    assert first.graph is last.graph is loaded.graph
+    assert "map version old cannot be read any more" in caplog.text

@@ -29,7 +29,8 @@ class Assessing:
 
     def __init__(self, toll: Toll) -> None:
         loaded = toll.parts.map
-        era = Era(NOW - timedelta(days=1), loaded.graph, loaded.resolver)
+        graphs = (loaded.graph, loaded.resolver)
+        era = Era(NOW - timedelta(days=1), loaded.map.version, lambda: graphs)
         self._store, self._eras = toll.parts.store, [era]
         self.ticks = 0
         self.restart()

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from enrich.episodes import DEFAULT_EXPIRIES
-from enrich.eras import Era, put_together
+from enrich.eras import Era, Graphs, put_together
 from enrich.graph import Graph
 from enrich.resolve import Resolver
 from tests.enrich.signals import at, shop, signal
@@ -17,7 +18,11 @@ NEW = replace(shop({"checkout": ["payment"], "payment": ["stripe", "vault"]}), v
 
 
 def eras(*since_and_map):
-    return [Era(at(since), Graph(m), Resolver(m)) for since, m in since_and_map]
+    return [Era(at(since), m.version, partial(both, m)) for since, m in since_and_map]
+
+
+def both(business_map):
+    return Graph(business_map), Resolver(business_map)
 
 
 TWO = eras((-90_000, OLD), (60, NEW))
@@ -74,3 +79,11 @@ def test_the_order_of_arrival_and_the_time_of_the_look_decide_nothing(told, bord
 def test_many_quiet_versions_of_the_map_cost_nothing():
     maps = eras((-90_000, OLD), *((minute, NEW) for minute in range(50, 60)), (60, NEW))
     assert read(signal("stripe", 0, 5), maps=maps) == [("stripe", "old")]
+    assert [era.version for era in maps if "_found" in vars(era)] == ["old", "new", "new"]
+
+
+def test_a_graph_is_found_by_its_version():
+    graphs = Graphs(TWO)
+    assert set(graphs) == {"old", "new"}
+    assert graphs["old"].map == OLD
+    assert graphs.get("gone") is None
