@@ -11,7 +11,7 @@ LAST = 57  # a Tuesday, eight weeks in
 
 
 def struck(days: int, step: int, seed: int) -> tuple[Estimate, float, float]:
-    """An outage from ten to twelve after so many of the days had one; its truth, and the busiest."""
+    """An outage from ten to twelve, after so many days with one; its truth, and the busiest bin."""
     at = times(LAST + 1, step)
     values = counts(at, 1500 * step / 3600, seed)
     second = np.arange(len(at)) * step
