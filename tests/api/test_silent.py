@@ -88,7 +88,7 @@ def test_the_metrics_are_there_while_it_lasts(silent):
     state.runtime = Runtime(silent.toll.parts, ingest=False, assess=True)
     try:
         status = state.runtime.assessor.status
-        status.silences = list(silences(silent))
+        status.active, status.silences = True, list(silences(silent))
         found = metrics(silent)
         [seconds] = found["toll_silent_seconds"]
         assert seconds.labels == {
