@@ -1,4 +1,7 @@
-"""Versions of the map: by content, with the moment from which on each describes the company."""
+"""Versions of the map: by content, with the moment from which on each describes the company.
+
+What a version says of measures and nodes is kept as rows, too, for people and their dashboards.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,39 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from enrich.model import BusinessMap
 from store.clickhouse import Database, Row
 from store.rows import LATEST, TIME, schema, to_table
 from store.times import moment, ms
 
-TABLE = "maps"
+TABLE, MEASURES, NODES = "maps", "map_measures", "map_nodes"
 SCHEMA = schema(
     {
         "version": pa.string(),
         "valid_from": TIME,
         "known_at": TIME,
         "content": pa.string(),
+    }
+)
+MEASURES_SCHEMA = schema(
+    {
+        "version": pa.string(),
+        "process": pa.string(),
+        "process_title": pa.string(),
+        "measure": pa.string(),
+        "measure_title": pa.string(),
+        "kind": pa.string(),
+        "stream": pa.string(),
+        "counted": pa.list_(pa.string()),
+        "adds_money": pa.uint8(),
+    }
+)
+NODES_SCHEMA = schema(
+    {
+        "version": pa.string(),
+        "node": pa.string(),
+        "title": pa.string(),
+        "layer": pa.string(),
     }
 )
 
@@ -42,6 +67,29 @@ class MapTable:
         """Keep a version; the same again changes nothing."""
         row = {name: getattr(version, name) for name in SCHEMA.names}
         self._database.insert(TABLE, to_table([row], SCHEMA))
+
+    def describe(self, described: BusinessMap) -> None:
+        """Keep a version's measures and nodes as rows; the same again changes nothing."""
+        measures = [
+            {
+                "version": described.version,
+                "process": measure.process,
+                "process_title": described.processes[measure.process].title,
+                "measure": measure.name,
+                "measure_title": measure.title,
+                "kind": measure.kind,
+                "stream": measure.stream,
+                "counted": [measure.finish] if measure.kind == "lead_time" else list(measure.ok),
+                "adds_money": int(measure.priced),
+            }
+            for measure in described.measures()
+        ]
+        nodes = [
+            {"version": described.version, "node": n.name, "title": n.title, "layer": n.layer}
+            for n in described.nodes.values()
+        ]
+        self._database.insert(MEASURES, to_table(measures, MEASURES_SCHEMA))
+        self._database.insert(NODES, to_table(nodes, NODES_SCHEMA))
 
     def at(self, moment_: datetime) -> MapVersion | None:
         """The version valid at a moment, None before the first."""

@@ -42,6 +42,8 @@ INSERTS = {
     pipeline.PROGRESS: pipeline.PROGRESS_SCHEMA,
     pipeline.ARRIVALS: pipeline.ARRIVALS_SCHEMA,
     maps.TABLE: maps.SCHEMA,
+    maps.MEASURES: maps.MEASURES_SCHEMA,
+    maps.NODES: maps.NODES_SCHEMA,
     incidents.TABLE: incidents.SCHEMA,
     estimates.TABLE: estimates.SCHEMA,
     records.META: records.META_SCHEMA,
