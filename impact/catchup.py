@@ -35,7 +35,7 @@ FREEDOM = 30.0
 UNLIKELY = 1e-6  # probability below which a hypothesis tells nothing of the spread
 ROUGH = 7  # every so many hypotheses are tried to find the outliers
 HIGHEST = 2.0  # standard deviations above the middle of what was lost: the largest amount
-NO_EFFECT = 0.04  # prior that nothing happened in the window
+NO_EFFECT = 0.045  # prior that nothing happened in the window
 
 
 @dataclass(frozen=True)
