@@ -16,7 +16,7 @@ from api.casebook import Casebook
 from enrich.correlate import Builder, successors
 from enrich.edited import Edited, edited
 from enrich.edits import Edit
-from enrich.eras import Era
+from enrich.eras import Era, Graphs
 from enrich.incident import Incident
 from impact.shortfall import Shortfall
 from store.incidents import IncidentVersion
@@ -28,7 +28,7 @@ class Register:
 
     def __init__(self, store: Store, eras: Sequence[Era]) -> None:
         self._edits, self._newest = store.edits, eras[-1].graph
-        self._graphs = {era.graph.map.version: era.graph for era in eras}
+        self._graphs = Graphs(eras)
         self._casebook = Casebook(store.signals, eras)
         kept = store.incidents.find(gone=True)
         self.stored = {v.incident.id: v.incident for v in kept if not v.gone}

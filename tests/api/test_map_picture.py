@@ -67,3 +67,8 @@ def test_a_wall_of_boxes_is_refused():
     nodes = {f"n{i}": Node(f"n{i}", "service", f"N{i}") for i in range(MOST + 1)}
     with pytest.raises(InputError, match="draw around it"):
         map_svg(Graph(BusinessMap("X", "EUR", "UTC", "v", {}, nodes)))
+
+
+def test_the_picture_beside_the_example_is_of_the_example():
+    """`toll map draw --map deploy/examples/shop/map.yaml -o deploy/examples/shop/map.svg`."""
+    assert SHOP.with_suffix(".svg").read_text("utf-8") == map_svg(shop())
