@@ -67,7 +67,14 @@ CREATE VIEW IF NOT EXISTS v_units
     amount Decimal(38, 9) COMMENT 'Money they carried',
     currency String COMMENT 'Its currency; empty without amounts'
 ) AS
-SELECT m.process, m.measure, v.minute, v.status, v.count AS units, v.amount, v.currency
+SELECT
+    m.process AS process,
+    m.measure AS measure,
+    v.minute AS minute,
+    v.status AS status,
+    v.count AS units,
+    v.amount AS amount,
+    v.currency AS currency
 FROM v_minutes AS v
 INNER JOIN v_measures AS m ON v.stream = m.stream
 WHERE has(m.counted, v.status)
@@ -154,33 +161,33 @@ CREATE VIEW IF NOT EXISTS v_costs
     money_per_minute Nullable(Float64) COMMENT 'Money that one more minute costs'
 ) AS
 SELECT
-    e.incident,
-    i.title,
+    e.incident AS incident,
+    i.title AS title,
     i.kind AS incident_kind,
     i.state AS incident_state,
-    i.started_at,
-    i.ended_at,
-    i.root,
+    i.started_at AS started_at,
+    i.ended_at AS ended_at,
+    i.root AS root,
     if(n.title = '', i.root, n.title) AS root_title,
     n.layer AS root_layer,
-    e.process,
+    e.process AS process,
     if(m.process_title = '', e.process, m.process_title) AS process_title,
-    e.measure,
+    e.measure AS measure,
     if(m.measure_title = '', e.measure, m.measure_title) AS measure_title,
-    e.state,
-    e.method,
-    e.as_of,
-    e.unit,
-    e.units_low,
-    e.units_mid,
-    e.units_high,
-    e.money_low,
-    e.money_mid,
-    e.money_high,
-    e.currency,
-    m.adds_money,
-    e.units_per_minute,
-    e.money_per_minute
+    e.state AS state,
+    e.method AS method,
+    e.as_of AS as_of,
+    e.unit AS unit,
+    e.units_low AS units_low,
+    e.units_mid AS units_mid,
+    e.units_high AS units_high,
+    e.money_low AS money_low,
+    e.money_mid AS money_mid,
+    e.money_high AS money_high,
+    e.currency AS currency,
+    m.adds_money AS adds_money,
+    e.units_per_minute AS units_per_minute,
+    e.money_per_minute AS money_per_minute
 FROM v_estimates AS e
 INNER JOIN v_incidents AS i ON e.incident = i.id
 LEFT JOIN v_measures AS m ON e.process = m.process AND e.measure = m.measure

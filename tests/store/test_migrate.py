@@ -28,7 +28,7 @@ SHIPPED = {
     "0004_records.sql": "cdd980881d2bd8f80bbd75b097fc25bb3eb4b4c15b8685d82aca380a9febb109",
     "0005_replays.sql": "e00f0f61bfa97849a7744ed51d58ecc8f9da390b33437661a451c0eb8afc0fbc",
     "0006_merges.sql": "1c5b1d8e8280919dae8ac5269bd64c02d0eb1fb1878f4e417fee121c25314f1a",
-    "0007_readable.sql": "2d440e8820ed7523bd4c2cbcb134401f11117c224db0608dcc54f58d61821cdf",
+    "0007_readable.sql": "1cc046bf39b38292bafa5a3477016da1cc4f4aca1bf92c2ae505f4b9f6a569dc",
 }
 
 
