@@ -219,6 +219,10 @@ class _Adding:
         said = read_needs(told, references) if told else ()
         needs = [self._translated(need, entity) for need in said]
         for ref in references:
+            if ":" in ref.name:  # the catalogue knows better what was meant
+                at = entity.annotations[PREFIX + "needs"]
+                if self._catalogue.target(entity, "needs", (ref.name, at), PARTS) is None:
+                    continue
             target = self._target(ref.name, entity)
             self._draft.needs.append(ref._replace(owner=name, name=target))
         spoken = {n for need in needs for n in needed(need)}

@@ -151,6 +151,17 @@ def test_all_mistakes_are_told_at_once_with_what_was_meant():
     ]
 
 
+def test_a_slip_in_an_annotation_is_told_what_was_meant():
+    [found] = mistakes(
+        entity("Component", "pay", annotations="toll.dev/needs: '[resource:strpe]'"),
+        entity("Resource", "stripe"),
+    )
+    assert found == (
+        "catalog-info.yaml:5:33: component:pay: needs 'resource:strpe' is not in the catalogue; "
+        "did you mean 'resource:stripe'?"
+    )
+
+
 def test_who_needs_itself_is_told_where():
     [found] = mistakes(
         entity("Component", "a", "consumesApis: [b-api], providesApis: [a-api]"),
