@@ -1,0 +1,116 @@
+"""Two assessors on a real Kafka: one is active, whatever becomes of it, and nothing is double."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ingest.events import Signal
+from ingest.kafka import KafkaLog
+from store.store import Store
+from tests.clickhouse_engine import Engine
+from tests.e2e.assessing import WAIT_S, Member, Site, members
+from tests.e2e.child import OPTIONS
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.kafka,
+    pytest.mark.network,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+]
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def store(engine: Engine) -> Store:
+    return Store(engine.migrated("http"))
+
+
+@pytest.fixture
+def site(tmp_path: Path, engine: Engine, store: Store, kafka_broker, kafka_topic) -> Site:
+    url = engine.front().url(store.database.name)
+    found = Site(tmp_path, kafka_broker.bootstrap, url, f"{kafka_topic()}.")
+    with closing(KafkaLog(found.kafka, options=OPTIONS)) as log:
+        log.ensure_topics({found.settings().assess_topic: 1})
+    return found
+
+
+def alert(store: Store, provider: str, minutes_ago: float) -> None:
+    now = datetime.now(UTC)
+    began = now - minutes_ago * MINUTE
+    label = {"provider": provider} if provider == "stripe" else {"service": provider}
+    store.insert_signals(
+        [
+            Signal(
+                f"{provider}-{began}", "monitoring", "alert", "firing", "critical", label,
+                "down", f"{provider}-{began}", began, received_at=now,
+            )
+        ]
+    )  # fmt: skip
+
+
+def active_of(both: list[Member]) -> tuple[Member, Member]:
+    """(the active one, the other): the first that ticks."""
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        for one, other in (both, both[::-1]):
+            if not one.idle():
+                return one, other
+        time.sleep(0.05)
+    raise TimeoutError("nobody assesses")
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.05)
+
+
+def told(site: Site) -> list[str]:
+    return site.delivered.read_text().split() if site.delivered.exists() else []
+
+
+def test_one_of_two_is_active_and_the_other_takes_over_when_it_is_killed(store, site):
+    alert(store, "stripe", 30)
+    with members(site, 2) as both:
+        active, other = active_of(both)
+        active.ticks(3)
+        assert other.idle()  # while the other has ticked three times
+        first = store.incidents.generation()
+        active.send(signal.SIGKILL)
+        alert(store, "warehouse", 3)
+        other.ticks(3)
+        until(lambda: len(store.incidents.find()) == 2)
+        assert store.incidents.generation() > first
+        other.ticks(2)
+        found = [v.incident.id for v in store.incidents.find(gone=True)]
+        assert len(found) == len(set(found)) == 2
+        until(lambda: sorted(told(site)) == sorted(found))  # each told once
+        assert len(store.outbox.find("sent")) == 2
+
+
+def test_one_that_wakes_up_after_it_was_replaced_changes_nothing(store, site):
+    alert(store, "stripe", 30)
+    with members(site, 2) as both:
+        active, other = active_of(both)
+        active.ticks(2)
+        active.send(signal.SIGSTOP)
+        other.ticks(2)
+        alert(store, "warehouse", 3)
+        until(lambda: len(store.incidents.find()) == 2)
+        before = {v.incident.id: v.incident for v in store.incidents.find()}
+        active.send(signal.SIGCONT)
+        active.ticks(1)  # the one that it slept through
+        one, _ = active_of(both)  # the group may have given the partition to either
+        one.ticks(3)
+        after = store.incidents.find(gone=True)
+        assert {v.incident.id: v.incident for v in after} == before
+        assert sorted(told(site)) == sorted(before)
