@@ -25,6 +25,7 @@ from api.routes import (
     otlp,
     perception,
     processes,
+    remote_write,
     signals,
     silent,
     trust,
@@ -68,6 +69,7 @@ def build_app(state: State) -> FastAPI:
         cloudevents,  # before those whose paths take any format
         signals,
         otlp,
+        remote_write,
         drop_in,
         incidents,
         processes,

@@ -10,13 +10,15 @@ from starlette.requests import ClientDisconnect
 _ANY_ZLIB = 47  # gzip or zlib, told apart by the header
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+async def read_body(request: Request, limit: int, left_packed: str = "") -> bytes:
     """The body, unpacked where it is gzip or deflate; never more than `limit` bytes.
+
+    A body in the encoding `left_packed` is given as it is.
 
     413 for more than that, 415 for another encoding, 400 for broken compression.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"identity", "gzip", "deflate", ""}:
+    if encoding not in {"identity", "gzip", "deflate", "", left_packed}:
         raise HTTPException(415, f"Content-Encoding '{encoding}': send gzip, deflate or none")
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:

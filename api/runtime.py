@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
 from api.assessor import Assessor
+from api.counting import Counting
 from api.mapwatch import MapWatch
 from api.marker import RunMarker
 from api.outlook import Outlook
@@ -137,6 +138,7 @@ class Runtime:
         look_outside: bool = True,  # at the status pages of providers
     ) -> None:
         self.ingest = IngestTask(parts) if ingest else None
+        self.counting = Counting(parts) if ingest and parts.config.counters else None
         shared = SharedBaselines(parts.map.map, parts.store)
         self.assessor = Assessor(parts, shared=shared) if assess else None
         self.status_pages = (
@@ -147,6 +149,7 @@ class Runtime:
         tasks: dict[str, Callable[[Event], None] | None] = {
             "ingest": self.ingest,
             "assess": self.assessor.run if self.assessor else None,
+            "counters": self.counting.run if self.counting else None,
             "status pages": self.status_pages.run if self.status_pages else None,
             "outlook": self.outlook.run if self.outlook else None,
             "map": self.map_watch.run,

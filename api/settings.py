@@ -248,6 +248,11 @@ class Settings:
         return f"{self.topic_prefix}signals"
 
     @property
+    def counters_topic(self) -> str:
+        """The topic of samples of counters, as Prometheus writes them."""
+        return f"{self.topic_prefix}counters"
+
+    @property
     def assess_topic(self) -> str:
         """The topic whose one partition says which assessor is active."""
         return f"{self.topic_prefix}assess"

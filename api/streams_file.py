@@ -14,6 +14,13 @@ signals:
     labels: {host: $.host.name}
     words: {status: {PROBLEM: firing, OK: resolved}}
     fixed: {kind: alert}
+counters:                                           # of Prometheus, written to /api/v1/write
+  - metric: shop_payments_total
+    match: {env: prod}
+    stream: payments
+    status_label: result
+    words: {success: ok, refused: declined}
+    segment: {region: region}
 """
 
 from __future__ import annotations
@@ -29,7 +36,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from ingest.errors import SettingsError
 from ingest.mapping import compile_path
 from ingest.sources.mapped import FIELDS, mapped
-from ingest.streams import IngestConfig, SignalMapping, StreamConfig, TopicMapping
+from ingest.streams import (
+    REPLICA_LABELS,
+    CounterMapping,
+    IngestConfig,
+    SignalMapping,
+    StreamConfig,
+    TopicMapping,
+)
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _EVENT_FIELDS = Literal[
@@ -97,10 +111,30 @@ class _Signals(_Strict):
     fixed: dict[SignalField, str] = Field(default_factory=dict)
 
 
+def _is_expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is no regular expression: {error}") from error
+    return text
+
+
+class _Counter(_Strict):
+    metric: Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")]
+    stream: StreamName
+    match: dict[str, Annotated[str, AfterValidator(_is_expression)]] = Field(default_factory=dict)
+    status: str = "ok"
+    status_label: str = ""
+    words: dict[str, str] = Field(default_factory=dict)
+    segment: dict[str, str] = Field(default_factory=dict)
+    replica_labels: tuple[str, ...] = REPLICA_LABELS
+
+
 class _File(_Strict):
     streams: dict[StreamName, _Stream] = Field(default_factory=dict)
     topics: tuple[_Topic, ...] = ()
     signals: dict[SignalName, _Signals] = Field(default_factory=dict)
+    counters: tuple[_Counter, ...] = ()
 
 
 def read_streams(file: Path | None, *, salt: bytes, retention: timedelta) -> IngestConfig:
@@ -115,6 +149,7 @@ def read_streams(file: Path | None, *, salt: bytes, retention: timedelta) -> Ing
             for t in parsed.topics
         },
         signals={n: _mapping(n, s) for n, s in parsed.signals.items()},
+        counters=tuple(CounterMapping(**c.model_dump()) for c in parsed.counters),
         salt=salt,
         retention=retention,
     )

@@ -59,6 +59,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             {
                 settings.business_topic: settings.partitions,
                 settings.signals_topic: settings.partitions,
+                settings.counters_topic: settings.partitions,
                 settings.assess_topic: 1,
                 settings.impact_topic: 1,
             }

@@ -50,6 +50,28 @@ class SignalMapping:
     fixed: Mapping[str, str] = field(default_factory=dict)
 
 
+REPLICA_LABELS = ("__replica__", "prometheus_replica")
+
+
+@dataclass(frozen=True, slots=True)
+class CounterMapping:
+    """A counter of Prometheus that counts business events (`counters` in the same file).
+
+    `match` has labels that a series must have, as regular expressions over the whole value. The
+    status is that of the label `status_label`, renamed by `words`, else `status`.
+    """
+
+    metric: str
+    stream: str
+    match: Mapping[str, str] = field(default_factory=dict)
+    status: str = "ok"
+    status_label: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
+    segment: Mapping[str, str] = field(default_factory=dict)  # key of the segment -> label
+    # Labels that only tell apart several Prometheus which scrape the same.
+    replica_labels: tuple[str, ...] = REPLICA_LABELS
+
+
 @dataclass(frozen=True, slots=True)
 class IngestConfig:
     """All that reading business events depends on."""
@@ -57,6 +79,7 @@ class IngestConfig:
     streams: Mapping[str, StreamConfig] = field(default_factory=dict)
     mappings: Mapping[str, TopicMapping] = field(default_factory=dict)  # by topic
     signals: Mapping[str, SignalMapping] = field(default_factory=dict)  # by name
+    counters: tuple[CounterMapping, ...] = ()
     salt: bytes = b""
     retention: timedelta = timedelta(days=90)
     max_record_bytes: int = 10 * 1024 * 1024
