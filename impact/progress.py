@@ -9,7 +9,7 @@ An incident makes the clock of progress lag. At moment t it shows G(t) = t - lag
     lag(t) = max(0, (1 - rho) * min(max(t - b, 0), f - b) - (kappa - 1) * max(t - f, 0)):
 
 from b to f progress runs at the rate rho (0: it stands still), afterwards what was held up is made
-good at the rate kappa until nothing lags (below 1, the lag goes on growing). A unit placed at p is
+good at the rate kappa until nothing lags. A unit placed at p is
 then as old as G(t) - G(p) if each unit by itself is held up (an accelerated failure time whose
 factor depends on time: Cox and Oakes 1984, 5.2), or as G(t) - p if the hold-up is a queue, first
 come, first served, that late comers join (the fluid limit of Lindley 1952). Only a share of the
@@ -43,18 +43,18 @@ BINS = 2 * PER_PROMISE  # the last one holds all that took longer
 FEWEST = 50  # units in the history, without which there is no usual curve
 LEAN = 20.0  # units by which an hour of the week leans on its hour of the day, and that on all
 COARSE = 1000.0  # units after which the model is doubted more than the noise
-DOUBTED = 50.0  # the same, for which kind of hold-up it is
+DOUBTED = 200.0  # the same, for which kind of hold-up it is
 PARTICLES = 120  # of each kind
 TELLING = 20.0  # usual finishes since the window began, before which nothing can be told
 PLACED_BINS, TIME_BINS = 64, 16
 UNSEEN = 1e-4  # at least this share behaves as no history shows
 
-_NONE, _EACH = 0.2, 0.25  # chances: no effect; each unit by itself (the rest: a queue)
+_NONE, _EACH = 0.5, 0.2  # chances: no effect; each unit by itself (the rest: a queue)
 _KINDS = ((0.0, _NONE), (_NONE, _NONE + _EACH), (_NONE + _EACH, 1.0))
 _AT_ONCE, _STOP, _ALL = 0.65, 0.4, 0.6  # chances: felt at once; full stop; all units hit
 _EDGE = 0.1  # share of the window by which its ends are not sharp
 _LASTS = 0.15  # chance that it is felt for longer than the window, at most twice as long
-_KAPPA = (0.8, 5.0)  # below 1: what is held up goes on growing
+_KAPPA = (1.2, 5.0)  # slower than that, a queue is hardly ever worked off
 _DIMENSIONS = 8
 
 
