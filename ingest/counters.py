@@ -12,6 +12,8 @@ disagree.
   for `HANDOVER_MS`. Since counters are cumulative, that loses nothing.
 - A rise over more than `APART_MS` lies evenly over its minutes, since nobody saw when. A series
   that was not heard of for `FORGOTTEN_MS` begins anew.
+- A counter that does not rise is an event of status `unchanged`, once a minute, which no measure
+  counts: it shows that the feed lives, so that silence of the business is a zero and not unknown.
 - No numbers (stale markers are such) and negative values are no samples of a counter.
 """
 
@@ -36,6 +38,7 @@ APART_MS = 2 * 60_000
 HANDOVER_MS = 3 * 60_000
 FORGOTTEN_MS = 24 * 3_600_000
 _MINUTE_MS = 60_000
+UNCHANGED = "unchanged"
 _NAME = "__name__"
 _EXACT = 2.0**53  # beyond, a float does not hold every integer
 
@@ -118,7 +121,7 @@ class Counters:
         self._last: dict[str, _Last] = {}
 
     def events(self, sample: Sample) -> list[tuple[str, bytes]]:
-        """The events of a sample: (id, line of JSON) each; none where nothing rose."""
+        """The events of a sample: (id, line of JSON) each."""
         last = self._last.get(sample.series)
         if last is not None:
             apart = sample.at_ms - last.at_ms
@@ -130,7 +133,12 @@ class Counters:
         # Whole units, so that the parts of a rise add up to it.
         before = 0 if sample.value < last.value else math.floor(last.value)
         rise = math.floor(sample.value) - before
-        return _events(sample, last.at_ms, rise) if rise > 0 else []
+        if rise > 0:
+            return _events(sample, last.at_ms, rise)
+        if sample.at_ms // _MINUTE_MS == last.at_ms // _MINUTE_MS:
+            return []
+        name = f"{sample.series}:{sample.at_ms}:{UNCHANGED}"
+        return [(name, _line(sample._replace(status=UNCHANGED), name, sample.at_ms, 1))]
 
     def forget(self, before_ms: int) -> None:
         """Let go of series that have been silent since."""

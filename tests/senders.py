@@ -38,9 +38,9 @@ def senders() -> None:
 
 
 @contextmanager
-def served(toll: Toll) -> Iterator[str]:
+def served(toll: Toll, listens: int = 0) -> Iterator[str]:
     """The Toll of a test behind a real server on loopback; gives its host:port."""
-    with port(Listen("127.0.0.1", 0)) as door:
+    with port(Listen("127.0.0.1", listens)) as door:
         config = uvicorn.Config(build_app(toll.state), log_level="warning", access_log=False)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [door]})

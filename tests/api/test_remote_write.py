@@ -217,3 +217,13 @@ def kafka_lines(toll):
             found += (record.value or b"").splitlines()
     consumer.close()
     return found
+
+
+def test_a_counter_that_stands_still_is_a_business_that_stopped_not_a_silent_feed(toll):
+    now = datetime.now(UTC)
+    seconds = range(0, round((now - BEGAN).total_seconds()), 15)
+    post(toll, body(*((s, 100 + min(s, 300)) for s in seconds)))
+    Reader(toll).read(len(seconds)).close()
+    assert counted(toll) == 300
+    state = toll.parts.store.stream_states()["payments"]
+    assert state.last_at is not None and now - state.last_at < timedelta(minutes=2)

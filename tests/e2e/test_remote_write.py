@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -90,7 +90,8 @@ def counted(toll: Toll) -> int:
 def test_payments_that_prometheus_counts(tmp_path: Path, store: Store) -> None:
     config = IngestConfig(salt=SALT, counters=(COUNTER,))
     with opened(tmp_path, store, tokens=with_tokens(), config=config) as toll, till() as (shop, at):
-        with served(toll) as address:
+        with ExitStack() as restarts:
+            address = restarts.enter_context(served(toll))
             said = CONFIG.format(till=at, toll=address, token=TOKENS["write"])
             with prometheus(tmp_path, said, "groups: []"):
                 wait(lambda: samples(toll) >= 2, 60)
@@ -101,4 +102,10 @@ def test_payments_that_prometheus_counts(tmp_path: Path, store: Store) -> None:
                 wait(lambda: counted(toll) == 10, 60)
                 shop.payments += 5
                 wait(lambda: counted(toll) == 15, 60)
-        assert counted(toll) == 15
+                restarts.close()  # Toll is away
+                shop.payments += 100
+                before = samples(toll)
+                restarts.enter_context(served(toll, int(address.rpartition(":")[2])))
+                wait(lambda: counted(toll) == 115, 60)
+                assert samples(toll) > before
+        assert counted(toll) == 115
