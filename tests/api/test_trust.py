@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ def history() -> bytes:
     first = NOW - timedelta(weeks=WEEKS)
     counts = np.random.default_rng(3).poisson(USUAL, WEEKS * 7 * 1440)
     times = [first + timedelta(minutes=m) for m in range(len(counts))]
-    events = (
+    events: Iterator[dict[str, Any]] = (
         {"id": f"m{n}", "stream": "payments", "at": at.isoformat(), "count": int(count)}
         for n, (at, count) in enumerate(zip(times, counts, strict=True))
         if count and not BEGAN <= at < ENDED
@@ -49,7 +51,7 @@ def past(engine: Engine, tmp_path_factory: pytest.TempPathFactory):
     engine.empty(store.database.name)
 
 
-def lines(toll: Toll, **params: str) -> dict[tuple[str, str], dict]:
+def lines(toll: Toll, **params: str) -> dict[tuple[str, str], dict[str, Any]]:
     found = toll.ask("/v1/trust", **params)["ledger"]
     return {(x["part"], x["age"]): x for x in found if x["measure"] == "payments"}
 

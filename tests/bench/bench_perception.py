@@ -109,7 +109,7 @@ def _outlook(measures: Any, now: datetime) -> Outlook:
     week = (Range(900.0, 1200.0, 1500.0),) * 168
     since = now - timedelta(weeks=60)
     views = {m.id: MeasureView(m, since, now, True, "", None, None, week) for m in measures}
-    return cast(Outlook, SimpleNamespace(view=lambda: View(now, views, {})))
+    return cast(Outlook, SimpleNamespace(view=lambda: View(now, "", views, {}, ())))
 
 
 if __name__ == "__main__":

@@ -201,7 +201,7 @@ def report(result: Result, measures: int) -> str:
         " within 4 h | hours until found, of those found |",
         "|---|---|---|---|---|---|---|",
     ]
-    names = {
+    names: dict[tuple[Kind, float], str] = {
         ("flow", 0.0): "flow: nothing comes",
         ("flow", 0.5): "flow: half comes",
         ("load", 2.0): "load: twice as much",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ def a_map(edges: list[tuple[int, int]], layers: list[int]) -> BusinessMap:
         if a != b:
             needs[a][f"n{b}"] = Hard(f"n{b}")
     nodes = {
-        f"n{i}": Node(f"n{i}", LAYERS[layer], f"N{i}", needs=tuple(needs[i].values()))
+        f"n{i}": Node(f"n{i}", cast(Any, LAYERS[layer]), f"N{i}", needs=tuple(needs[i].values()))
         for i, layer in enumerate(layers)
     }
     process = Process("p", "P", needs=(Hard("n0"),))
@@ -47,7 +48,7 @@ def test_nothing_stands_on_anything_else_and_every_need_has_its_line(edges, laye
         heights.sort()
         assert all(b - a > 0.999 for a, b in pairwise(heights))
     assert {(x.upper, x.lower) for x in found.lines} == {
-        (name, need.node) for name in graph.names for need in graph.needs(name)
+        (name, cast(Hard, need).node) for name in graph.names for need in graph.needs(name)
     }
     for line in found.lines:
         upper, lower = found.at[line.upper][0], found.at[line.lower][0]
@@ -63,7 +64,7 @@ def test_processes_stand_first_and_providers_last():
 
 
 def test_crossings_are_counted():
-    links = {"a": ["y"], "b": ["x"], "c": ["x", "y"]}
+    links: dict[Any, list[Any]] = {"a": ["y"], "b": ["x"], "c": ["x", "y"]}
     assert crossings([["a", "b", "c"], ["x", "y"]], links) == 2
     assert crossings([["b", "c", "a"], ["x", "y"]], links) == 0
 

@@ -41,7 +41,7 @@ def impact(incident: str, process: str, *, red: bool) -> MeasureImpact:
         method="measured",
         units={"lost": Range(0, 1, 2)},
         money={},
-        lost_is="final",
+        lost_is="measured",
         per_minute_units=None,
         per_minute_money=None,
         data_until=at(400),

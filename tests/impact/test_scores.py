@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -64,7 +65,7 @@ def test_the_same_as_the_shared_benchmark(shared_data):
     rng = np.random.default_rng(3)
     n = 60
     mid = rng.uniform(0, 100, n)
-    rows = {
+    rows: dict[str, Any] = {
         "net": rng.uniform(1, 100, n), "net_low": mid - 20, "net_mid": mid, "net_high": mid + 20,
         "expected": rng.uniform(100, 200, n), "recovered": rng.uniform(0, 9, n),
         "recovered_mid": rng.uniform(0, 9, n), "catch_up": rng.random(n) < 0.5,
