@@ -105,6 +105,7 @@ class Pricer:
             baselines = self._shared.baselines
             if baselines.map.version != self._loaded.map.version:
                 return []  # the map changed a moment ago: the next tick works with the new one
+            self._shared.look_back(now)
             tick = Tick(
                 self._loaded.map,
                 self._store,

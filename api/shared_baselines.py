@@ -22,6 +22,7 @@ from impact.watermark import Watermark
 from store.store import Store
 
 TICKS = timedelta(minutes=2)  # an active assessor has looked at everything within this
+HISTORY = timedelta(days=1)  # minutes older than that are history, newer ones may just be late
 _OVERLAP = timedelta(minutes=5)  # estimates become visible some time after their `as_of`
 
 
@@ -37,6 +38,20 @@ class SharedBaselines:
         self._ticked: datetime | None = None
         self._impacts: dict[tuple[str, str, str], MeasureImpact] = {}
         self._asked: datetime | None = None
+        self._seen: int | None = None  # generation of the newest minute that was looked at
+
+    def look_back(self, now: datetime) -> None:
+        """Tell the baselines of history that was loaded meanwhile. The caller holds the lock.
+
+        Two ingesters may make their minutes visible out of order; the few that are passed over then
+        are learned with the next that come, or within the hour.
+        """
+        seen = self._seen
+        changes = self._store.minutes.changed(seen or 0)
+        self._seen = max((c.generation for c in changes), default=seen or 0)
+        for change in changes:
+            if seen is not None and change.first < now - HISTORY:
+                self.baselines.filled_in(change.stream, change.minutes)
 
     def take_map(self, business_map: BusinessMap) -> None:
         """Learn for another version of the map. The caller holds the lock."""
@@ -55,6 +70,7 @@ class SharedBaselines:
             return
         states = self._store.stream_states()
         business_map, baselines = self.baselines.map, self.baselines
+        self.look_back(now)
         baselines.refresh(now, first_marks(states, now), self._known(now))
         baselines.update(now)
         open_ = [v.incident for v in self._store.incidents.find(states=("open",))]

@@ -11,7 +11,7 @@ are left out of it. It is for one thread at a time: who shares it holds a lock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -38,6 +38,8 @@ FEW_MEASURES = 100  # up to so many, bins of one minute fit into memory
 TICK_OVERLAP = timedelta(hours=3)  # re-read on every tick: events that came late
 REFRESH_OVERLAP = timedelta(days=3)  # re-read on every refresh
 REFRESH_EVERY = timedelta(hours=1)
+FILLED_IN = 720  # minutes of history that came later: from so many on, learning does not wait
+FILLED_EVERY = timedelta(minutes=2)  # while history is still being loaded
 REFRESH_AT_ONCE = 50  # baselines a tick learns anew because they are old
 AT_ONCE = 100  # estimates a tick makes anew: when new bins come, the next ticks do the rest
 SPREAD_EVERY = timedelta(days=1)
@@ -91,6 +93,7 @@ class Baselines:
         self._learned: dict[tuple[_Key, Windows], Learned | None] = {}
         self._known: dict[str, Windows] = {}
         self._learned_at: dict[tuple[_Key, Windows], datetime] = {}
+        self._filled: dict[str, int] = {}  # by stream, since it was learned
         self._spreads: dict[tuple[_Key, Windows], tuple[datetime, Spread]] = {}
         self._expected: dict[tuple[_Key, Windows], tuple[int, FloatArray]] = {}
         self._kept: dict[Hashable, tuple[Hashable, Any]] = {}
@@ -114,13 +117,35 @@ class Baselines:
         for gone in self._learned_at.keys() - due.keys():
             self._learned.pop(gone), self._learned_at.pop(gone), self._expected.pop(gone, None)
         new = [key for key in due if key not in self._learned_at]
-        old = [key for key, at in self._learned_at.items() if now - at >= REFRESH_EVERY]
+        old = [key for key, at in self._learned_at.items() if now - at >= self._lasts(due[key])]
         old.sort(key=lambda key: self._learned_at[key])
+        self._forget_filled([(key, due[key].stream) for key in old[:REFRESH_AT_ONCE]])
         for key in (*new, *old[:REFRESH_AT_ONCE]):
             self._learned[key] = self._learn(due[key], key[1], marks[due[key].stream], now)
             self._learned_at[key] = now
             self._expected.pop(key, None)
+        waiting = {due[key].stream for key in old[REFRESH_AT_ONCE:]}
+        for stream in {due[key].stream for key in old} - waiting:
+            self._filled.pop(stream, None)
         return len(new) + len(old[:REFRESH_AT_ONCE])
+
+    def filled_in(self, stream: str, minutes: int) -> None:
+        """So many minutes of a stream's history were counted anew: an import, late events."""
+        self._filled[stream] = self._filled.get(stream, 0) + minutes
+
+    def _much_filled(self, stream: str) -> bool:
+        return self._filled.get(stream, 0) >= FILLED_IN
+
+    def _lasts(self, measure: Measure) -> timedelta:
+        return FILLED_EVERY if self._much_filled(measure.stream) else REFRESH_EVERY
+
+    def _forget_filled(self, keys: Sequence[tuple[tuple[_Key, Windows], str]]) -> None:
+        """Of streams whose past was filled in, everything is read and tried anew."""
+        for key, stream in keys:
+            if self._much_filled(stream):
+                self._histories.pop(key[0], None)
+                self._spreads.pop(key, None)
+                self._spreads.pop((key[0], ()), None)
 
     def learned(self, measure: Measure) -> Learned | None:
         """What the measure usually does; None without enough history."""

@@ -38,6 +38,7 @@ class ChangedMinutes:
     first: datetime
     last: datetime
     generation: int  # the newest among them
+    minutes: int  # how many
 
 
 class MinuteCounter:
@@ -90,7 +91,11 @@ class MinuteCounter:
         """What was counted by generations after `since`, by stream."""
         return [
             ChangedMinutes(
-                row["stream"], moment(row["first_ms"]), moment(row["last_ms"]), row["newest"]
+                row["stream"],
+                moment(row["first_ms"]),
+                moment(row["last_ms"]),
+                row["newest"],
+                row["minutes"],
             )
             for row in self._database.rows("minutes_changed", since=since)
         ]

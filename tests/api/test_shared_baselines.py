@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,7 +10,8 @@ from api.assessor import Assessor
 from api.outlook import Outlook
 from api.runtime import Runtime
 from api.shared_baselines import TICKS, SharedBaselines
-from tests.api.app import priced
+from impact.baselines import FILLED_EVERY
+from tests.api.app import payment, priced
 from tests.store.rows import NOON, later
 
 pytestmark = pytest.mark.engine
@@ -77,3 +78,25 @@ def test_all_of_a_process_in_one_set(toll):
     runtime = Runtime(toll.parts, ingest=False, assess=True, serve=True)
     assert runtime.assessor is not None and runtime.outlook is not None
     assert runtime.assessor._shared is runtime.outlook._shared
+
+
+def test_history_that_is_imported_while_toll_runs_is_learned_within_minutes(toll):
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    outlook = Outlook(toll.parts, SharedBaselines(toll.parts.map.map, toll.parts.store))
+
+    def load(days: range) -> None:
+        hours = [now - timedelta(days=d, hours=h) for d in days for h in range(24)]
+        toll.post([payment(n, at, id=f"{at}") for n, at in enumerate(hours)], history=True)
+        toll.ingest()
+
+    def mean() -> float | None:
+        week = outlook.refresh(now).measures["checkout/payments"].week
+        return None if week is None else sum(hour.mid for hour in week) / len(week)
+
+    load(range(50, 56))
+    early = mean()  # six days, and nothing since
+    load(range(50))
+    assert mean() == early
+    now += 2 * FILLED_EVERY
+    late = mean()
+    assert late is not None and late == pytest.approx(1.0, rel=0.2)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from enrich.model import Measure, Value
-from impact.baselines import AT_ONCE, Baselines
+from impact.baselines import AT_ONCE, FILLED_EVERY, Baselines
 from impact.watermark import watermark
 from tests.impact.arrays import ArrayReader, at, business_map, daily
 
@@ -46,6 +46,17 @@ def test_measures_with_the_same_rows_share_one_baseline():
     assert baselines.refresh(NOW, marks(source), {}) == 1
     assert baselines.refresh(NOW, marks(source), {}) == 0
     assert baselines.refresh(NOW + timedelta(hours=1), marks(source), {}) == 1
+
+
+def test_much_history_that_comes_later_is_learned_soon():
+    source = reader()
+    baselines = fresh(source)
+    baselines.filled_in("payments", 700)
+    assert baselines.refresh(NOW + FILLED_EVERY, marks(source), {}) == 0  # late events, perhaps
+    baselines.filled_in("payments", 700)
+    assert baselines.refresh(NOW + FILLED_EVERY / 2, marks(source), {}) == 0
+    assert baselines.refresh(NOW + FILLED_EVERY, marks(source), {}) == 1
+    assert baselines.refresh(NOW + 2 * FILLED_EVERY, marks(source), {}) == 0
 
 
 def test_another_known_incident_makes_it_learn_again():
