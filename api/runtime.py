@@ -141,9 +141,7 @@ class Runtime:
         self.counting = Counting(parts) if ingest and parts.config.counters else None
         shared = SharedBaselines(parts.map.map, parts.store)
         self.assessor = Assessor(parts, shared=shared) if assess else None
-        self.status_pages = (
-            StatusPages(parts, self._is_active) if assess and look_outside else None
-        )
+        self.status_pages = StatusPages(parts, self._is_active) if assess and look_outside else None
         self.outlook = Outlook(parts, shared) if serve else None
         self.map_watch = MapWatch(parts, shared)
         tasks: dict[str, Callable[[Event], None] | None] = {

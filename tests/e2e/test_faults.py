@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from api.mapfiles import read_map
 from api.runtime import Runtime
 from api.settings import Settings, read_settings
 from ingest.confluent import ConfluentLog
@@ -25,6 +26,7 @@ from ingest.kafka import KafkaLog
 from ingest.log import Log
 from store.clickhouse import open_server
 from store.store import Store
+from tests.api.app import SHOP
 from tests.clickhouse_engine import Engine
 from tests.clickhouse_front import Front
 from tests.contract.logs import OPTIONS, EmbeddedPlace
@@ -167,7 +169,9 @@ def test_a_store_that_refuses_for_a_while_is_told_of_and_waited_for(tmp_path, st
     shop, sink = Shop(4), Refusing(store)
     with closing(EmbeddedLog(tmp_path / "toll.log")) as log:
         log.ensure_topics({BUSINESS: 2, SIGNALS: 2})
-        parts = SimpleNamespace(settings=settings(tmp_path), config=CONFIG, log=log, store=sink)
+        parts = SimpleNamespace(
+            settings=settings(tmp_path), config=CONFIG, map=read_map(SHOP), log=log, store=sink
+        )
         caplog.set_level(logging.INFO, "ingest.consumer")
         with Runtime(parts, ingest=True, assess=False) as runtime:  # type: ignore[arg-type]
             send(log, BUSINESS, shop.send(5))
