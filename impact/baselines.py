@@ -41,7 +41,7 @@ REFRESH_EVERY = timedelta(hours=1)
 FILLED_IN = 720  # minutes of history that came later: from so many on, learning does not wait
 FILLED_EVERY = timedelta(minutes=2)  # while history is still being loaded
 REFRESH_AT_ONCE = 50  # baselines a tick learns anew because they are old
-AT_ONCE = 100  # estimates a tick makes anew: when new bins come, the next ticks do the rest
+AT_ONCE = 70  # estimates a tick makes anew: when new bins come, the next ticks do the rest
 SPREAD_EVERY = timedelta(days=1)
 BACKTEST = timedelta(weeks=4)  # of the newest history; a third of it at most
 FALSE_AROUND_SIGNALS = 4.0  # a week
