@@ -80,18 +80,12 @@ class Stats:
     last_commit: datetime | None = None
 
 
-class _Batch(NamedTuple):
-    """A batch to be read: whether it was as large as they get, and how far the log is read then."""
-
-    records: Records
-    full: bool
-    reach: Reached
-
-
 class _Reading(NamedTuple):
     """A batch that a worker reads, or has read."""
 
-    batch: _Batch
+    records: Records
+    full: bool  # as large as batches get
+    reach: Reached  # how far the log is read with it
     future: Future[Prepared | TollError]
 
 
@@ -153,7 +147,9 @@ class Ingester:
     def turn(self) -> None:
         """One turn: poll, take back finished work, hand out the next."""
         waiting = bool(self._pending or self._readings or self._job) and not self._failures
-        polled = self._consumer.poll(0.01 if waiting else self._rhythm.poll_s, self._pending.room())
+        polled = self._consumer.poll(
+            LOOK_SOON_S if waiting else self._rhythm.poll_s, self._pending.room()
+        )
         if polled.assignment != self._assignment:
             self._start_over(polled.assignment)
         if self._rhythm.reread is not None and self.owes_reread:
@@ -240,17 +236,20 @@ class Ingester:
         if self._job is None and time.monotonic() >= self._retry_at:
             task = self._task or self._next_task()
             if task is not None:
-                self._task = None
-                self._job = _Job(task, self._workers.submit(task), self._assignment)
+                self._start(task)
         self._read_pending()  # the batch before it may just have gone on to be stored
+
+    def _start(self, task: Task) -> None:
+        self._job = _Job(task, self._workers.submit(task), self._assignment)
+        self._task = None
 
     def _read_pending(self) -> None:
         if len(self._readings) >= READERS or not self._pending:
             return
         full, records = self._pending.full(), self._pending.take()
-        batch = _Batch(records, full, reach_of(records.last(), self._consumer))
+        reach = reach_of(records.last(), self._consumer)
         future = self._workers.submit(self._batches.prepare, records, datetime.now(UTC))
-        self._readings.append(_Reading(batch, future))
+        self._readings.append(_Reading(records, full, reach, future))
 
     def _next_task(self) -> Task | None:
         if self._due():
@@ -267,7 +266,7 @@ class Ingester:
         if since is None:
             return False
         rhythm = self._rhythm
-        if self._pending.full() or any(reading.batch.full for reading in self._readings):
+        if self._pending.full() or any(reading.full for reading in self._readings):
             wait_s = rhythm.recompute_every_s
         elif self._pending or self._readings:
             rest_s = max(rhythm.recompute_idle_s, rhythm.recompute_rest * self._counting_s)
@@ -328,24 +327,21 @@ class Ingester:
                 self._task = self._count_task()
             if self._task is None:
                 return
-            self._job = _Job(self._task, self._workers.submit(self._task), self._assignment)
-            self._task = None
+            self._start(self._task)
 
     # -- the steps ---------------------------------------------------------------------------
 
     def _store_task(self) -> Task:
-        (records, _, reach), reading = self._readings.popleft()
-        prepared = reading.result()  # done, or waited for at the end
+        records, _, reach, future = self._readings.popleft()
+        prepared = future.result()  # done, or waited for at the end
 
         def store() -> Done:
             newest = dict(self._newest)  # a copy: a failed try must leave no trace
             stored = self._batches.store(records, prepared, datetime.now(UTC), newest)
-            offsets = {at: record.offset + 1 for at, record in records.last().items()}
 
             def done() -> None:
                 self._newest = newest
-                self._written.add(offsets, reach, stored)
-                self._written.records += len(records)
+                self._written.add(records, reach, stored)
                 self._written.since = self._written.since or time.monotonic()
                 self._note_stored(len(records), stored)
 

@@ -49,13 +49,11 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A batch that has been read, and waits to be stored."""
+    """What a batch of records held; it waits to be stored."""
 
-    records: Records
     decoded: Decoded
     signals: Sequence[Signal]
     bad_signals: Sequence[DeadLetter]
-    at: datetime  # when it was read
 
 
 class BatchStore:
@@ -74,7 +72,7 @@ class BatchStore:
         signals = records.of_topics([self._signals_topic])
         try:
             decoded = decode(records.chosen(~signals), self._config, now)
-            return Prepared(records, decoded, *decode_signals(records.chosen(signals), now), now)
+            return Prepared(decoded, *decode_signals(records.chosen(signals), now))
         except TollError as error:
             return error
         except Exception as error:  # a mistake of ours in reading must not stop all other records
@@ -96,7 +94,7 @@ class BatchStore:
         try:
             if isinstance(prepared, TollError):
                 raise prepared
-            return self._insert(prepared, now, newest)
+            return self._insert(records, prepared, now, newest)
         except TollError as error:
             if error.retriable or isinstance(error, SettingsError):
                 raise  # the store's or the operator's trouble, not the record's
@@ -111,9 +109,11 @@ class BatchStore:
             logger.warning("a record is refused and kept as a dead letter: %s", error)
             return Stored(dead_letters=len(letters))
 
-    def _insert(self, batch: Prepared, now: datetime, newest: dict[Channel, int]) -> Stored:
+    def _insert(
+        self, records: Records, batch: Prepared, now: datetime, newest: dict[Channel, int]
+    ) -> Stored:
         events = settle_times(batch.decoded.events, self._config, self._sink)
-        events, sealed = unsealed(events, batch.records, self._config, self._sink, now)
+        events, sealed = unsealed(events, records, self._config, self._sink, now)
         letters = [*batch.decoded.dead, *batch.bad_signals, *sealed]
         self._step("insert")
         if events.num_rows:
@@ -125,7 +125,7 @@ class BatchStore:
             self._sink.insert_dead_letters(letters)
         return Stored(
             touched_minutes(events),
-            arrivals(events, batch.records, now, newest),
+            arrivals(events, records, now, newest),
             events.num_rows,
             len(batch.signals),
             len(letters),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ingest.batch import merge_minutes
 from ingest.log import Consumer, Record, TopicPartition
+from ingest.records import Records
 from ingest.sink import Arrival, Minutes, Progress
 from ingest.storing import Stored
 
@@ -34,9 +35,10 @@ class Written:
     reach: dict[TopicPartition, Reach] = field(default_factory=dict)
     since: float | None = None  # monotonic seconds of the oldest of it
 
-    def add(self, offsets: Mapping[TopicPartition, int], reach: Reached, stored: Stored) -> None:
+    def add(self, records: Records, reach: Reached, stored: Stored) -> None:
         """One more batch."""
-        self.offsets.update(offsets)
+        self.records += len(records)
+        self.offsets.update({at: last.offset + 1 for at, last in records.last().items()})
         self.minutes = merge_minutes(self.minutes, stored.minutes)
         self.arrivals.extend(stored.arrivals)
         self.reach.update(reach)
