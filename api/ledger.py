@@ -34,12 +34,11 @@ def read_ledger(
 def present_line(line: Trust, business_map: BusinessMap) -> schemas.TrustLine:
     """One line with its titles and its sentence."""
     measure = business_map.measure(f"{line.process}/{line.measure}")
-    process = business_map.processes.get(line.process)
     return schemas.TrustLine(
         process=line.process,
-        process_title=process.title if process else line.process,
+        process_title=business_map.title(line.process),
         measure=line.measure,
-        measure_title=measure.title if measure and measure.title else line.measure,
+        measure_title=measure.called if measure else line.measure,
         part=line.part,
         age=line.age,
         incidents=line.pairs,
@@ -133,7 +132,7 @@ def _bar(measure: Measure, kept: KeptBars, hour: float | None) -> schemas.Bar:
     return schemas.Bar(
         process=measure.process,
         measure=measure.name,
-        title=measure.title or measure.name,
+        title=measure.called,
         kind=measure.kind,
         hour_needs=None if needs is None else round(min(needs, 99.0), 3),
         bars={str(window): round(float(b), 2) for window, b in zip(WINDOWS_S, bars, strict=True)},

@@ -33,7 +33,6 @@ def present_incident(
     whole = total_money(impacts, carriers, business_map.currency)
     so_far = total_money(map(_gross, impacts), carriers, business_map.currency)
     shown = [present_impact(impact, business_map) for impact in impacts]
-    root = business_map.nodes.get(incident.root)
     return schemas.Incident(
         id=incident.id,
         kind=incident.kind,
@@ -42,15 +41,13 @@ def present_incident(
         started_at=incident.started_at,
         ended_at=incident.ended_at,
         root=incident.root,
-        root_title=root.title if root else incident.root,
+        root_title=business_map.title(incident.root),
         explanation=incident.explanation,
         signals=sum(e.source != PEOPLE for e in incident.episodes),
         reached=[
             schemas.ReachedProcess(
                 process=r.process,
-                title=business_map.processes[r.process].title
-                if r.process in business_map.processes
-                else r.process,
+                title=business_map.title(r.process),
                 severity=round(r.severity, 4),
                 path=list(r.path),
             )
@@ -67,7 +64,7 @@ def present_incident(
         causes=[
             schemas.Cause(
                 node=c.node,
-                title=business_map.nodes[c.node].title if c.node in business_map.nodes else c.node,
+                title=business_map.title(c.node),
                 since=c.started_at,
                 explains=len(c.explains),
                 reason=c.reason,
@@ -116,13 +113,12 @@ def _gone(incident: Incident) -> Literal["merged", "not_an_incident", "taken_bac
 def present_impact(impact: MeasureImpact, business_map: BusinessMap) -> schemas.Impact:
     """One impact."""
     measure = business_map.measure(f"{impact.process}/{impact.measure}")
-    process = business_map.processes.get(impact.process)
     return schemas.Impact(
         incident=impact.incident,
         process=impact.process,
-        process_title=process.title if process else impact.process,
+        process_title=business_map.title(impact.process),
         measure=impact.measure,
-        measure_title=measure.title if measure and measure.title else impact.measure,
+        measure_title=measure.called if measure else impact.measure,
         kind=impact.kind,
         state=impact.state,
         as_of=impact.as_of,

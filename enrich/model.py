@@ -100,6 +100,11 @@ class Measure:
         return f"{self.process}/{self.name}"
 
     @property
+    def called(self) -> str:
+        """What people call it."""
+        return self.title or self.name
+
+    @property
     def priced(self) -> bool:
         """Whether totals may add this measure's money."""
         return self.value is not None and not self.same_money_as
@@ -169,6 +174,11 @@ class BusinessMap:
     def measures(self) -> tuple[Measure, ...]:
         """All measures, in the order of the file."""
         return tuple(m for p in self.processes.values() for m in p.measures)
+
+    def title(self, name: str) -> str:
+        """What people call a process or node; its name where the map does not know it."""
+        found = self.processes.get(name) or self.nodes.get(name)
+        return found.title if found else name
 
     def measure(self, measure_id: str) -> Measure | None:
         """The measure `process/name`, or None."""

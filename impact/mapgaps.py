@@ -130,7 +130,7 @@ def _fell_words(graph: Graph, gap: MapGap) -> str:
             f"{process} fell {times} while nothing on the map was in trouble: what it needs "
             "sends no signals, or is not on the map"
         )
-    node = graph.thing(gap.node).title if gap.node in graph else gap.node
+    node = graph.map.title(gap.node)
     if gap.node in graph and gap.node in graph.below(gap.process):
         return (
             f"{process} fell {times} while {node} was in trouble, which the map says it can "
@@ -144,7 +144,7 @@ def _fell_words(graph: Graph, gap: MapGap) -> str:
 
 def _stood_words(graph: Graph, gap: MapGap) -> str:
     process = graph.thing(gap.process).title
-    node = graph.thing(gap.node).title if gap.node in graph else gap.node
+    node = graph.map.title(gap.node)
     most = max(e.severity for e in gap.evidence)
     and_yet = f"; {_times(gap.agreed)} it did fall" if gap.agreed else ""
     return (

@@ -142,7 +142,7 @@ def _rows(state: State, view: View, burning: list[schemas.Incident]) -> list[dic
             rows.append(
                 {
                     "process_title": process.title,
-                    "title": measure.title or measure.name,
+                    "title": measure.called,
                     "actual": found.actual,
                     "expected": found.expected and present_range(found.expected),
                     "why": found.why,

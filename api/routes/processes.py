@@ -278,7 +278,7 @@ def _now(process: Process, view: View) -> ProcessNow:
 def _measure_now(view: MeasureView) -> MeasureNow:
     return MeasureNow(
         measure=view.measure.name,
-        title=view.measure.title or view.measure.name,
+        title=view.measure.called,
         kind=view.measure.kind,
         stream=view.measure.stream,
         data_until=view.data_until,

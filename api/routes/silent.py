@@ -37,7 +37,7 @@ def _present(silence: Silence, state: State) -> Silent:
         process=measure.process,
         process_title=state.parts.map.map.processes[measure.process].title,
         measure=measure.name,
-        measure_title=measure.title or measure.name,
+        measure_title=measure.called,
         kind=measure.kind,
         stream=measure.stream,
         since=silence.since,
