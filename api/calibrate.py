@@ -15,14 +15,13 @@ import numpy as np
 
 from api.calibrate_waits import SETTLED, cleared, delayed
 from api.demo import Run, WaitRun, seeded_runs, seeded_waits
-from enrich.incident import Incident, Reached
-from enrich.model import BusinessMap, Measure, Process, Value
-from impact.assess import Tick
-from impact.baselines import Baselines
+from api.simulated_tick import priced
+from enrich.model import Measure, Process, Value
 from impact.model import MeasureImpact
 from impact.ports import Cohort, LateHistory, StreamState, Volumes
 
-_MEASURE = Measure("checkout", "payments", "flow", "payments", value=Value("amount"))
+_PAYMENTS = Measure("checkout", "payments", "flow", "payments", value=Value("amount"))
+_CHECKOUT = Process("checkout", "Checkout", measures=(_PAYMENTS,))
 
 
 @dataclass(slots=True)
@@ -137,37 +136,10 @@ def _add_money(
 
 
 def _price(run: Run, now: datetime) -> MeasureImpact | None:
-    reader = _World(run, now)
-    business_map = BusinessMap(
-        company="simulated",
-        currency="EUR",
-        timezone="Europe/Berlin",
-        version=str(run.number),
-        processes={"checkout": Process("checkout", "Checkout", measures=(_MEASURE,))},
-        nodes={},
-    )
-    known = {_MEASURE.id: tuple((_utc(a), _utc(b)) for a, b in run.past)}
     start, end = run.signal
-    incident = _incident(_utc(start), _utc(end), now)
-    tick = Tick(
-        business_map, reader, Baselines(business_map, reader), [incident], now=now, known=known
-    )
-    impacts = tick.assess(incident).impacts
-    return impacts[0] if impacts and impacts[0].units else None
-
-
-def _incident(start: datetime, end: datetime, now: datetime) -> Incident:
-    return Incident(
-        id="simulated",
-        kind="outage",
-        state="recovering",
-        title="simulated",
-        started_at=start,
-        ended_at=end if end <= now else None,
-        root="provider",
-        explanation="",
-        reached=(Reached("checkout", 1.0, ("provider", "checkout")),),
-    )
+    outage = "provider", _utc(start), _utc(end)
+    past = tuple((_utc(a), _utc(b)) for a, b in run.past)
+    return priced(_World(run, now), _CHECKOUT, outage, now, past)
 
 
 class _World:

@@ -8,10 +8,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from api.demo import WaitRun
-from enrich.incident import Incident, Reached
-from enrich.model import BusinessMap, Measure, Process
-from impact.assess import Tick
-from impact.baselines import Baselines
+from api.simulated_tick import priced
+from enrich.model import Measure, Process
 from impact.model import Range
 from impact.ports import Cohort, LateHistory, StreamState, Volumes
 from impact.progress import BINS, PER_PROMISE
@@ -27,6 +25,7 @@ _ORDERS = Measure(
     closed=("cancelled",),
     promise=timedelta(hours=4),
 )
+_FULFILMENT = Process("fulfilment", "Fulfilment", measures=(_ORDERS,))
 _NEVER = np.iinfo(np.int64).min  # numpy reads it as NaT
 SETTLED = timedelta(hours=52.5)  # the promise and two days after the window, and a little
 
@@ -34,29 +33,8 @@ SETTLED = timedelta(hours=52.5)  # the promise and two days after the window, an
 def delayed(run: WaitRun, now: datetime) -> Range | None:
     """What is said at a moment of the orders that the last incident delays."""
     start, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in run.signal)
-    business_map = BusinessMap(
-        company="simulated",
-        currency="EUR",
-        timezone="Europe/Berlin",
-        version=str(run.number),
-        processes={"fulfilment": Process("fulfilment", "Fulfilment", measures=(_ORDERS,))},
-        nodes={},
-    )
-    incident = Incident(
-        id="simulated",
-        kind="outage",
-        state="recovering",
-        title="simulated",
-        started_at=start,
-        ended_at=end if end <= now else None,
-        root="warehouse",
-        explanation="",
-        reached=(Reached("fulfilment", 1.0, ("warehouse", "fulfilment")),),
-    )
-    reader = _World(run, now)
-    tick = Tick(business_map, reader, Baselines(business_map, reader), [incident], now=now)
-    impacts = tick.assess(incident).impacts
-    return impacts[0].units.get("delayed") if impacts else None
+    impact = priced(_World(run, now), _FULFILMENT, ("warehouse", start, end), now)
+    return impact.units.get("delayed") if impact else None
 
 
 def cleared(run: WaitRun) -> datetime:

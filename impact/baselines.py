@@ -72,10 +72,6 @@ class Learned:
         """h of the red test around a signal, where being wrong now and then costs little."""
         return calibrate_threshold(self.bins.peaks, self.bins.weeks, 1, FALSE_AROUND_SIGNALS)
 
-    def alone(self, measures: int) -> float:
-        """h without any signal: one false alarm a week over so many measures together."""
-        return calibrate_threshold(self.bins.peaks, self.bins.weeks, measures)
-
 
 class Baselines:
     """The cache. `refresh` what is due, then ask; asking never reads more than a tick's worth."""

@@ -74,11 +74,6 @@ class Usual:
     masked: tuple[Window, ...] = ()
     month_days: MonthDays = NO_MONTH_DAYS
 
-    @property
-    def bins_per_slot(self) -> int:
-        """How many bins of the series make a slot of the profile."""
-        return self.profile.slot_s // self.series.step
-
     def usual(self, seconds: IntArray) -> tuple[FloatArray, IntArray]:
         """Expected volume of the bins that start at `seconds`, and their slots."""
         place = self._place(seconds)
