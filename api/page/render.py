@@ -1,0 +1,76 @@
+"""How every page is made: one layout, one set of filters, one policy. Rendered on the server.
+
+Links are relative, so that the pages also work behind a token in the path, or behind a proxy.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from api import words
+from api.state import State
+
+_POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+def render(state: State, template: str, root: str = "./", **values: Any) -> HTMLResponse:
+    """A page; `root` is the way from it to the first page."""
+    business_map = state.parts.map.map
+    html = _environment(business_map.timezone).get_template(template)
+    return HTMLResponse(
+        html.render(
+            root=root,
+            company=business_map.company,
+            company_currency=business_map.currency,
+            timezone=business_map.timezone,
+            simulated=state.simulated,
+            now=datetime.now(UTC),
+            **values,
+        ),
+        headers={
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": _POLICY,
+        },
+    )
+
+
+@cache  # compiling the templates takes longer than filling them
+def _environment(timezone: str) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("api.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    zone = ZoneInfo(timezone)
+    environment.filters |= {
+        "arrows": lambda path: path.replace("->", "→"),
+        "age": words.age,
+        "clock": lambda moment: clock(moment, zone),
+        "money": words.money,
+        "money_end": lambda sum_, end: words.amount(getattr(sum_, end), sum_.currency),
+        "money_range": words.money_range,
+        "per_minute": words.amount,
+        "sentence": words.sentence,
+        "units": words.units,
+        "units_range": words.units_range,
+        "words": words.words,
+    }
+    return environment
+
+
+def clock(moment: datetime, zone: ZoneInfo) -> str:
+    """A time of day, with its date where it is not today."""
+    local = moment.astimezone(zone)
+    same_day = local.date() == datetime.now(zone).date()
+    if same_day:
+        return local.strftime("%H:%M")
+    this_year = local.year == datetime.now(zone).year
+    return local.strftime("%a %d %b %H:%M" if this_year else "%d %b %Y %H:%M")
