@@ -130,11 +130,16 @@ class Database:
         with self._client() as client:
             client.command(text)
 
-    def insert(self, table: str, rows: pa.Table) -> None:
-        """Append rows; their column names must be the table's. Returns once they are stored."""
+    def insert(self, table: str, rows: pa.Table, *, once: str = "") -> None:
+        """Append rows; their column names must be the table's. Returns once they are stored.
+
+        once: of all inserts with this name only the first takes effect, whole, whoever makes them;
+        the table must have a `non_replicated_deduplication_window`.
+        """
         if rows.num_rows:
+            only = {"insert_deduplicate": 1, "insert_deduplication_token": once} if once else None
             with self._client() as client:
-                client.insert_arrow(table, rows)
+                client.insert_arrow(table, rows, settings=only)
 
     def close(self) -> None:
         """Close every client; the embedded engine stops with the last one of the process."""

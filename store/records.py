@@ -172,10 +172,15 @@ class ReportTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def insert(self, report: Report) -> None:
-        """Keep a report."""
-        row = {name: getattr(report, name) for name in REPORTS_SCHEMA.names}
-        self._database.insert(REPORTS, to_table([row], REPORTS_SCHEMA))
+    def issue(self, name: str, forms: Sequence[Report]) -> None:
+        """Keep all forms of a report, or none where another has issued it: the first one wins.
+
+        Which one was first the store itself decides, so that two at once cannot both win.
+        """
+        rows = [
+            {column: getattr(form, column) for column in REPORTS_SCHEMA.names} for form in forms
+        ]
+        self._database.insert(REPORTS, to_table(rows, REPORTS_SCHEMA), once=f"report {name}")
 
     def get(self, name: str) -> Report | None:
         """A report with its bytes, None if it was never issued."""

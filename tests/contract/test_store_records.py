@@ -329,11 +329,22 @@ def test_failed_attempts_are_counted_until_given_up(store):
 
 
 def test_a_report_is_handed_out_as_it_was_first_issued(store):
-    first = Report("weekly/2026-W46.pdf", NOON, "application/pdf", bytes(range(256)))
-    store.reports.insert(replace(first, made_at=later(5), content=b"other"))
-    store.reports.insert(first)
-    assert store.reports.get(first.name) == first
-    assert [r.name for r in store.reports.names()] == [first.name]
+    first = [
+        Report("weekly/2026-W46.pdf", NOON, "application/pdf", bytes(range(256))),
+        Report("weekly/2026-W46.md", NOON, "text/markdown", b"# W46"),
+    ]
+    store.reports.issue("weekly/2026-W46", first)
+    # Another was slower, though it had begun earlier: none of its forms is ever seen.
+    store.reports.issue(
+        "weekly/2026-W46", [replace(r, made_at=later(-5), content=b"") for r in first]
+    )
+    store.reports.issue("weekly/2026-W47", [replace(first[0], name="weekly/2026-W47.pdf")])
+    assert [store.reports.get(r.name) for r in first] == first
+    assert [r.name for r in store.reports.names()] == [
+        "weekly/2026-W46.md",
+        "weekly/2026-W46.pdf",
+        "weekly/2026-W47.pdf",
+    ]
     assert store.reports.get("weekly/1999-W01.pdf") is None
 
 

@@ -1,0 +1,1 @@
+"""The weekly report: what outages cost, for a reader without technical words."""

@@ -1,0 +1,125 @@
+"""Issues a week's report once, and hands it out unchanged ever after.
+
+The first who asks for a week that is over, or the schedule, issues it: all four forms are stored
+in one insert, of which the store takes the first alone. A week that is not over has a provisional
+report, which says so and is not kept.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from api.outlook import Outlook
+from api.report.week import Week
+from api.wiring import Parts
+from store.records import Report
+
+Form = Literal["html", "pdf", "md", "json"]
+FORMS: tuple[Form, ...] = get_args(Form)
+MEDIA_TYPES: Mapping[Form, str] = {
+    "html": "text/html; charset=utf-8",
+    "pdf": "application/pdf",
+    "md": "text/markdown; charset=utf-8",
+    "json": "application/json",
+}
+_PICTURE = re.compile(r'src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
+
+
+@dataclass(frozen=True, slots=True)
+class InlineImage:
+    """A PNG that a mail carries beside its HTML, which speaks of it as `cid:`."""
+
+    cid: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class IssuedReport:
+    """A week's report in all its forms, byte for byte as issued."""
+
+    week: Week
+    issued_at: datetime
+    provisional: bool  # the week is not over: made for whoever asks, not kept
+    forms: Mapping[Form, bytes]
+
+    @property
+    def html(self) -> str:
+        """A page of its own, with its pictures inside."""
+        return self.forms["html"].decode()
+
+    @property
+    def text(self) -> str:
+        """Markdown, which is also what a mail shows where it shows no HTML."""
+        return self.forms["md"].decode()
+
+    @property
+    def pdf(self) -> bytes:
+        """For printing, and to be attached."""
+        return self.forms["pdf"]
+
+    @property
+    def subject(self) -> str:
+        """One line for a mail: what the week cost."""
+        return str(orjson.loads(self.forms["json"])["subject"])
+
+    def mail_html(self) -> tuple[str, list[InlineImage]]:
+        """The page for mail clients, many of which refuse pictures inside: they are parts of it."""
+        found: dict[str, InlineImage] = {}
+
+        def named(picture: re.Match[str]) -> str:
+            content = b64decode(picture[1])
+            cid = f"{sha256(content).hexdigest()[:24]}@toll"
+            found.setdefault(cid, InlineImage(cid, content))
+            return f'src="cid:{cid}"'
+
+        return _PICTURE.sub(named, self.html), list(found.values())
+
+
+def issue_report(
+    parts: Parts, week: Week, now: datetime, outlook: Outlook | None = None
+) -> IssuedReport:
+    """The report of a week: as it was issued, or issued now if the week is over.
+
+    Asking again changes nothing, in whatever process. outlook: what this process knows of the
+    usual; without it, it is learned here, which takes seconds.
+    """
+    issued = read_issued(parts, week)
+    if issued is not None:
+        return issued
+    forms = _made(parts, outlook or Outlook(parts), week, now)
+    provisional = not week.over(now, ZoneInfo(parts.map.map.timezone))
+    made = IssuedReport(week, now, provisional, forms)
+    if provisional:
+        return made
+    parts.store.reports.issue(
+        week.name,
+        [Report(_name(week, form), now, MEDIA_TYPES[form], forms[form]) for form in FORMS],
+    )
+    return read_issued(parts, week) or made
+
+
+def read_issued(parts: Parts, week: Week) -> IssuedReport | None:
+    """A report that has been issued, None before."""
+    found = {form: parts.store.reports.get(_name(week, form)) for form in FORMS}
+    forms = {form: report.content for form, report in found.items() if report is not None}
+    if len(forms) < len(FORMS):
+        return None
+    issued_at = next(report.made_at for report in found.values() if report is not None)
+    return IssuedReport(week, issued_at, False, forms)
+
+
+def _name(week: Week, form: Form) -> str:
+    return f"weekly/{week.name}.{form}"
+
+
+def _made(parts: Parts, outlook: Outlook, week: Week, now: datetime) -> Mapping[Form, bytes]:
+    raise NotImplementedError
