@@ -32,7 +32,9 @@ from ingest.sources.statuspage import statuspage
 
 logger = logging.getLogger(__name__)
 
-DOCUMENTS = ("summary.json", "incidents.json")
+SUMMARY = "summary.json"  # every page has it
+# Without the last one a maintenance that ends early, or is put off, would only vanish.
+DOCUMENTS = (SUMMARY, "incidents.json", "scheduled-maintenances.json")
 TURN_S = 0.25  # between two glances at which pages are due
 LOOK_S = 30.0  # one look at a page takes no longer
 REQUEST_S = 10.0  # nor does any wait for an answer within it
@@ -181,6 +183,8 @@ class StatusPages:
         async with http.stream("GET", f"{page.url}/{document}", headers=headers) as answer:
             if answer.status_code == 304 and known:
                 return
+            if answer.status_code == 404 and document != SUMMARY:
+                return  # not all that speak this shape have the lists beside the summary
             if answer.status_code != 200:
                 asked = answer.headers.get("Retry-After", "")
                 again = float(asked) if asked.isascii() and asked.isdecimal() else 0.0

@@ -16,6 +16,8 @@ A pure function of all statements, in whatever order they came and however often
 - Of sources that dedupe (`CONTINUING`) a repeat carries a new start: it goes on with the episode
   that is firing by then, whose start stays. An acknowledgement goes on with one too, never begins
   one, and describes none.
+- Of sources whose fingerprint is one window (`REPLANNED`), maintenance that is given another start
+  before it has begun is put off: what was planned first did not happen.
 - A change happens at a moment: it ends when it begins.
 
 The time of a statement is when Toll received it, else (not stored yet) the end or start it names.
@@ -57,6 +59,8 @@ DEFAULT_EXPIRIES: Mapping[str, timedelta] = MappingProxyType(
 )
 # Families of sources whose repeats do not know when the thing began.
 CONTINUING = frozenset({"pagerduty", "otlp-logs"})
+# Families of sources in which a maintenance is one window, whenever it is told to be.
+REPLANNED = frozenset({"statuspage"})
 
 _Labels: TypeAlias = frozenset[tuple[str, str]]
 
@@ -78,9 +82,11 @@ def episodes(
     nodes: dict[_Labels, tuple[str, ...]] = {}
     found = []
     for (source, _), by_start in said.items():
-        expiry = expiry_of(source, expiries)
-        if source.partition(":")[0] in CONTINUING:
+        expiry, family = expiry_of(source, expiries), source.partition(":")[0]
+        if family in CONTINUING:
             by_start = _continued(by_start, expiry)
+        if family in REPLANNED and len(by_start) > 1:
+            by_start = _as_planned(by_start)
         for told, statements, end, stale in _firings(by_start, expiry, now):
             labels = frozenset(told.labels.items())
             if labels not in nodes:
@@ -123,6 +129,17 @@ def _continued(
         if any(not _acknowledges(s) for s in said):
             first, last = start, max(map(_stated, said))
     return found
+
+
+def _as_planned(by_start: Mapping[datetime, list[Signal]]) -> dict[datetime, list[Signal]]:
+    """Without the plans that were put off before they began."""
+    last = {start: max(map(_stated, said)) for start, said in by_start.items()}
+    return {
+        start: said
+        for start, said in by_start.items()
+        if not all(s.kind == "maintenance" for s in said)
+        or not any(last[start] < told < start for told in last.values())
+    }
 
 
 def _firings(

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from api.runtime import Runtime, Supervised
 from api.status_pages import (
+    DOCUMENTS,
     LONGEST_S,
     MAX_BYTES,
     PageState,
@@ -66,7 +67,7 @@ def incident(key: str, *components: str, **more: Any) -> dict[str, Any]:
 
 
 class Web:
-    """The pages of a test, by host: what is said at `summary.json` and `incidents.json`."""
+    """The pages of a test, by host: what is said at each of their documents."""
 
     def __init__(self) -> None:
         self.says: dict[str, dict[str, Any]] = {
@@ -74,6 +75,8 @@ class Web:
             "mail.example": {"page": {"id": "m", "name": "Mail"}, "incidents": []},
         }
         self.instead: dict[str, object] = {}  # by host: an answer, an error, or an event to wait on
+        self.only: dict[tuple[str, str], dict[str, Any]] = {}  # by host and document, before `says`
+        self.lacks: set[str] = set()  # documents that no page has
         self.asked: list[httpx2.Request] = []
 
     async def __call__(self, request: httpx2.Request) -> httpx2.Response:
@@ -85,7 +88,11 @@ class Web:
             await other.wait()
         if isinstance(other, httpx2.Response):
             return other
-        body = json.dumps(self.says[request.url.host]).encode()
+        document = request.url.path.rpartition("/")[2]
+        if document in self.lacks:
+            return httpx2.Response(404)
+        said = self.only.get((request.url.host, document), self.says[request.url.host])
+        body = json.dumps(said).encode()
         etag = f'"{hash(body)}"'
         if request.headers.get("If-None-Match") == etag:
             return httpx2.Response(304)
@@ -141,10 +148,10 @@ def test_an_incident_becomes_an_incident_with_its_node(toll, web, pages):
 def test_looking_again_or_after_a_restart_adds_nothing(toll, web, pages):
     web.says["pay.example"]["incidents"] = [incident("i1")]
     pages.look_once()
-    assert len(signals(toll)) == 1, "both documents say the same"
+    assert len(signals(toll)) == 1, "all documents say the same"
     pages.look_once()
     assert len(signals(toll)) == 1
-    assert all("If-None-Match" in r.headers for r in web.asked[4:])
+    assert all("If-None-Match" in r.headers for r in web.asked[2 * len(DOCUMENTS) :])
     StatusPages(toll.parts, transport=httpx2.MockTransport(web)).look_once()
     toll.ingest()
     assert len(toll.parts.store.signals.all()) == 1
@@ -177,6 +184,55 @@ def test_maintenance_is_maintenance_and_history_can_be_added(toll, web, pages):
     toll.assess(datetime.now(UTC))
     started = {i["started_at"][:10] for i in toll.ask("/v1/incidents")}
     assert "2026-03-01" in started, "an incident told afterwards is priced afterwards"
+
+
+def maintenance(key: str, status: str, start: int, until: int, **more: Any) -> dict[str, Any]:
+    planned = incident(key, status=status, impact="maintenance", updated_at=at(0))
+    return planned | {"scheduled_for": at(start), "scheduled_until": at(until), **more}
+
+
+def test_maintenance_that_ends_early_is_told_by_the_list_of_maintenances(toll, web, pages):
+    """From the summary it only vanishes."""
+    page = {"page": {"id": "p", "name": "Pay"}}
+    web.says["pay.example"] |= {
+        "scheduled_maintenances": [maintenance("m1", "in_progress", 10, 110)]
+    }
+    pages.look_once()
+    web.says["pay.example"] |= {"scheduled_maintenances": []}
+    done = maintenance("m1", "completed", 10, 110, updated_at=at(40), resolved_at=at(40))
+    listed = ("pay.example", "scheduled-maintenances.json")
+    web.only[listed] = page | {"scheduled_maintenances": [done]}
+    pages.look_once()
+    toll.ingest()
+    toll.assess(datetime.now(UTC))
+    [incident] = toll.ask("/v1/incidents")
+    assert (incident["kind"], incident["root"]) == ("maintenance", "pay")
+    assert [incident[edge] for edge in ("started_at", "ended_at")] == [
+        at(10).replace("+00:00", "Z"),
+        at(40).replace("+00:00", "Z"),
+    ]
+
+
+def test_maintenance_that_is_put_off_before_it_began_did_not_happen(toll, web, pages):
+    web.says["pay.example"]["scheduled_maintenances"] = [maintenance("m1", "scheduled", 240, 300)]
+    pages.look_once()
+    later = maintenance("m1", "scheduled", 1440, 1500, updated_at=at(30))
+    web.says["pay.example"]["scheduled_maintenances"] = [later]
+    pages.look_once()
+    toll.ingest()
+    toll.assess(BEGAN + timedelta(minutes=250))
+    assert toll.ask("/v1/incidents") == []
+    toll.assess(BEGAN + timedelta(minutes=1450))
+    [incident] = toll.ask("/v1/incidents")
+    assert incident["started_at"] == at(1440).replace("+00:00", "Z")
+
+
+def test_a_page_needs_no_list_beside_its_summary(toll, web, pages):
+    web.lacks = set(DOCUMENTS[1:])
+    web.says["pay.example"]["incidents"] = [incident("i1")]
+    pages.look_once()
+    assert pages.away() == ()
+    assert len(signals(toll)) == 1
 
 
 @pytest.mark.parametrize(

@@ -212,3 +212,26 @@ def test_episodes_of_one_thing_have_distinct_starts_and_never_end_before_them(sa
     assert len({(e.source, e.fingerprint, e.started_at) for e in together}) == len(together)
     assert all(e.ended_at is None or e.ended_at >= e.started_at for e in together)
     assert all(e.ended_at is not None for e in together if e.stale)
+
+
+def planned(start: float, heard: float, source: str = "statuspage:pay", **more):
+    told = signal("db", start, heard=heard)
+    return replace(
+        told, kind="maintenance", source=source, ended_at=at(start + 60), id=f"{start} {heard}"
+    )
+
+
+def test_maintenance_that_was_put_off_did_not_happen_when_it_was_planned_first():
+    put_off = [planned(300, heard=0), planned(1_740, heard=30)]
+    assert spans(put_off) == spans(put_off[::-1]) == [(1_740, 1_800, False)]
+    assert spans([planned(300, heard=0), planned(120, heard=30)]) == [(120, 180, False)]
+
+
+def test_maintenance_that_had_begun_is_not_put_off_by_the_next():
+    again = [planned(300, heard=0), planned(1_740, heard=310)]
+    assert spans(again) == [(300, 360, False), (1_740, 1_800, False)]
+
+
+def test_of_other_sources_one_maintenance_may_be_many_windows():
+    calendar = [planned(day * 1_440, heard=0, source="calendar") for day in (1, 2, 3)]
+    assert len(spans(calendar)) == 3
