@@ -38,8 +38,13 @@ _UNITS = ((3600, "h"), (60, "m"), (1, "s"))
 
 def as_yaml(found: BusinessMap) -> str:
     """The map as one file."""
+    return as_yaml_tree(tree(found))
+
+
+def as_yaml_tree(found: Tree) -> str:
+    """The same of a tree that somebody has changed."""
     return yaml.dump(
-        tree(found),
+        found,
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,

@@ -68,10 +68,9 @@ def modelled(facts: Facts, window: EffectWindow, severity: float) -> Draft:
     times, expected = learned.baseline.expected(window.start, max(end, window.start))
     volume = float(expected.sum())
     rng = generator(facts.own_seed + "|model")
-    mean = float(np.clip(severity, 0.05, 0.95))
-    guess = rng.beta(mean * MODEL_WEIGHT, (1.0 - mean) * MODEL_WEIGHT, DRAWS) - mean + severity
+    guess = guessed(severity, rng)
     spread = max(learned.bins.spread, MODEL_SPREAD)
-    drawn = volume * np.clip(guess, 0.0, 1.0) * (1.0 + spread * rng.standard_normal(DRAWS))
+    drawn = volume * guess * (1.0 + spread * rng.standard_normal(DRAWS))
     units = quantile_range(volume * severity, drawn, LEVEL)
     minutes = (end - window.start).total_seconds() / 60.0
     return Draft(
@@ -85,6 +84,14 @@ def modelled(facts: Facts, window: EffectWindow, severity: float) -> Draft:
         inputs={"predicted_severity": severity},
         warnings=(why,),
     )
+
+
+def guessed(severity: float, rng: np.random.Generator) -> FloatArray:
+    """(DRAWS,) of a severity that only the map says, 0 to 1."""
+    mean = float(np.clip(severity, 0.05, 0.95))
+    guess = rng.beta(mean * MODEL_WEIGHT, (1.0 - mean) * MODEL_WEIGHT, DRAWS) - mean + severity
+    drawn: FloatArray = np.clip(guess, 0.0, 1.0)
+    return drawn
 
 
 def _state(window: EffectWindow, until: datetime) -> Literal["live", "final"]:

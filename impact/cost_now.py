@@ -4,6 +4,9 @@ The usual volume of that hour of the week, times how badly the process would be 
 unit is worth. Only flows are counted: how many calls an outage brings and how late it makes orders
 depends on how long it lasts, which an hour does not say; such measures are listed as not counted.
 An hour is an hour wholly lost: nothing is taken off for what would come back.
+
+`cost_of_an_outage` says the same of any length of time at any time of the week, with a range that
+also doubts the map's word of how badly each process would be hit.
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from enrich.model import BusinessMap, Measure
+from impact.assess_measured import guessed
 from impact.baselines import Baselines, Learned
+from impact.calendar import HOUR
 from impact.model import DRAWS, FloatArray, MoneyRange, Range
 from impact.money import (
     HOURS_OF_WEEK,
@@ -25,6 +30,7 @@ from impact.money import (
     UnitValue,
     converted,
     decimal,
+    hours_of_week,
     money_draws,
     rate_on,
     rounded,
@@ -33,6 +39,7 @@ from impact.money import (
 from impact.totals import generator, quantile_range
 
 NIGHT_FROM, NIGHT_HOURS = 22, 8  # local hours 22 to 6
+MINUTE_S = 60
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,18 @@ class CostOfAnHour:
 
 
 @dataclass(frozen=True)
+class Outage:
+    """The cost of some time without a process or node, begun at a moment."""
+
+    name: str
+    start: datetime
+    length: timedelta
+    money: MoneyRange
+    measures: tuple[MeasureHour, ...]  # of all of that time
+    not_counted: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class _Counted:
     measure: Measure
     learned: Learned
@@ -93,12 +112,42 @@ def cost_of_an_hour(
         "tonight": min(night, key=lambda hour: float(week[hour])),
     }
     costs = {key: _hour(hour, counted, business_map, local) for key, hour in hours.items()}
-    rateless = [
+    skipped += _rateless(counted, business_map, local)
+    return CostOfAnHour(name, costs["now"], costs["peak"], costs["tonight"], tuple(skipped))
+
+
+def cost_of_an_outage(
+    name: str,
+    severities: Mapping[str, float],
+    business_map: BusinessMap,
+    baselines: Baselines,
+    window: tuple[datetime, datetime],
+) -> Outage:
+    """What it costs to be without `name` in a window; severities as for `cost_of_an_hour`."""
+    start, end = window
+    counted, skipped = _counted(severities, business_map, baselines)
+    local = start.astimezone(ZoneInfo(business_map.timezone))
+    hours = _hours_of(start, end, business_map.timezone)
+    money, measures = _summed(hours, counted, business_map, local, doubted=True)
+    skipped += _rateless(counted, business_map, local)
+    return Outage(name, start, end - start, money, measures, tuple(skipped))
+
+
+def _hours_of(start: datetime, end: datetime, timezone: str) -> FloatArray:
+    """(168,) how many hours of a window lie in each local hour of the week."""
+    first, last = (int(t.timestamp()) for t in (start, end))
+    times = np.arange(first, max(last, first + 1), MINUTE_S)
+    long = np.minimum(times + MINUTE_S, max(last, first + 1)) - times
+    hours = hours_of_week(times.astype("datetime64[s]"), timezone)
+    return np.bincount(hours, weights=long / HOUR, minlength=HOURS_OF_WEEK).astype(np.float64)
+
+
+def _rateless(counted: list[_Counted], business_map: BusinessMap, local: datetime) -> list[str]:
+    return [
         f"{c.measure.id}: {value}"
         for c in counted
-        if isinstance(value := _value(c, business_map, local, 0), MissingRate)
+        if isinstance(value := _value(c, business_map, local, _one_hour(0)), MissingRate)
     ]
-    return CostOfAnHour(name, costs["now"], costs["peak"], costs["tonight"], (*skipped, *rateless))
 
 
 def _counted(
@@ -122,12 +171,34 @@ def _counted(
 def _hour(
     hour: int, counted: list[_Counted], business_map: BusinessMap, local: datetime
 ) -> HourCost:
+    money, measures = _summed(_one_hour(hour), counted, business_map, local)
+    return HourCost(hour, money, measures)
+
+
+def _one_hour(hour: int) -> FloatArray:
+    weights = np.zeros(HOURS_OF_WEEK)
+    weights[hour] = 1.0
+    return weights
+
+
+def _summed(
+    hours: FloatArray,
+    counted: list[_Counted],
+    business_map: BusinessMap,
+    local: datetime,
+    doubted: bool = False,
+) -> tuple[MoneyRange, tuple[MeasureHour, ...]]:
+    """The cost of so many of each hour of the week, (168,); `doubted`: the map may be wrong."""
     mid, total = Decimal(0), np.zeros(DRAWS)
     measures = []
     for c in counted:
-        volume = float(c.learned.week[hour]) * c.severity
+        usual = float(c.learned.week @ hours)
+        volume = usual * c.severity
         drawn = _volume_draws(c, volume)
-        value = _value(c, business_map, local, hour)
+        if doubted:
+            guess = guessed(c.severity, generator(f"{c.measure.process}|severity"))
+            drawn = _volume_draws(c, usual) * guess
+        value = _value(c, business_map, local, c.learned.week * hours)
         money: MoneyRange | None = None
         added = False
         if value is not None and not isinstance(value, MissingRate):
@@ -138,11 +209,11 @@ def _hour(
             if added:
                 mid, total = mid + own, total + worth
         measures.append(MeasureHour(c.measure.id, quantile_range(volume, drawn), money, added))
-    return HourCost(hour, _range(mid, total, business_map.currency), tuple(measures))
+    return _range(mid, total, business_map.currency), tuple(measures)
 
 
 def _volume_draws(c: _Counted, volume: float) -> FloatArray:
-    """Usual volume with its spread; that of a bin is taken as shared by the whole hour."""
+    """Usual volume with its spread; that of a bin is taken as shared by the whole time."""
     sd = float(np.sqrt(c.learned.bins.phi * volume + (c.learned.bins.spread * volume) ** 2))
     z = generator(f"{c.measure.id}|hour").standard_normal(DRAWS)
     return np.maximum(volume + sd * z, 0.0)
@@ -155,7 +226,7 @@ def _worth(c: _Counted, business_map: BusinessMap, local: datetime) -> FloatArra
         return np.zeros(HOURS_OF_WEEK)
     volume = c.learned.week * c.severity
     if value.money is not None:
-        one = _value(c, business_map, local, 0)
+        one = _value(c, business_map, local, _one_hour(0))
         return volume * (float(one.amount) if isinstance(one, UnitValue) else 0.0)
     means = c.learned.amounts.mean if c.learned.amounts is not None else {}
     worth = np.zeros(HOURS_OF_WEEK)
@@ -167,10 +238,8 @@ def _worth(c: _Counted, business_map: BusinessMap, local: datetime) -> FloatArra
 
 
 def _value(
-    c: _Counted, business_map: BusinessMap, local: datetime, hour: int
+    c: _Counted, business_map: BusinessMap, local: datetime, weights: FloatArray
 ) -> UnitValue | MissingRate | None:
-    weights = np.zeros(HOURS_OF_WEEK)
-    weights[hour] = 1.0
     values = unit_values(c.measure, c.learned.amounts, weights)
     if not values:
         return None
