@@ -15,7 +15,7 @@ from api.charts.shortfall import shortfall
 from api.charts.story import Shortfall
 from api.outlook import Outlook
 from api.postmortem import Picture
-from enrich.model import BusinessMap, Measure
+from enrich.model import BusinessMap
 from impact.model import Range
 
 _RANGE_SD = 1.645  # of a normal: half of its central 90 %
@@ -27,10 +27,7 @@ def pictures(
 ) -> Iterator[Picture]:
     """A picture for each flow and load that was measured and whose history is still known."""
     for impact in incident.impacts:
-        measure = business_map.measure(f"{impact.process}/{impact.measure}")
-        if measure is None or impact.method != "measured" or impact.kind == "lead_time":
-            continue
-        what = _story(impact, measure, business_map, outlook)
+        what = story(impact, business_map, outlook)
         if what is not None:
             spec = shortfall(what)
             svg = base64.b64encode(to_svg(spec).encode()).decode()
@@ -38,9 +35,16 @@ def pictures(
             yield Picture(impact.process, impact.measure, str(spec["description"]), source)
 
 
-def _story(
-    impact: schemas.Impact, measure: Measure, business_map: BusinessMap, outlook: Outlook
-) -> Shortfall | None:
+def drawable(impact: schemas.Impact) -> bool:
+    """Whether there is a series to show: lead times are judged per order, and guesses have none."""
+    return impact.method == "measured" and impact.kind != "lead_time"
+
+
+def story(impact: schemas.Impact, business_map: BusinessMap, outlook: Outlook) -> Shortfall | None:
+    """What the picture of one impact shows; None where its history is not known any more."""
+    measure = business_map.measure(f"{impact.process}/{impact.measure}")
+    if measure is None or not drawable(impact):
+        return None
     start, end = impact.effect_from, impact.effect_until or impact.data_until
     counted = impact.units.get("lost" if impact.kind == "flow" else "excess")
     if counted is None or end <= start:

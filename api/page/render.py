@@ -14,9 +14,11 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from api import words
+from api.page import figures
+from api.shortfall_pictures import drawable
 from api.state import State
 
-_POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 
 def render(state: State, template: str, root: str = "./", **values: Any) -> HTMLResponse:
@@ -31,6 +33,7 @@ def render(state: State, template: str, root: str = "./", **values: Any) -> HTML
             timezone=business_map.timezone,
             simulated=state.simulated,
             now=datetime.now(UTC),
+            vega=figures.SCRIPT,
             **values,
         ),
         headers={
@@ -63,6 +66,7 @@ def _environment(timezone: str) -> Environment:
         "units_range": words.units_range,
         "words": words.words,
     }
+    environment.tests["drawable"] = drawable
     return environment
 
 
