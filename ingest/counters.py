@@ -5,8 +5,11 @@ A sample that the settings want goes into the log as it is (`sample_line`). Whoe
 the same events again, and they count once. Nothing else is kept, so nothing can be lost or
 disagree.
 
-- The first sample of a series says how far the counter is, not that anything happened.
-- A value below the last one is a restart of the counted program: it began at zero.
+- The first sample of a series says how far the counter is, not that anything happened, unless the
+  sender says since when it counts (remote-write 2.0): it began at zero then, if no longer ago than
+  `FORGOTTEN_MS`.
+- A value below the last one is a restart of the counted program: it began at zero. So did one that
+  says that it counts since another moment, after the last sample, whatever its value.
 - A sample that is not later than the last one is known already, or comes too late.
 - Of several Prometheus that scrape the same, one is heard; another once that one has been silent
   for `HANDOVER_MS`. Since counters are cumulative, that loses nothing.
@@ -53,6 +56,7 @@ class Sample(NamedTuple):
     stream: str
     status: str
     segment: Mapping[str, str]
+    since_ms: int = 0  # when it began to count, from zero; 0: the sender does not say
 
 
 class CounterReader:
@@ -80,10 +84,11 @@ def _samples(series: Series, mapping: CounterMapping) -> Iterator[Sample]:
     name = hashlib.sha256(said.encode()).hexdigest()[:24]
     status = labels.get(mapping.status_label, "") if mapping.status_label else ""
     segment = {key: labels[label] for key, label in mapping.segment.items() if labels.get(label)}
-    for at_ms, value in series.samples:
+    for at_ms, value, since_ms in series.samples:
         if 0 <= at_ms < LAST_MS and 0 <= value < _EXACT:  # no number is neither
             told = mapping.words.get(status, status) or mapping.status
-            yield Sample(name, replica, at_ms, value, mapping.stream, told, segment)
+            since = since_ms if 0 < since_ms < LAST_MS else 0
+            yield Sample(name, replica, at_ms, value, mapping.stream, told, segment, since)
 
 
 def sample_line(sample: Sample) -> bytes:
@@ -98,11 +103,12 @@ def read_line(line: bytes) -> Sample | None:
         segment = {str(key): str(value) for key, value in found["segment"].items()}
         texts = {n: str(found[n]) for n in ("series", "replica", "stream", "status")}
         at_ms, value = int(found["at_ms"]), float(found["value"])
+        since_ms = int(found.get("since_ms", 0))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         return None
-    if not (0 <= at_ms < LAST_MS and 0 <= value < _EXACT):
+    if not (0 <= at_ms < LAST_MS and 0 <= since_ms < LAST_MS and 0 <= value < _EXACT):
         return None
-    return Sample(at_ms=at_ms, value=value, segment=segment, **texts)
+    return Sample(at_ms=at_ms, value=value, segment=segment, since_ms=since_ms, **texts)
 
 
 @dataclass(slots=True)
@@ -112,6 +118,7 @@ class _Last:
     at_ms: int
     value: float
     replica: str
+    since_ms: int = 0
 
 
 class Counters:
@@ -127,8 +134,11 @@ class Counters:
             apart = sample.at_ms - last.at_ms
             if apart <= (0 if sample.replica == last.replica else HANDOVER_MS):
                 return []
-        self._last[sample.series] = _Last(sample.at_ms, sample.value, sample.replica)
-        if last is None or apart > FORGOTTEN_MS:
+        self._last[sample.series] = _Last(
+            sample.at_ms, sample.value, sample.replica, sample.since_ms
+        )
+        last = _before(sample, last)
+        if last is None or sample.at_ms - last.at_ms > FORGOTTEN_MS:
             return []
         # Whole units, so that the parts of a rise add up to it.
         before = 0 if sample.value < last.value else math.floor(last.value)
@@ -143,6 +153,20 @@ class Counters:
     def forget(self, before_ms: int) -> None:
         """Let go of series that have been silent since."""
         self._last = {name: last for name, last in self._last.items() if last.at_ms >= before_ms}
+
+
+def _before(sample: Sample, last: _Last | None) -> _Last | None:
+    """What the rise is counted from: the last sample, or the zero at which the counter began.
+
+    The clock of who counts may be ahead: a beginning that lies after the sample is not believed,
+    nor one that was said before, whatever the time is by then.
+    """
+    since = sample.since_ms
+    if not 0 < since < sample.at_ms:
+        return last
+    if last is not None and (since == last.since_ms or since < last.at_ms):
+        return last
+    return _Last(since, 0.0, sample.replica)
 
 
 def _events(sample: Sample, since_ms: int, rise: int) -> list[tuple[str, bytes]]:

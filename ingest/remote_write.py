@@ -33,18 +33,35 @@ _V1: Mapping[str, Mapping[str, tuple[int, str, bool]]] = {
     "TimeSeries": {"labels": (1, "Label", True), "samples": (2, "Sample", True)},
     "WriteRequest": {"timeseries": (1, "TimeSeries", True)},
 }
+# Since when a counter counts was said of the series first, and of each sample since 2.0-rc.4.
 _V2: Mapping[str, Mapping[str, tuple[int, str, bool]]] = {
-    "Sample": {"value": (1, "double", False), "timestamp": (2, "int64", False)},
-    "TimeSeries": {"labels_refs": (1, "uint32", True), "samples": (2, "Sample", True)},
+    "Sample": {
+        "value": (1, "double", False),
+        "timestamp": (2, "int64", False),
+        "start_timestamp": (3, "int64", False),
+    },
+    "TimeSeries": {
+        "labels_refs": (1, "uint32", True),
+        "samples": (2, "Sample", True),
+        "created_timestamp": (6, "int64", False),
+    },
     "Request": {"symbols": (4, "string", True), "timeseries": (5, "TimeSeries", True)},
 }
 
 
+class Point(NamedTuple):
+    """One sample of a series. Times are milliseconds since the epoch."""
+
+    at_ms: int
+    value: float
+    since_ms: int = 0  # when it began to count, from zero; 0 where the sender does not say
+
+
 class Series(NamedTuple):
-    """One series of a request, and its samples: (milliseconds since the epoch, value)."""
+    """One series of a request, and its samples."""
 
     labels: Mapping[str, str]
-    samples: tuple[tuple[int, float], ...]
+    samples: tuple[Point, ...]
 
 
 def unpack(body: bytes, limit: int) -> bytes:
@@ -62,7 +79,7 @@ def read_v1(packed: bytes) -> Iterator[Series]:
     """The series of a `prometheus.WriteRequest`."""
     for one in _parse(WRITE_REQUEST, packed).timeseries:
         labels = {label.name: label.value for label in one.labels}
-        yield Series(labels, tuple((s.timestamp, s.value) for s in one.samples))
+        yield Series(labels, tuple(Point(s.timestamp, s.value) for s in one.samples))
 
 
 def read_v2(packed: bytes) -> Iterator[Series]:
@@ -75,7 +92,11 @@ def read_v2(packed: bytes) -> Iterator[Series]:
             raise InputError("a series has labels that are not among the symbols")
         names = zip(refs[::2], refs[1::2], strict=True)
         labels = {symbols[name]: symbols[value] for name, value in names}
-        yield Series(labels, tuple((s.timestamp, s.value) for s in one.samples))
+        since = one.created_timestamp
+        yield Series(
+            labels,
+            tuple(Point(s.timestamp, s.value, s.start_timestamp or since) for s in one.samples),
+        )
 
 
 def _parse(message: Any, packed: bytes) -> Any:

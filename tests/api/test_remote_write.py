@@ -13,7 +13,7 @@ from api.runtime import Runtime
 from api.streams_file import read_streams
 from ingest.errors import SettingsError, UnavailableError
 from ingest.kafka import KafkaLog
-from ingest.remote_write import Series
+from ingest.remote_write import Point, Series
 from ingest.streams import CounterMapping, IngestConfig
 from tests.api.app import SALT, assert_problem, bearer, opened, with_tokens
 from tests.ingest.test_counters import written_v1, written_v2
@@ -36,7 +36,10 @@ def toll(tmp_path, store):
 
 def body(*samples, write=written_v1, **labels):
     labels = {"__name__": "payments_total", "result": "ok", **labels}
-    timed = tuple((T0 + seconds * 1000, float(value)) for seconds, value in samples)
+    timed = tuple(
+        Point(T0 + seconds * 1000, float(value), *(T0 + since * 1000 for since in said))
+        for seconds, value, *said in samples
+    )
     return bytes(cramjam.snappy.compress_raw(write(Series(labels, timed))))
 
 
@@ -67,11 +70,11 @@ class Reader:
         self.producer.close()
 
 
-def counted(toll):
+def counted(toll, status="ok"):
     """What is stored in the end: each event once."""
     toll.ingest()
     found = toll.parts.store.volumes(
-        "payments", ["ok"], BEGAN - timedelta(hours=1), BEGAN + timedelta(hours=1)
+        "payments", [status], BEGAN - timedelta(hours=1), BEGAN + timedelta(hours=1)
     )
     return int(found.count.sum())
 
@@ -101,6 +104,17 @@ def test_a_restart_loses_nothing_and_counts_nothing_twice(toll):
     post(toll, body((45, 111)))
     Reader(toll).read(4).close()
     assert counted(toll) == 11
+
+
+def test_a_counter_that_says_since_when_it_counts_counts_once_however_often_it_is_read(toll):
+    """The first refusal of a day is a series of its own, which begins with it."""
+    first = body((0, 1, -7), (15, 1, -7), write=written_v2, result="declined")
+    assert post(toll, first, V2).status_code == 204
+    Reader(toll).read(2).close()
+    more = body((30, 4, -7), write=written_v2, result="declined")
+    assert post(toll, more, V2).status_code == 204
+    Reader(toll).read(3).close()
+    assert counted(toll, "declined") == 4
 
 
 def test_a_crash_between_sending_and_committing_counts_once(toll, monkeypatch):

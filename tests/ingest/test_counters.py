@@ -23,7 +23,15 @@ from ingest.counters import (
     sample_line,
 )
 from ingest.errors import InputError
-from ingest.remote_write import REQUEST_V2, WRITE_REQUEST, Series, read_v1, read_v2, unpack
+from ingest.remote_write import (
+    REQUEST_V2,
+    WRITE_REQUEST,
+    Point,
+    Series,
+    read_v1,
+    read_v2,
+    unpack,
+)
 from ingest.streams import CounterMapping
 
 MINUTE, T0 = 60_000, 1_795_342_440_000
@@ -44,7 +52,7 @@ def written_v1(*series: Series) -> bytes:
         added = request.timeseries.add()
         for name, value in one.labels.items():
             added.labels.add(name=name, value=value)
-        for at, reached in one.samples:
+        for at, reached, _ in one.samples:
             added.samples.add(timestamp=at, value=reached)
     return bytes(request.SerializeToString())
 
@@ -56,14 +64,17 @@ def written_v2(*series: Series) -> bytes:
         for text in (text for pair in one.labels.items() for text in pair):
             symbols.append(text)
             added.labels_refs.append(len(symbols) - 1)
-        for at, reached in one.samples:
-            added.samples.add(timestamp=at, value=reached)
+        for at, reached, since in one.samples:
+            added.samples.add(timestamp=at, value=reached, start_timestamp=since)
     request.symbols.extend(symbols)
     return bytes(request.SerializeToString())
 
 
-def sample(at_ms: int, value: float, replica: str = "a", series: str = "s") -> Sample:
-    return Sample(series, replica, T0 + at_ms, value, "payments", "ok", {})
+def sample(
+    at_ms: int, value: float, replica: str = "a", series: str = "s", since_ms: int | None = None
+) -> Sample:
+    since = 0 if since_ms is None else T0 + since_ms
+    return Sample(series, replica, T0 + at_ms, value, "payments", "ok", {}, since)
 
 
 def events(samples: Iterable[Sample]) -> dict[str, dict[str, Any]]:
@@ -86,9 +97,19 @@ def counts(*samples: Sample) -> list[int]:
 
 @pytest.mark.parametrize(("write", "read"), [(written_v1, read_v1), (written_v2, read_v2)])
 def test_what_is_written_is_read(write, read):
-    series = (Series(LABELS, ((T0, 1.0), (T0 + 15_000, 3.5))), Series({"__name__": "up"}, ()))
+    points = Point(T0, 1.0), Point(T0 + 15_000, 3.5)
+    series = (Series(LABELS, points), Series({"__name__": "up"}, ()))
     packed = bytes(cramjam.snappy.compress_raw(write(*series)))
     assert tuple(read(unpack(packed, 10_000))) == series
+
+
+def test_since_when_a_counter_counts_is_said_of_each_sample_or_of_the_series():
+    series = Series(LABELS, (Point(T0, 1.0, T0 - 500), Point(T0 + 15_000, 3.5)))
+    assert tuple(read_v2(written_v2(series))) == (series,)
+    older = REQUEST_V2.FromString(written_v2(series))
+    older.timeseries[0].created_timestamp = T0 - 900
+    [found] = read_v2(older.SerializeToString())
+    assert [p.since_ms for p in found.samples] == [T0 - 500, T0 - 900]
 
 
 def test_a_body_that_unpacks_to_too_much_is_refused_before_it_is_unpacked():
@@ -124,7 +145,8 @@ def test_any_line_is_a_sample_or_none(line):
 
 
 def read(labels, *samples, mappings=(PAYMENTS,)):
-    return list(CounterReader(mappings).samples([Series(labels, samples or ((T0, 1.0),))]))
+    points = tuple(Point(*one) for one in samples or ((T0, 1.0),))
+    return list(CounterReader(mappings).samples([Series(labels, points)]))
 
 
 def test_a_series_says_stream_status_and_segment():
@@ -193,6 +215,30 @@ def test_a_counter_not_heard_of_for_a_day_begins_anew():
     assert counts(sample(0, 0), sample(FORGOTTEN_MS + 1, 25)) == []
 
 
+def test_a_counter_that_says_since_when_it_counts_counts_from_its_first_sample_on():
+    """A rare status is a series of its own that begins with its first event."""
+    assert counts(sample(0, 1, since_ms=-5_000), sample(15_000, 1), sample(30_000, 2)) == [1, 1]
+    spread = list(events([sample(0, 25, since_ms=-10 * MINUTE)]).values())
+    assert [e["count"] for e in spread] == [2, 3] * 5
+    assert counts(sample(0, 25, since_ms=-FORGOTTEN_MS - 1)) == [], "too long ago to say when"
+
+
+def test_a_restart_is_seen_by_its_beginning_where_the_value_hides_it():
+    walk = [
+        sample(0, 10, since_ms=-FORGOTTEN_MS - 1),
+        sample(15_000, 12, since_ms=-FORGOTTEN_MS - 1),
+        sample(30_000, 14, since_ms=16_000),
+        sample(45_000, 15, since_ms=16_000),
+    ]
+    assert counts(*walk) == [2, 14, 1]
+
+
+@pytest.mark.parametrize("ahead", [1_000, 20_000, 10 * MINUTE])
+def test_a_clock_that_is_ahead_makes_no_restart(ahead):
+    walk = [sample(n * 15_000, 100 + n, since_ms=ahead) for n in range(60)]
+    assert sum(counts(*walk)) == 59
+
+
 def test_one_replica_is_heard_and_the_other_once_it_is_silent():
     mixed = [sample(0, 10, "a"), sample(5_000, 10, "b"), sample(15_000, 12, "a")]
     # the clock of b is behind: its sample looks later and says less, which is no restart
@@ -233,3 +279,22 @@ def test_whatever_is_repeated_or_read_again_counts_once(walk, data):
     # a reader that starts somewhere: of what it knows it says the same as the first
     for name, event in told(samples[first:]).items():
         assert told(samples)[name] == event
+
+
+@given(rises, st.integers(0, 5 * MINUTE), st.data())
+@settings(deadline=None)
+def test_since_when_counters_count_is_read_the_same_from_a_day_back(walk, before, data):
+    """Whoever starts in the middle knows the same after one sample, if the counter goes on."""
+    at, value, since = 0, 3, -before - 1
+    samples = [sample(0, value, since_ms=since)]
+    truth = value
+    for later, higher, restarted in walk:
+        since, value = (at + 1, higher) if restarted and later > 1 else (since, value + higher)
+        truth += higher
+        at += later
+        samples.append(sample(at, value, since_ms=since))
+    assert sum(e["count"] for e in events(samples).values()) == truth
+    first = data.draw(st.integers(0, len(samples) - 1))
+    again, whole = Counters(), Counters()
+    said = [whole.events(one) for one in samples]
+    assert [again.events(one) for one in samples[first:]][1:] == said[first + 1 :]
