@@ -6,6 +6,7 @@ from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Literal
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from store.clickhouse import Database
 from store.rows import TIME, schema, to_table
 from store.times import moment
 
-NoteState = Literal["pending", "sent", "given_up"]
+NoteState = Literal["pending", "sending", "sent", "given_up"]
 
 META, OUTBOX, REPORTS = "meta", "outbox", "reports"
 META_SCHEMA = schema(
@@ -33,6 +34,7 @@ OUTBOX_SCHEMA = schema(
         "payload": pa.string(),
         "created_at": TIME,
         "changed_at": TIME,
+        "due_at": TIME,
         "error": pa.string(),
         "generation": pa.uint64(),
     }
@@ -52,16 +54,22 @@ _END = 2**31  # rank of a note that needs nothing more; sent outranks given up
 class Note:
     """One note to one subscriber; (incident, rule, subscriber) is its identity."""
 
-    incident: str
+    incident: str  # "" for a weekly report
     rule: str
     subscriber: str
     payload: str  # JSON
     created_at: datetime
     generation: int
     state: NoteState = "pending"
-    attempts: int = 0
+    attempts: int = 0  # begun
     changed_at: datetime | None = None
     error: str = ""
+    due_at: datetime | None = None  # before this no attempt is made; None: at once
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Its identity."""
+        return self.incident, self.rule, self.subscriber
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,27 +131,57 @@ class Outbox:
                 created_at=moment(row["created_ms"]),
                 generation=row["generation"],
                 state=row["state"],
-                attempts=row["rank"] % _END if row["state"] == "pending" else 0,
+                attempts=(row["rank"] + 1) // 2 if row["rank"] < _END else 0,
                 changed_at=moment(row["changed_ms"]),
                 error=row["error"],
+                due_at=moment(row["due_ms"]),
             )
             for row in self._database.rows(
                 "outbox", states=list(states or ("pending",)), incident=incident
             )
         ]
 
+    def claim(self, note: Note, at: datetime, generation: int) -> Note | None:
+        """Mark that an attempt begins, durably; the note as it is now, or None if it is another's.
+
+        Of all claims of one attempt the store takes the first alone; the row is read back to see
+        whose that was.
+        """
+        mine = replace(
+            note,
+            state="sending",
+            attempts=note.attempts + 1,
+            changed_at=at,
+            generation=generation,
+        )
+        self._write([mine], once=_token(note.key, mine.attempts))
+        for kept in self.find("sending", incident=note.incident):
+            if kept.key == note.key:
+                ours = (kept.attempts, kept.generation) == (mine.attempts, generation)
+                return kept if ours else None
+        return None
+
     def sent(self, note: Note, at: datetime) -> None:
         """Note that it has reached its subscriber."""
         self._write([replace(note, state="sent", changed_at=at, error="")])
 
-    def failed(self, note: Note, at: datetime, error: str, *, give_up: bool = False) -> None:
+    def failed(
+        self,
+        note: Note,
+        at: datetime,
+        error: str,
+        *,
+        due_at: datetime | None = None,
+        give_up: bool = False,
+    ) -> None:
         """Note that an attempt failed; after `give_up` there will be no more."""
+        begun = note.attempts if note.state == "sending" else note.attempts + 1
         state: NoteState = "given_up" if give_up else "pending"
         self._write(
-            [replace(note, state=state, attempts=note.attempts + 1, changed_at=at, error=error)]
+            [replace(note, state=state, attempts=begun, changed_at=at, due_at=due_at, error=error)]
         )
 
-    def _write(self, notes: Sequence[Note]) -> None:
+    def _write(self, notes: Sequence[Note], *, once: str = "") -> None:
         rows = [
             {
                 "incident": note.incident,
@@ -154,16 +192,24 @@ class Outbox:
                 "payload": note.payload,
                 "created_at": note.created_at,
                 "changed_at": note.changed_at or note.created_at,
+                "due_at": note.due_at or note.created_at,
                 "error": note.error,
                 "generation": note.generation,
             }
             for note in notes
         ]
-        self._database.insert(OUTBOX, to_table(rows, OUTBOX_SCHEMA))
+        self._database.insert(OUTBOX, to_table(rows, OUTBOX_SCHEMA), once=once)
+
+
+def _token(key: tuple[str, str, str], attempt: int) -> str:
+    """The name of an attempt, in letters that need no quoting."""
+    return f"attempt {attempt} {sha256(repr(key).encode()).hexdigest()}"
 
 
 def _rank(note: Note) -> int:
-    return {"pending": note.attempts, "given_up": _END, "sent": _END + 1}[note.state]
+    if note.state in ("given_up", "sent"):
+        return _END + (note.state == "sent")
+    return 2 * note.attempts - (note.state == "sending")
 
 
 class ReportTable:

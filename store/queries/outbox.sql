@@ -2,7 +2,8 @@
 SELECT
     incident, rule, subscriber, toString(state) AS state, rank, payload, error, generation,
     toUnixTimestamp64Milli(created_at) AS created_ms,
-    toUnixTimestamp64Milli(changed_at) AS changed_ms
+    toUnixTimestamp64Milli(changed_at) AS changed_ms,
+    toUnixTimestamp64Milli(due_at) AS due_ms
 FROM outbox FINAL
 WHERE has({states:Array(String)}, state)
     AND ({incident:String} = '' OR incident = {incident:String})

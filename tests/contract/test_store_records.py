@@ -328,6 +328,22 @@ def test_failed_attempts_are_counted_until_given_up(store):
     assert [n.error for n in store.outbox.find("given_up", "sent")] == ["refused again"]
 
 
+def test_an_attempt_is_claimed_by_one_assessor_alone(store):
+    store.outbox.queue([Note("i1", "over:10", "ana", "{}", NOON, 1)])
+    (note,) = store.outbox.find()
+    claimed = store.outbox.claim(note, later(1), 1)
+    assert claimed is not None and (claimed.state, claimed.attempts) == ("sending", 1)
+    assert store.outbox.claim(note, later(2), 2) is None
+    assert store.outbox.find() == []
+    again = store.outbox.claim(claimed, later(3), 2)  # what became of the first is not known
+    assert again is not None and (again.attempts, again.generation) == (2, 2)
+    store.outbox.failed(again, later(4), "refused", due_at=later(9))
+    (waiting,) = store.outbox.find()
+    assert (waiting.attempts, waiting.due_at) == (2, later(9))
+    store.outbox.failed(claimed, later(5), "late word of the first attempt")
+    assert [n.error for n in store.outbox.find()] == ["refused"]
+
+
 def test_a_report_is_handed_out_as_it_was_first_issued(store):
     first = [
         Report("weekly/2026-W46.pdf", NOON, "application/pdf", bytes(range(256))),

@@ -30,6 +30,7 @@ SHIPPED = {
     "0006_merges.sql": "1c5b1d8e8280919dae8ac5269bd64c02d0eb1fb1878f4e417fee121c25314f1a",
     "0007_readable.sql": "1cc046bf39b38292bafa5a3477016da1cc4f4aca1bf92c2ae505f4b9f6a569dc",
     "0008_reports.sql": "541d85067f2941ddb02e3d54b0276d595ccf0c0d0d3430e4fa81ec3d6a66470a",
+    "0009_notes.sql": "b78913d801595737cd1bca21ce36630d9c5d36829957c41eeadebcf9b1caede5",
 }
 
 
