@@ -1,7 +1,7 @@
 """The file named by TOLL_STREAMS: how streams are treated, topics and signals of another shape.
 
 streams:
-  payments: {keys: plain, segments: [region], cadence: 1h}
+  payments: {keys: plain, segments: [region], cadence: 1h, source: till}
 topics:
   - topic: shop.transactions
     stream: payments
@@ -73,6 +73,7 @@ class _Stream(_Strict):
     identity: Literal["event", "id"] = "event"
     segments: tuple[str, ...] = ()
     cadence: Duration | None = None
+    source: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{0,64}$")] = ""
 
 
 def _is_path(text: str) -> str:

@@ -42,10 +42,10 @@ class StreamState:
     last_received: datetime | None  # when anything of it last arrived
     delay_s: float | None  # learned arrival delay, a high quantile; None: unknown
     read_until: datetime | None  # the ingesters have read its topics up to here; None: never read
-    siblings_received: datetime | None  # when another stream of the same topic last had news
+    siblings_received: datetime | None  # when another stream of the same source last had news
     cadence: timedelta | None = None  # declared rhythm, from the settings
     pause_s: float | None = None  # between two arrivals, a high quantile; None: unknown
-    siblings: tuple[str, ...] = ()  # the other streams of its topics
+    siblings: tuple[str, ...] = ()  # the other streams of its source
     lag: int = 0  # records of its topics that the ingesters have still to read
 
 

@@ -17,6 +17,9 @@ class StreamConfig:
     identity: Literal["event", "id"] = "event"  # "id": the producer restamps `at` on retries
     segments: tuple[str, ...] = ()  # which segment keys `minutes` is rolled up by
     cadence: timedelta | None = None  # declared rhythm of a feed that comes in lumps
+    # What delivers it. Where another stream of the same source goes on, silence is a zero. Without
+    # one, all streams of its topic count as of one source.
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,11 @@ class PipelineTable:
     def stream_states(self) -> Mapping[str, StreamState]:
         """Every stream ever seen."""
         states: dict[str, StreamState] = {}
-        for row in self._database.rows("stream_states"):
+        declared = {name: config.source for name, config in self._streams.items() if config.source}
+        said = self._database.rows(
+            "stream_states", streams=list(declared), sources=list(declared.values())
+        )
+        for row in said:
             config = self._streams.get(row["stream"])
             states[row["stream"]] = StreamState(
                 stream=row["stream"],

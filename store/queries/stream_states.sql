@@ -1,7 +1,7 @@
 -- How the data of every stream arrives. The delay is a high quantile over the minutes of arrival of
 -- the two weeks before the stream's last arrival, the pause one over the time between two of them.
--- A sibling, another stream of the same topic, has news as far as its own events are new: old ones
--- that arrive now, a replay, show nothing.
+-- A sibling, another stream of the same source, has news as far as its own events are new: old ones
+-- that arrive now, a replay, show nothing. The source is what the settings declare, else the topic.
 WITH
     seen AS
     (
@@ -44,13 +44,26 @@ WITH
         FROM topics INNER JOIN (SELECT topic, read_until, lag FROM progress FINAL) AS parts USING (topic)
         GROUP BY stream
     ),
+    sources AS
+    (
+        SELECT
+            stream,
+            last_at,
+            last_received,
+            if(
+                has({streams:Array(String)}, toString(stream)),
+                concat('declared ', {sources:Array(String)}[indexOf({streams:Array(String)}, toString(stream))]),
+                concat('topic ', toString(topic))
+            ) AS source
+        FROM topics
+    ),
     siblings AS
     (
         SELECT
             mine.stream AS stream,
             max(least(other.last_received, other.last_at + toIntervalMillisecond(greatest(ifNull(late.delay, 0), 120000)))) AS received,
             arraySort(groupUniqArray(toString(other.stream))) AS others
-        FROM topics AS mine INNER JOIN topics AS other ON mine.topic = other.topic
+        FROM sources AS mine INNER JOIN sources AS other ON mine.source = other.source
         LEFT JOIN delays AS late ON late.stream = other.stream
         WHERE mine.stream != other.stream
         GROUP BY stream

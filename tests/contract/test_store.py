@@ -498,6 +498,32 @@ def test_cadence_comes_from_the_settings(make_store, interface):
     assert store.stream_states()["payments"].cadence == timedelta(hours=1)
 
 
+def test_streams_of_a_declared_source_are_siblings_and_no_others(make_store, interface):
+    """Over HTTP all streams come by one topic: that the till works says nothing of the telephones."""
+    of = {"payments": "till", "carts": "till", "tills": "till", "calls": "telephony"}
+    config = {name: StreamConfig(name, source=source) for name, source in of.items()}
+    store = make_store(interface, streams=config)
+    names = [*of, "orders", "parcels"]
+    ingest(store, *(event(name, stream=name) for name in names))
+    store.record_progress(
+        [Progress("business", 0, 10, later(40), 0)],
+        [
+            Arrival(name, "exports" if name == "carts" else "business", later(n), 0, NOON, later(n))
+            for n, name in enumerate(names)
+        ],
+    )
+    states = store.stream_states()
+    assert {name: state.siblings for name, state in states.items()} == {
+        "payments": ("carts", "tills"),
+        "carts": ("payments", "tills"),
+        "tills": ("carts", "payments"),
+        "calls": (),
+        "orders": ("parcels",),
+        "parcels": ("orders",),
+    }
+    assert states["calls"].siblings_received is None
+
+
 def test_a_million_open_journeys_are_one_cohort(store: Store, store_clock: ManualClock):
     store.database.execute(
         "INSERT INTO journeys (stream, key_hash, id_hash, at, status, key, position)"
