@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -80,6 +81,12 @@ def read_texts(path: Path) -> dict[str, str]:
         raise SettingsError(f"{path}: the map is not UTF-8: {error}") from error
     except OSError as error:
         raise SettingsError(f"{path}: the map cannot be read: {error.strerror}") from error
+
+
+def plainly_named(texts: dict[str, str]) -> dict[str, str]:
+    """The files without the folder that all of them lie in, which is nobody else's business."""
+    folder = Path(os.path.commonpath([Path(name).parent for name in texts])) if texts else Path()
+    return {Path(name).relative_to(folder).as_posix(): text for name, text in texts.items()}
 
 
 def kept(texts: dict[str, str]) -> str:

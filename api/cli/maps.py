@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,6 +14,10 @@ from api.cli.options import DataOption, JsonOption, MapOption, settings_from
 from api.cli.read import print_json
 from api.client import connect
 from ingest.errors import InputError
+
+if TYPE_CHECKING:
+    from api.mapfiles import LoadedMap
+    from api.settings import Settings
 
 app = typer.Typer(help="The map: import it, look at it, see how it changed.", no_args_is_help=True)
 importing = typer.Typer(help="Write a map from what a company has already.", no_args_is_help=True)
@@ -67,18 +72,24 @@ def history(
 @app.command("diff")
 def diff(
     before: Annotated[
-        str | None, typer.Argument(help="A version (`toll map history`); else the one before.")
+        str | None,
+        typer.Argument(help="A version (`toll map history`), a file or a folder; see below."),
     ] = None,
-    after: Annotated[
-        str | None, typer.Argument(help="Another version; else the map in force.")
-    ] = None,
+    after: Annotated[str | None, typer.Argument(help="The same; else the map in force.")] = None,
     as_json: JsonOption = False,
     data: DataOption = None,
     map_path: MapOption = None,
 ) -> None:
-    """What changed between two versions, and which processes now depend on what."""
-    with connect(settings_from(map_path, data)) as client:
-        found = client.get("/v1/map/diff", before=before, after=after)
+    """What changed between two maps, and which processes now depend on what.
+
+    Without arguments: what the last change of the map did. With one version: what changed since.
+    With one file: what it would change, were it taken into use. Two files need no Toll.
+    """
+    if not _is_file(before) and not _is_file(after):
+        with connect(settings_from(map_path, data)) as client:
+            found = client.get("/v1/map/diff", before=before, after=after)
+    else:
+        found = _with_files(before, after, settings_from(map_path, data))
     print_json(found) if as_json else show_map.difference(found)
 
 
@@ -137,6 +148,28 @@ def draw(
         sys.stdout.write(found)
     else:
         output.write_text(found, "utf-8")
+
+
+def _is_file(text: str | None) -> bool:
+    """Whether this names files; a version is nothing but hexadecimal digits."""
+    return text is not None and (Path(text).exists() or not re.fullmatch("[0-9a-fA-F]+", text))
+
+
+def _with_files(before: str | None, after: str | None, settings: Settings) -> Any:
+    """The difference where at least one side is a file. One alone is what would come."""
+    from api.map_difference import difference
+    from api.mapfiles import loaded, read_map
+
+    sides = (before, after) if after is not None else (None, before)
+    maps: dict[str | None, LoadedMap] = {
+        text: read_map(Path(text)) for text in sides if text is not None and _is_file(text)
+    }
+    if any(text not in maps for text in sides):
+        with connect(settings) as client:
+            for text in sides:
+                if text not in maps:
+                    maps[text] = loaded(client.get("/v1/map/files", version=text)["files"])
+    return difference(maps[sides[0]], maps[sides[1]]).model_dump(mode="json")
 
 
 def _write(texts: dict[str, str]) -> None:

@@ -12,13 +12,14 @@ from api import problems, schemas, words
 from api.auth import Reading
 from api.charts.map_picture import Paper, State, around, map_svg
 from api.live import standing
-from api.mapfiles import LoadedMap, read_kept
+from api.map_difference import Difference, difference
+from api.mapfiles import LoadedMap, plainly_named, read_kept
 from api.outlook import Outlook
 from api.present import present_sum
 from api.state import state_of
 from api.wiring import Parts
 from enrich.graph import Graph
-from enrich.mapdiff import How, diff
+from enrich.mapdiff import diff
 from enrich.risks import NearMiss
 from impact.mapgaps import Evidence, GapKind, map_gaps
 from ingest.errors import InputError, NotFoundError
@@ -48,40 +49,13 @@ class Version(BaseModel):
     changes: int | None = Field(description="Things that differ from the version before.")
 
 
-class MapChange(BaseModel):
-    """One thing that was added, removed or changed."""
+class MapFiles(BaseModel):
+    """What a map was read from."""
 
-    how: How
-    thing: str = Field(description="setting, process, measure, or the layer of a node.")
-    name: str = Field(examples=["payment"])
-    words: list[str] = Field(examples=[["needs: now {any: [stripe, adyen]}"]])
-
-
-class MapDependence(BaseModel):
-    """What a process has come to depend on, directly or not, and what it no longer does."""
-
-    process: str
-    gained: list[str]
-    lost: list[str]
-
-
-class MapEffect(BaseModel):
-    """How badly the loss of one node hits a process, 0 to 1."""
-
-    node: str
-    process: str
-    before: float
-    now: float
-
-
-class Difference(BaseModel):
-    """From one version of the map to another."""
-
-    before: str
-    after: str
-    changes: list[MapChange]
-    dependences: list[MapDependence]
-    effects: list[MapEffect]
+    version: str
+    files: dict[str, str] = Field(
+        description="Name -> text.", examples=[{"map.yaml": "company: Example Shop"}]
+    )
 
 
 class RiskProcess(BaseModel):
@@ -198,25 +172,25 @@ def get_diff(
         older = _chosen(parts, versions, before)
     else:
         older = _readable(parts, _one_before(versions, newer.map.version))
-    found = diff(older.graph, newer.graph)
-    return Difference(
-        before=older.map.version,
-        after=newer.map.version,
-        changes=[
-            MapChange(how=c.how, thing=c.thing, name=c.name, words=list(c.words))
-            for c in found.changes
-        ],
-        dependences=[
-            MapDependence(process=d.process, gained=list(d.gained), lost=list(d.lost))
-            for d in found.dependences
-        ],
-        effects=[
-            MapEffect(
-                node=e.node, process=e.process, before=round(e.before, 4), now=round(e.now, 4)
-            )
-            for e in found.effects
-        ],
-    )
+    return difference(older, newer)
+
+
+@router.get(
+    "/v1/map/files",
+    summary="The files of a version of the map, as they were written",
+    responses=problems.responses(401, 403, 404, 422, 503),
+)
+def get_files(
+    request: Request,
+    _: Reading,
+    version: Annotated[
+        str | None, Query(description="A version or how it begins; by default the one in force.")
+    ] = None,
+) -> MapFiles:
+    """To have an old map back, or to compare one that is still being written with it."""
+    parts = state_of(request).parts
+    found = _chosen(parts, parts.store.maps.all(), version) if version else parts.map
+    return MapFiles(version=found.map.version, files=plainly_named(found.texts))
 
 
 @router.get(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,8 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from api.client import _local
-from api.mapfiles import read_map
-from tests.api.app import assert_problem
+from api.mapfiles import plainly_named, read_map
+from tests.api.app import SHOP, assert_problem
 
 pytestmark = pytest.mark.engine
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
@@ -98,6 +99,60 @@ def asked(toll, monkeypatch):
 
     monkeypatch.setattr("api.cli.maps.connect", connected)
     return toll
+
+
+def test_the_files_of_a_version_are_what_was_written(toll, tmp_path):
+    toll.assess(NOW)
+    first, [text] = toll.parts.map.map.version, toll.parts.map.texts.values()
+    change_map(toll, tmp_path, "{ at_least: 2, of: [stripe, adyen] }", "{ any: [stripe, adyen] }")
+    assert toll.ask("/v1/map/files", version=first[:6]) == {
+        "version": first,
+        "files": {"map.yaml": text},
+    }
+    assert list(toll.ask("/v1/map/files")["files"]) == ["changed.yaml"]
+    assert_problem(toll.http.get("/v1/map/files", params={"version": "abc"}), 404)
+
+
+def test_files_are_named_as_they_lie_in_their_folder():
+    texts = {"/maps/a.yaml": "1", "/maps/shop/catalog-info.yaml": "2"}
+    assert plainly_named(texts) == {"a.yaml": "1", "shop/catalog-info.yaml": "2"}
+    assert plainly_named({"/maps/a.yaml": "1"}) == {"a.yaml": "1"}
+
+
+@pytest.fixture
+def drafted(tmp_path):
+    """The map of the shop, in which either provider is enough."""
+    text = SHOP.read_text("utf-8")
+    path = tmp_path / "draft.yaml"
+    path.write_text(text.replace("at_least: 2, of: [stripe, adyen]", "any: [stripe, adyen]"))
+    return path
+
+
+def test_two_files_are_compared_without_a_toll(cli, alone, drafted):
+    code, out, err = cli(f"map diff {SHOP} {drafted}")
+    assert (code, err) == (0, "")
+    assert "~ service payment" in out and "without stripe, checkout loses 0%" in out
+    code, out, _ = cli(f"map diff {drafted} {SHOP} --json")
+    assert {e["now"] for e in json.loads(out)["effects"]} == {0.5}
+
+
+def test_a_file_is_compared_with_what_is_in_force_or_with_a_version(cli, asked, drafted):
+    asked.assess(NOW)
+    version = asked.parts.map.map.version
+    for line in (f"map diff {drafted}", f"map diff {version[:8]} {drafted}"):
+        code, out, err = cli(line)
+        assert (code, err) == (0, "")
+        assert out.startswith(version) and "without stripe, checkout loses 0%" in out
+    code, out, _ = cli(f"map diff {drafted} {version}")
+    assert code == 0 and "without stripe, checkout loses 50%" in out
+
+
+def test_a_file_that_is_not_there_or_is_no_map_is_told(cli, asked, tmp_path):
+    code, out, err = cli("map diff nowhere.yaml")
+    assert (code, out) == (1, "") and "nowhere.yaml" in err
+    (tmp_path / "draft.yaml").write_text("company: Shop\nservises: {}\n")
+    code, out, err = cli("map diff draft.yaml")
+    assert (code, out) == (1, "") and "did you mean 'services'" in err
 
 
 @pytest.mark.parametrize(

@@ -499,7 +499,7 @@ def test_cadence_comes_from_the_settings(make_store, interface):
 
 
 def test_streams_of_a_declared_source_are_siblings_and_no_others(make_store, interface):
-    """Over HTTP all streams come by one topic: that the till works says nothing of the telephones."""
+    """All streams may come by one topic: that the till works says nothing of the telephones."""
     of = {"payments": "till", "carts": "till", "tills": "till", "calls": "telephony"}
     config = {name: StreamConfig(name, source=source) for name, source in of.items()}
     store = make_store(interface, streams=config)
