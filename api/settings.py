@@ -1,7 +1,8 @@
 """All settings of Toll: one table is the source of parsing, of the help, of the docs.
 
 A setting comes from its `TOLL_*` variable, else from `toll.toml`, else from its default. They are
-read once, at the start; nothing else in Toll looks at the environment.
+read once, at the start; nothing else in Toll looks at the environment, but for the secrets that the
+file TOLL_SUBSCRIPTIONS names.
 """
 
 from __future__ import annotations
@@ -127,6 +128,16 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _optional_url(value: str) -> str:
+    return _url(value) if value else ""
+
+
+def _flag(value: str) -> bool:
+    if value not in {"yes", "no"}:
+        raise ValueError("write yes or no")
+    return value == "yes"
+
+
 def _client(value: str) -> str:
     if value not in {"auto", "kafka-python", "confluent"}:
         raise ValueError("write auto, kafka-python or confluent")
@@ -197,6 +208,24 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "streams", "", "File with settings of streams, mapped topics and signals.", _optional_path
     ),
+    Setting(
+        "subscriptions",
+        "",
+        "File that says who is told of what costs money: mail, Slack, Teams, webhooks.",
+        _optional_path,
+    ),
+    Setting(
+        "public_url",
+        "",
+        "Toll's address as people reach it, for links in notes; without it, where it listens.",
+        _optional_url,
+    ),
+    Setting(
+        "summary_money",
+        "no",
+        "Whether summary.json of a process says what it costs: yes or no.",
+        _flag,
+    ),
     Setting("retention_days", "90", "How long raw business events are kept.", _days),
     Setting("log_days", "7", "How long the embedded log keeps records.", _days),
     Setting("log_gib", "10", "How large the embedded log may grow, in GiB.", _positive),
@@ -228,6 +257,9 @@ class Settings:
     topic_prefix: str
     partitions: int
     streams: Path | None
+    subscriptions: Path | None
+    public_url: str
+    summary_money: bool
     retention_days: timedelta
     log_days: timedelta
     log_gib: float

@@ -29,6 +29,7 @@ class AssessStatus:
     """Written by the assessor's thread as a whole new list each tick, read by any."""
 
     active: bool = False
+    generation: int | None = None  # of the active assessor that this is
     ticks: int = 0
     last_tick_s: float = 0.0
     last_tick: datetime | None = None

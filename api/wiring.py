@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from api.mapfiles import LoadedMap, read_map
+from api.notify.subscribers import Subscriptions
+from api.notify.subscriptions_file import read_subscriptions
 from api.salt import company_salt, fingerprint
 from api.settings import Settings
 from api.streams_file import read_streams
@@ -36,6 +38,7 @@ class Parts:
     map: LoadedMap
     log: Log
     store: Store
+    subscriptions: Subscriptions = field(default_factory=Subscriptions)
 
 
 @contextmanager
@@ -44,6 +47,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
     loaded = read_map(settings.map)
     salt = company_salt(settings.salt, settings.data)
     config = read_streams(settings.streams, salt=salt, retention=settings.retention_days)
+    subscriptions = read_subscriptions(settings.subscriptions, loaded.map)
     with ExitStack() as stack:
         store = open_store(
             settings.clickhouse,
@@ -65,7 +69,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             }
         )
         store.track_journeys({m.stream for m in loaded.map.measures() if m.kind == "lead_time"})
-        yield Parts(settings, config, loaded, log, store)
+        yield Parts(settings, config, loaded, log, store, subscriptions)
 
 
 def open_log(settings: Settings) -> Log:

@@ -1,0 +1,1 @@
+"""Notes to people: who is told what, in which words, by which way, once."""
