@@ -24,11 +24,14 @@ from api.routes import (
     nodes,
     otlp,
     perception,
+    portfolio,
     processes,
+    providers,
     remote_write,
     signals,
     silent,
     trust,
+    whatif,
 )
 from api.state import State
 
@@ -75,6 +78,9 @@ def build_app(state: State) -> FastAPI:
         processes,
         silent,
         perception,
+        providers,
+        portfolio,
+        whatif,
         nodes,
         maps,
         trust,

@@ -19,7 +19,13 @@ from api.wiring import Parts
 from enrich.model import Measure
 from enrich.propagate import severities
 from impact.baselines import RANGE_SD
-from impact.cost_now import CostOfAnHour, cost_of_an_hour
+from impact.cost_now import (
+    CostOfAnHour,
+    Outage,
+    average_hours,
+    cost_of_an_hour,
+    cost_of_an_outage,
+)
 from impact.effect import Watched
 from impact.model import FloatArray, Range
 from impact.silence import Silence
@@ -111,6 +117,20 @@ class Outlook:
         with self._shared.lock:
             business_map = self._parts.map.map
             return cost_of_an_hour(name, hit, business_map, self._shared.baselines, now)
+
+    def outage(
+        self, name: str, hit: Mapping[str, float], window: tuple[datetime, datetime]
+    ) -> Outage:
+        """What it would cost to hit processes so badly in a window, past or to come."""
+        self.view()
+        with self._shared.lock:
+            return cost_of_an_outage(name, hit, self._parts.map.map, self._shared.baselines, window)
+
+    def average_hours(self, now: datetime) -> dict[str, float]:
+        """By process, what an hour without it costs on average over the week."""
+        self.view()
+        with self._shared.lock:
+            return average_hours(self._parts.map.map, self._shared.baselines, now)
 
     def watched(self, measure: Measure, start: datetime, end: datetime) -> Watched | None:
         """Actual beside expected, per bin, in [start, end); None without a baseline."""

@@ -133,6 +133,18 @@ def cost_of_an_outage(
     return Outage(name, start, end - start, money, measures, tuple(skipped))
 
 
+def average_hours(
+    business_map: BusinessMap, baselines: Baselines, now: datetime
+) -> dict[str, float]:
+    """By process, what an hour without it costs on average over the week."""
+    counted, _ = _counted(dict.fromkeys(business_map.processes, 1.0), business_map, baselines)
+    local = now.astimezone(ZoneInfo(business_map.timezone))
+    found = dict.fromkeys(business_map.processes, 0.0)
+    for c in counted:
+        found[c.measure.process] += float(_worth(c, business_map, local).mean())
+    return found
+
+
 def _hours_of(start: datetime, end: datetime, timezone: str) -> FloatArray:
     """(168,) how many hours of a window lie in each local hour of the week."""
     first, last = (int(t.timestamp()) for t in (start, end))

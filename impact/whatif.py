@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal, TypeAlias
 
 import numpy as np
 from scipy.special import betaincinv
@@ -44,7 +45,8 @@ from impact.model import DRAWS, FloatArray, MeasureImpact, MoneyRange
 from impact.money import decimal, hours_of_week, rounded
 from impact.totals import MONEY, cost_name, generator, quantile_range
 
-SAVED_UNITS = ("lost", "excess", "delayed", "delay_hours")
+SavedUnit: TypeAlias = Literal["lost", "excess", "delayed", "delay_hours"]
+SAVED_UNITS: tuple[SavedUnit, ...] = ("lost", "excess", "delayed", "delay_hours")
 _MINUTE = timedelta(minutes=1)
 
 
@@ -52,12 +54,12 @@ _MINUTE = timedelta(minutes=1)
 class World:
     """Incidents on a map: as they were, or as they would have been.
 
-    incidents: by id, those that there are. shorter: by how much every effect ends earlier.
+    incidents: by id, those that there are. shorter: by id, how much earlier their effects end.
     """
 
     graph: Graph
     incidents: Mapping[str, Incident]
-    shorter: timedelta = timedelta(0)
+    shorter: Mapping[str, timedelta] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def trusted(share: float, seed: str) -> FloatArray:
 def _part(impact: MeasureImpact, incident: Incident, other: World) -> _Part:
     start = impact.effect[0]
     end = max(impact.effect[1] or impact.data_until, start + _MINUTE)
-    until = max(end - other.shorter, start)
+    until = max(end - other.shorter.get(incident.id, timedelta(0)), start)
     return _Part(impact, incident, start, end, other.incidents.get(incident.id), until)
 
 

@@ -104,7 +104,7 @@ def ask(
     return savings(
         [impact for _, impact in cases],
         World(Graph(real), incidents),
-        World(other, without(incidents, nodes, gone), shorten),
+        World(other, without(incidents, nodes, gone), dict.fromkeys(incidents, shorten)),
         MEASURES,
         usual or {},
     )
