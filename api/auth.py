@@ -27,8 +27,9 @@ from api.tokens import LOCAL, Caller, Role, Tokens
 _bearer = HTTPBearer(auto_error=False, description="A token of the file TOLL_TOKENS names.")
 _PATH = "/t/"
 _READ_ONLY = frozenset({"GET", "HEAD", "OPTIONS"})
-# Pages show numbers of the business and may stand behind a token in their path.
-_HEADERS = ((b"referrer-policy", b"no-referrer"), (b"x-content-type-options", b"nosniff"))
+# Pages show numbers of the business and may stand behind a token in their path, so no other site is
+# told where somebody came from; this one is, since a form without it would come from "null".
+_HEADERS = ((b"referrer-policy", b"same-origin"), (b"x-content-type-options", b"nosniff"))
 
 
 class PathToken:
@@ -49,7 +50,7 @@ class PathToken:
 
 
 class SafeHeaders:
-    """ASGI middleware: no address in a referrer, no guessing of content types."""
+    """ASGI middleware: no address in another site's referrer, no guessing of content types."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

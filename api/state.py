@@ -12,6 +12,7 @@ from fastapi import Request
 
 from api.intake import signal_messages
 from api.outlook import Outlook
+from api.pulse import Pulse
 from api.runtime import Runtime
 from api.standing import Standings
 from api.status_pages import PageState
@@ -30,10 +31,14 @@ class State:
     tokens: Tokens | None = None
     simulated: bool = False  # the data is the demo's: every page says so
     since: datetime = field(default_factory=lambda: datetime.now(UTC))  # when this was put together
+    pulse: Pulse = field(init=False)  # tells pages that there is something new
     _producer: Producer | None = None
     _outlook: Outlook | None = None
     _standings: Standings | None = None
     _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self.pulse = Pulse(self.parts.store.news)
 
     @property
     def body_limit(self) -> int:

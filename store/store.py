@@ -160,6 +160,11 @@ class Store:
         """Set a small fact about this store."""
         self._meta.set(name, value)
 
+    def news(self) -> str:
+        """What changes whenever incidents, estimates, edits or maps were written: cheap to ask."""
+        [row] = self.database.rows("news")
+        return "-".join(str(value) for value in row.values())
+
     def ping(self) -> None:
         """Return if the store answers; raise `UnavailableError` if not."""
         self.database.rows("ping")

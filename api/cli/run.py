@@ -125,7 +125,9 @@ def serve_parts(
     # The server ends on a signal and then raises it again; the parts are to be closed all the same.
     signal.signal(signal.SIGTERM, _leave)
     with ExitStack() as stack:
-        runtime = stack.enter_context(Runtime(parts, ingest=ingest, assess=assess, serve=True))
+        runtime = stack.enter_context(
+            Runtime(parts, ingest=ingest, assess=assess, serve=True, simulated=simulated)
+        )
         state = State(parts, runtime, tokens, simulated=simulated)
         stack.callback(state.close)
         for thread in beside:
@@ -135,18 +137,10 @@ def serve_parts(
 
 
 def _answer(app: FastAPI, host: str, door: socket.socket) -> None:
-    import uvicorn
+    from api.serving import Server
 
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,  # its lines would carry tokens of paths
-            timeout_graceful_shutdown=5,
-        )
-    )
     typer.echo(f"Toll listens on {Listen(host, door.getsockname()[1]).url}", err=True)
-    server.run(sockets=[door])
+    Server(app).run(sockets=[door])
 
 
 def _leave(*_: object) -> None:

@@ -138,5 +138,5 @@ def test_our_own_page_and_programs_may(toll, headers):
 def test_every_answer_tells_no_address_to_others(toll):
     for path in ("/", "/v1/map", "/nothing"):
         headers = toll.http.get(path).headers
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert headers["x-content-type-options"] == "nosniff"
