@@ -73,7 +73,7 @@ def history(
 def diff(
     before: Annotated[
         str | None,
-        typer.Argument(help="A version (`toll map history`), a file or a folder; see below."),
+        typer.Argument(help="A version (`toll map history`), a file or a folder."),
     ] = None,
     after: Annotated[str | None, typer.Argument(help="The same; else the map in force.")] = None,
     as_json: JsonOption = False,

@@ -19,7 +19,9 @@ from enrich.model import BusinessMap
 from ingest.events import Signal
 from tests.enrich.groupings import SCENARIOS as SCENARIOS_OF_LIFE
 from tests.enrich.groupings import (
+    added_up,
     alert_storm,
+    best_on_complete_layers,
     flapping,
     scored,
     two_outages_on_complete_layers,
@@ -156,3 +158,15 @@ def test_precision_and_recall_of_a_scenario(name):
 )
 def test_how_many_incidents_a_scenario_makes(scenario, incidents_made):
     assert scored(scenario, 1).made == incidents_made
+
+
+@pytest.mark.parametrize("slowest", [3, 4, 5, 8])
+def test_where_every_symptom_fits_both_causes_hardly_anybody_could_do_better(slowest):
+    """Slower symptoms than the outages are apart nobody can tell apart, by node and time alone."""
+    worlds = [two_outages_on_complete_layers(random.Random(n), slowest) for n in range(40)]
+    best = added_up(best_on_complete_layers(world, slowest) for world in worlds)
+    toll = added_up(world.score() for world in worlds)
+    assert toll.precision > best.precision - 0.08
+    assert toll.recall > best.recall - 0.05
+    assert toll.made == 2 * len(worlds), "the causes stay two"
+    assert (best.precision < 0.9) == (slowest > 4)
