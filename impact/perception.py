@@ -26,6 +26,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
@@ -68,6 +69,15 @@ def thin_hours(week: FloatArray) -> BoolArray:
     return thin
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Neighbouring minutes of one part: [first, stop) of the grid."""
+
+    part: Part
+    first: int
+    stop: int
+
+
 @dataclass(frozen=True)
 class Perception:
     """How a process or node was seen, and how it was. Minutes sum to the time asked for.
@@ -83,6 +93,8 @@ class Perception:
     effective: float
     delivered: Range | None = None
     left_out: tuple[str, ...] = ()  # impacts whose money could not be added, and why
+    draws: Mapping[Part, FloatArray] = field(default_factory=dict)  # of the money, for sums
+    runs: tuple[Run, ...] = ()  # every minute, in order
 
 
 @dataclass(frozen=True)
@@ -146,13 +158,16 @@ class _Look:
         aside = self._aside.get(name, self.zero)
         impacts = self._of_process[name]
         sums = self._money(impacts, tools, aside)
+        masks = _masks(tools, red, judged, aside)
         return Perception(
             name,
-            _minutes(tools, red, judged, aside),
+            _minutes(masks),
             sums.money(self.q.graph.map.currency),
             *self._available(name, aside),
             self._delivered(name, impacts, tools, aside),
             tuple(sums.left_out),
+            sums.draws,
+            _runs(masks),
         )
 
     def node(self, name: str) -> Perception:
@@ -168,9 +183,10 @@ class _Look:
                 rooted[self._effect(impact)] = True
         aside = self._aside.get(name, self.zero)
         sums = self._money(self._of_root[name], own, aside)
+        masks = _masks(own, np.where(own, red, rooted), judged | rooted, aside)
         return Perception(
             name,
-            _minutes(own, np.where(own, red, rooted), judged | rooted, aside),
+            _minutes(masks),
             sums.money(self.q.graph.map.currency),
             *self._available(name, aside),
             left_out=tuple(sums.left_out),
@@ -331,13 +347,13 @@ class _Sums:
         return found
 
 
-def _minutes(
+def _masks(
     tools: BoolArray, red: BoolArray, judged: BoolArray, aside: BoolArray
-) -> dict[Part, int]:
-    """How many minutes each part has; they sum to all."""
+) -> dict[Part, BoolArray]:
+    """(minutes,) by part: every minute is in one of them."""
     rest = ~aside
     green = rest & judged & ~red
-    masks: Mapping[Part, BoolArray] = {
+    return {
         "both_green": green & ~tools,
         "only_business_red": rest & red & ~tools,
         "only_tools_red": green & tools,
@@ -345,7 +361,21 @@ def _minutes(
         "cannot_tell": rest & ~judged & ~red,
         "maintenance": aside,
     }
+
+
+def _minutes(masks: Mapping[Part, BoolArray]) -> dict[Part, int]:
+    """How many minutes each part has; they sum to all."""
     return {part: int(np.count_nonzero(masks[part])) for part in PARTS}
+
+
+def _runs(masks: Mapping[Part, BoolArray]) -> tuple[Run, ...]:
+    """The same as stretches of time."""
+    which = np.zeros(len(masks["both_green"]), dtype=np.int8)
+    for number, part in enumerate(PARTS):
+        which[masks[part]] = number
+    edges = np.flatnonzero(np.diff(which)) + 1
+    bounds = [0, *edges.tolist(), len(which)]
+    return tuple(Run(PARTS[which[first]], first, stop) for first, stop in pairwise(bounds))
 
 
 def _state(impact: MeasureImpact) -> Literal["red", "green", "unknown"]:

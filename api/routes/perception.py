@@ -15,7 +15,8 @@ from api.present import present_sum
 from api.routes.processes import known_process
 from api.state import state_of
 from enrich.graph import Graph
-from impact.perception import Perception
+from impact.perception import Part, Perception
+from impact.tools import MINUTE
 from ingest.errors import InputError
 
 router = APIRouter(tags=["numbers"])
@@ -71,6 +72,14 @@ class NodeGap(BaseModel):
     left_out: list[str] = Field(description="Impacts whose money could not be added, and why.")
 
 
+class Stretch(BaseModel):
+    """A time in which tools and business stood in one way."""
+
+    part: Part = Field(examples=["only_business_red"])
+    start: schemas.Utc
+    end: schemas.Utc
+
+
 class ProcessGap(BaseModel):
     """One process: its tools, which are all that it needs, against its measures."""
 
@@ -84,6 +93,9 @@ class ProcessGap(BaseModel):
     )
     business_availability: Delivered | None = Field(
         description="Delivered share of the expected value; null for a process without priced flow."
+    )
+    stretches: list[Stretch] = Field(
+        description="When, oldest first; between them both were green."
     )
     left_out: list[str] = Field(description="Impacts whose money could not be added, and why.")
 
@@ -127,12 +139,12 @@ def get_perception(
     return PerceptionGap(
         start=found.start,
         end=found.end,
-        processes=[_process(graph, one) for one in found.processes],
+        processes=[_process(graph, one, found.start) for one in found.processes],
         nodes=[_node(graph, one) for one in found.nodes],
     )
 
 
-def _process(graph: Graph, found: Perception) -> ProcessGap:
+def _process(graph: Graph, found: Perception, start: datetime) -> ProcessGap:
     share = found.delivered
     return ProcessGap(
         process=found.name,
@@ -143,6 +155,11 @@ def _process(graph: Graph, found: Perception) -> ProcessGap:
         business_availability=None
         if share is None
         else Delivered(low=round(share.low, 6), mid=round(share.mid, 6), high=round(share.high, 6)),
+        stretches=[
+            Stretch(part=r.part, start=start + r.first * MINUTE, end=start + r.stop * MINUTE)
+            for r in found.runs
+            if r.part != "both_green"
+        ],
         left_out=list(found.left_out),
     )
 

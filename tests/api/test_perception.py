@@ -19,6 +19,9 @@ def test_tools_and_business_were_red_together(shop):
     minutes = checkout["minutes"]
     assert sum(minutes.values()) == 360
     assert minutes["both_red"] == 40
+    red = [s for s in checkout["stretches"] if s["part"] == "both_red"]
+    lasted = [datetime.fromisoformat(s["end"]) - datetime.fromisoformat(s["start"]) for s in red]
+    assert sum(lasted, timedelta()) == timedelta(minutes=40)
     assert minutes["both_green"] > 280 and minutes["only_tools_red"] == 0
     money = checkout["money"]["both_red"]
     assert Decimal(money["low"]) < Decimal(money["mid"]) < Decimal(money["high"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -247,6 +248,13 @@ def test_minutes_sum_to_the_time_and_money_to_what_lies_in_it(cases):
     for found in (*processes.values(), *nodes.values()):
         assert sum(found.minutes.values()) == DAY.size and set(found.minutes) == set(PARTS)
         assert 0.0 <= found.effective <= found.own <= 1.0
+    for found in processes.values():
+        assert [r.first for r in found.runs] == [0, *(r.stop for r in found.runs[:-1])]
+        assert all(one.part != other.part for one, other in pairwise(found.runs))
+        for part in PARTS:
+            assert found.minutes[part] == sum(
+                r.stop - r.first for r in found.runs if r.part == part
+            )
     inside = 0.0
     for one in impacts:
         start, end = ((t - DAY.start) / timedelta(minutes=1) for t in one.effect if t)
