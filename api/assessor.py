@@ -14,9 +14,12 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Event
 
+from api.impact_events import ImpactEvents
 from api.mapfiles import eras_of, kept
+from api.notify.teller import Teller
 from api.pricing import Pricer
 from api.register import Register
 from api.replay import Replayer
@@ -50,9 +53,13 @@ class Assessor:
         parts: Parts,
         now: Callable[[], datetime] = utc_now,
         shared: SharedBaselines | None = None,
+        *,
+        events: ImpactEvents | None = None,
+        simulated: bool = False,
     ) -> None:
         self.status = AssessStatus()
         self._parts, self._now = parts, now
+        self._events, self._simulated = events, simulated
         self._shared = shared or SharedBaselines(parts.map.map, parts.store)
         self._desk: Desk | None = None
 
@@ -83,10 +90,11 @@ class Assessor:
             logger.info("the map has changed: incidents are put together anew")
             self._desk = None
         if self._desk is None:
-            self._desk = Desk(self._parts, self._shared, self._now())
+            teller = partial(Teller, simulated=self._simulated)
+            self._desk = Desk(self._parts, self._shared, self._now(), teller, self._events)
         now = self._now()
         self._desk.tick(now, self.status)
-        self.status.active = True
+        self.status.active, self.status.generation = True, self._desk.generation
         self.status.ticks += 1
         self.status.last_tick_s = time.monotonic() - begun
         self.status.last_tick = now
@@ -99,16 +107,23 @@ class Assessor:
     def _step_down(self) -> None:
         if self._desk is not None:
             logger.info("another assessor is active now; this one stands by")
-        self._desk, self.status.active = None, False
+        self._desk, self.status.active, self.status.generation = None, False, None
 
 
 class Desk:
     """What the active assessor works with, from taking its generation until it steps down."""
 
-    def __init__(self, parts: Parts, shared: SharedBaselines, now: datetime) -> None:
-        self._parts, self._store = parts, parts.store
+    def __init__(
+        self,
+        parts: Parts,
+        shared: SharedBaselines,
+        now: datetime,
+        teller: Callable[[Parts, int], Teller] = Teller,
+        events: ImpactEvents | None = None,
+    ) -> None:
+        self._parts, self._store, self._events = parts, parts.store, events
         holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4()}"
-        self._generation = self._store.incidents.take_generation(holder)
+        self.generation = self._store.incidents.take_generation(holder)
         self.map = parts.map
         eras = self._keep_map(now)
         graphs = Graphs(eras)
@@ -119,7 +134,8 @@ class Desk:
         self._pricer.restore()
         before = self._register.stored
         self._pricer.take_up(self._look(now).incidents, before)
-        logger.info("this assessor is active, generation %d", self._generation)
+        self._teller = teller(parts, self.generation)
+        logger.info("this assessor is active, generation %d", self.generation)
 
     def tick(self, now: datetime, status: AssessStatus) -> None:
         """Incidents from signals, prices for them, both into the store."""
@@ -127,12 +143,13 @@ class Desk:
         self._keep(looked, now)
         found, self._pricer.gone = looked.incidents, looked.gone
         live, past = self._pricer.split(found.values(), now)
-        self._issue(self._pricer.live(live, now))
+        self._issue(self._pricer.live(live, now), now)
         deadline = time.monotonic() + BACKLOG_S
         while past and time.monotonic() < deadline:
-            self._issue(self._pricer.past(past, now))
+            self._issue(self._pricer.past(past, now), now)
             _, past = self._pricer.split(past, now)
             self._to_replay = None
+        self._teller.tell(found, self._pricer.issued, now)
         if not past:
             self._replay(list(found.values()), now)
         status.burning = [i for i in live if i.state != "settled"]
@@ -162,12 +179,14 @@ class Desk:
         changed, gone = self._register.changed(found)
         known_at = now.replace(microsecond=now.microsecond // 1000 * 1000)
         self._store.incidents.insert(
-            [IncidentVersion(i, known_at, self._generation) for i in changed]
-            + [IncidentVersion(i, known_at, self._generation, gone=True) for i in gone]
+            [IncidentVersion(i, known_at, self.generation) for i in changed]
+            + [IncidentVersion(i, known_at, self.generation, gone=True) for i in gone]
         )
 
-    def _issue(self, impacts: list[MeasureImpact]) -> None:
-        self._store.estimates.insert(impacts, self._generation)
+    def _issue(self, impacts: list[MeasureImpact], now: datetime) -> None:
+        self._store.estimates.insert(impacts, self.generation)
+        if self._events is not None:
+            self._events.take(impacts, self.generation, now)
 
     def _keep_map(self, now: datetime) -> list[Era]:
         """Keep the version in force, and give all there were."""

@@ -10,9 +10,12 @@ from threading import Event, Thread
 
 from api.assessor import Assessor
 from api.counting import Counting
+from api.impact_events import ImpactEvents
 from api.mapwatch import MapWatch
 from api.marker import RunMarker
+from api.notify.dispatcher import Dispatcher
 from api.outlook import Outlook
+from api.report.issue import issue_report
 from api.shared_baselines import SharedBaselines
 from api.status_pages import StatusPages
 from api.wiring import Parts
@@ -125,6 +128,18 @@ class IngestTask:
         return datetime.now(UTC) - min(reached, default=datetime.fromtimestamp(0, UTC))
 
 
+class NotesTask:
+    """Sends notes, each on a thread of a pool that lives as long as the task."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+
+    def __call__(self, stop: Event) -> None:
+        """Send until told to stop, then wait for what is on its way."""
+        with ThreadPoolExecutor(self._dispatcher.places, "toll-notes") as pool:
+            self._dispatcher.run(stop, pool)
+
+
 class Runtime:
     """The background of one process: what it ingests, assesses, and keeps fresh for its pages."""
 
@@ -135,21 +150,35 @@ class Runtime:
         ingest: bool,
         assess: bool,
         serve: bool = False,
-        look_outside: bool = True,  # at the status pages of providers
+        look_outside: bool = True,  # at the status pages of providers; and tell people
+        simulated: bool = False,  # the data are the demo's: few want notes of that
     ) -> None:
         self.ingest = IngestTask(parts) if ingest else None
         self.counting = Counting(parts) if ingest and parts.config.counters else None
         shared = SharedBaselines(parts.map.map, parts.store)
-        self.assessor = Assessor(parts, shared=shared) if assess else None
+        self.events = ImpactEvents(parts) if assess else None
+        self.assessor = (
+            Assessor(parts, shared=shared, events=self.events, simulated=simulated)
+            if assess
+            else None
+        )
         self.status_pages = StatusPages(parts, self._is_active) if assess and look_outside else None
         self.outlook = Outlook(parts, shared) if serve else None
         self.map_watch = MapWatch(parts, shared)
+        self.notes: Dispatcher | None = None
+        if assess and look_outside and parts.subscriptions.subscribers:
+            usual = self.outlook or Outlook(parts, shared)
+            self.notes = Dispatcher(
+                parts, self._generation, lambda week, now: issue_report(parts, week, now, usual)
+            )
         tasks: dict[str, Callable[[Event], None] | None] = {
             "ingest": self.ingest,
             "assess": self.assessor.run if self.assessor else None,
             "counters": self.counting.run if self.counting else None,
             "status pages": self.status_pages.run if self.status_pages else None,
             "outlook": self.outlook.run if self.outlook else None,
+            "impact events": self.events.run if self.events else None,
+            "notes": NotesTask(self.notes) if self.notes else None,
             "map": self.map_watch.run,
         }
         self.threads = [Supervised(name, task) for name, task in tasks.items() if task]
@@ -167,6 +196,9 @@ class Runtime:
 
     def _is_active(self) -> bool:
         return self.assessor is not None and self.assessor.status.active
+
+    def _generation(self) -> int | None:
+        return self.assessor.status.generation if self.assessor else None
 
     def troubles(self) -> list[str]:
         """Why this process is not well, in sentences; empty when it is."""
