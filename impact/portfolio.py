@@ -106,13 +106,16 @@ def _outlay(
     count = len(history.costs)
     prior_quarters = PRIOR / usual
     rates = rng.gamma(count + PRIOR, 1.0 / (quarters + prior_quarters), SIMULATIONS)
-    costs, weights = _costs(history.costs, others, rng)
+    mean_rate = (count + PRIOR) / (quarters + prior_quarters)
+    costs, shapes = _costs(history.costs, others, rng)
+    weights = rng.dirichlet(shapes, SIMULATIONS)
+    mean_cost = float(costs.mean(axis=0) @ shapes / shapes.sum())
     expected = rates * (costs * weights).sum(axis=1)
     return Outlay(
         node=history.node,
         incidents=count,
-        per_quarter=quantile_range(float(rates.mean()), rates),
-        expected=quantile_range(float(expected.mean()), expected),
+        per_quarter=quantile_range(mean_rate, rates),
+        expected=quantile_range(mean_rate * mean_cost, expected),
         bad_quarter=float(np.quantile(_quarters(rates, costs, weights, rng), BAD)),
         method="measured" if count else "modelled",
     )
@@ -121,7 +124,8 @@ def _outlay(
 def _costs(
     own: Sequence[FloatArray], others: Sequence[FloatArray], rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
-    """(SIMULATIONS, n) costs of n incidents, the borrowed one last, and their weights."""
+    """(SIMULATIONS, n) costs of n incidents, the borrowed one last, and the shapes (n,) of their
+    weights."""
     columns, shapes = [], []
     which = rng.integers(len(own[0]) if own else 1, size=SIMULATIONS)
     for cost in own:
@@ -135,8 +139,8 @@ def _costs(
         columns.append(borrowed)
         shapes.append(PRIOR)
     if not columns:
-        return np.zeros((SIMULATIONS, 1)), np.ones((SIMULATIONS, 1))
-    return np.column_stack(columns), rng.dirichlet(shapes, SIMULATIONS)
+        return np.zeros((SIMULATIONS, 1)), np.ones(1)
+    return np.column_stack(columns), np.array(shapes)
 
 
 def _quarters(
