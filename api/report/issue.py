@@ -1,8 +1,9 @@
 """Issues a week's report once, and hands it out unchanged ever after.
 
 The first who asks for a week that is over, or the schedule, issues it: all four forms are stored
-in one insert, of which the store takes the first alone. A week that is not over has a provisional
-report, which says so and is not kept.
+in one insert, of which the store takes the first alone. A week that is not over, or of which
+nothing is known (an import may still bring it), has a provisional report, which says so and is not
+kept.
 """
 
 from __future__ import annotations
@@ -19,8 +20,17 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from api.outlook import Outlook
+from api.report.compose import compose
+from api.report.document import document
+from api.report.gather import Facts, gather
+from api.report.html import to_html
+from api.report.markdown import to_markdown
+from api.report.model import WeeklyReport
+from api.report.pdf import to_pdf
+from api.report.pictures import Shortfalls
 from api.report.week import Week
 from api.wiring import Parts
+from ingest.errors import NotFoundError
 from store.records import Report
 
 Form = Literal["html", "pdf", "md", "json"]
@@ -95,14 +105,19 @@ def issue_report(
     issued = read_issued(parts, week)
     if issued is not None:
         return issued
-    forms = _made(parts, outlook or Outlook(parts), week, now)
-    provisional = not week.over(now, ZoneInfo(parts.map.map.timezone))
-    made = IssuedReport(week, now, provisional, forms)
-    if provisional:
+    zone = ZoneInfo(parts.map.map.timezone)
+    if week.bounds(zone)[0] > now:
+        raise NotFoundError(f"week {week.name} has not begun")
+    now = now.replace(microsecond=0)
+    outlook = outlook or Outlook(parts)
+    facts = gather(parts, outlook, week, now)
+    report = compose(facts)
+    made = IssuedReport(week, now, report.provisional, _made(facts, report, outlook))
+    if report.provisional:
         return made
     parts.store.reports.issue(
         week.name,
-        [Report(_name(week, form), now, MEDIA_TYPES[form], forms[form]) for form in FORMS],
+        [Report(_name(week, form), now, MEDIA_TYPES[form], made.forms[form]) for form in FORMS],
     )
     return read_issued(parts, week) or made
 
@@ -121,5 +136,13 @@ def _name(week: Week, form: Form) -> str:
     return f"weekly/{week.name}.{form}"
 
 
-def _made(parts: Parts, outlook: Outlook, week: Week, now: datetime) -> Mapping[Form, bytes]:
-    raise NotImplementedError
+def _made(facts: Facts, report: WeeklyReport, outlook: Outlook) -> dict[Form, bytes]:
+    """All forms of a report."""
+    draw = Shortfalls(facts.loaded.map, outlook)
+    written = document(report, facts.this_week, draw)
+    return {
+        "html": to_html(written),
+        "pdf": to_pdf(written, report.issued_at),
+        "md": to_markdown(written),
+        "json": report.model_dump_json(indent=1).encode() + b"\n",
+    }

@@ -1,0 +1,80 @@
+"""The report's charts as specs: each form draws them in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from api.charts.shortfall import shortfall
+from api.charts.theme import LIGHT
+from api.charts.weeks import WeekBar, weeks
+from api.outlook import Outlook
+from api.present import present_impact
+from api.report.blocks import Picture
+from api.report.model import TrendWeek
+from api.shortfall_pictures import story
+from enrich.model import BusinessMap
+from impact.model import MeasureImpact
+from impact.weekly import HEADLINE
+
+PAPER = replace(LIGHT, paper="#ffffff")
+_WIDTH = 680  # pixels: about as wide as a mail or a page of print is read
+_MOST = 12  # pictures in a report: those of the dearest incidents
+_BARS = "▁▂▃▄▅▆▇█"
+
+Draw = Callable[[MeasureImpact], Picture | None]
+
+
+def trend(found: Sequence[TrendWeek], currency: str) -> Picture | None:
+    """What outages cost in thirteen weeks and in this one; None before there is anything to see."""
+    costs = [week.cost for week in found]
+    if sum(cost is not None for cost in costs) < 2:
+        return None
+    bars = [
+        WeekBar(
+            week.week.partition("-W")[2].lstrip("0"),
+            *(
+                (float(week.cost.low), float(week.cost.mid), float(week.cost.high))
+                if week.cost
+                else (None, None, None)
+            ),
+        )
+        for week in found
+    ]
+    told = [f"week {bar.name}: {bar.mid:,.0f}" for bar in bars if bar.mid is not None]
+    alt = f"What outages cost by week, in {currency}, with ranges. {', '.join(told)}."
+    spec = weeks(bars, currency, PAPER, _WIDTH, description=alt)
+    return Picture(alt, spec, f"{currency} by week: {_letters(bars)} (the last is this week)")
+
+
+def _letters(bars: Sequence[WeekBar]) -> str:
+    most = max((bar.mid for bar in bars if bar.mid is not None), default=0.0) or 1.0
+    return "".join(
+        "·" if bar.mid is None else _BARS[round((len(_BARS) - 1) * max(bar.mid, 0.0) / most)]
+        for bar in bars
+    )
+
+
+class Shortfalls:
+    """Pictures of incidents on measures, as many as a report bears, in the order asked for."""
+
+    def __init__(self, business_map: BusinessMap, outlook: Outlook) -> None:
+        self._map, self._outlook, self._left = business_map, outlook, _MOST
+
+    def __call__(self, impact: MeasureImpact) -> Picture | None:
+        """The picture of one impact; None where it has no series, or no clear effect."""
+        counted = impact.units.get(HEADLINE[impact.kind])
+        if not self._left or counted is None or counted.low <= 0.0:
+            return None
+        what = story(present_impact(impact, self._map), self._map, self._outlook)
+        if what is None:
+            return None
+        self._left -= 1
+        spec = shortfall(what, PAPER, _WIDTH)
+        return Picture(str(spec["description"]), spec)
+
+
+def in_font(spec: Mapping[str, Any], font: str) -> dict[str, Any]:
+    """The chart with its text in another font."""
+    return {**spec, "config": {**spec["config"], "font": font}}

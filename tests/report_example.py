@@ -1,0 +1,96 @@
+"""The report in docs/report: `python -m tests.report_example` writes it anew (`make report-example`).
+
+The demo's shop is loaded up to a Monday, its report issued, then lived on for a week, so that the
+second report has something to look back at.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from api.assessor import Assessor
+from api.demo import Shop
+from api.outlook import Outlook, View
+from api.report.compose import compose
+from api.report.document import document
+from api.report.gather import gather
+from api.report.issue import issue_report
+from api.report.pdf import to_pngs
+from api.report.pictures import Shortfalls
+from api.report.week import Week
+from api.simulate import LogSender, demo_map
+from api.wiring import Parts
+from store.store import open_store
+from tests.api.app import opened
+
+FOLDER = Path(__file__).parents[1] / "docs" / "report"
+ZONE = ZoneInfo("Europe/Berlin")
+WEEK = Week(2026, 46)
+SEED, WEEKS = 11, 8
+KEPT_DAYS = "20000"  # the example's dates stay what they are; raw events must not be too old
+
+
+class OutlookThen(Outlook):
+    """What was usual at a moment, whatever the clock says now."""
+
+    def __init__(self, parts: Parts, now: datetime) -> None:
+        super().__init__(parts)
+        self._then = self.refresh(now)
+
+    def view(self) -> View:
+        return self._then
+
+
+def main() -> None:
+    """Write the example; with a folder, also every page of it as PNG there."""
+    pages = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder)
+        store = open_store(None, data / "data", retention=timedelta(days=int(KEPT_DAYS)))
+        with opened(data, store, map=str(demo_map()), retention_days=KEPT_DAYS) as toll:
+            _live(toll.parts, toll.ingest, pages)
+        store.close()
+
+
+def _live(parts: Parts, ingest, pages: Path | None) -> None:
+    monday = WEEK.bounds(ZONE)[0]
+    over = WEEK.bounds(ZONE)[1]
+    shop = Shop(SEED, over - timedelta(hours=4), weeks=WEEKS)
+    sender = LogSender(parts)
+    first = monday + timedelta(minutes=30)
+    for chunk in shop.history(first):
+        sender.business(chunk, history=True)
+    sender.signals(shop.signals(shop.first, first))
+    ingest()
+    _assess(parts, first)
+    issue_report(parts, WEEK.back(1), first, OutlookThen(parts, first))
+    last = over + timedelta(hours=6)
+    sender.business(b"\n".join(line.body for line in shop.live(first, last)), history=True)
+    sender.signals(shop.signals(first, last))
+    ingest()
+    _assess(parts, last)
+    outlook = OutlookThen(parts, last)
+    if pages is not None:
+        facts = gather(parts, outlook, WEEK, last)
+        written = document(compose(facts), facts.this_week, Shortfalls(facts.loaded.map, outlook))
+        for number, page in enumerate(to_pngs(written, last), 1):
+            (pages / f"page-{number}.png").write_bytes(page)
+    issued = issue_report(parts, WEEK, last, outlook)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for form, content in issued.forms.items():
+        (FOLDER / f"{WEEK.name}.{form}").write_bytes(content)
+
+
+def _assess(parts: Parts, now: datetime) -> None:
+    assessor = Assessor(parts, now=lambda: now)
+    assessor.tick()
+    while assessor.status.backlog:
+        assessor.tick()
+
+
+if __name__ == "__main__":
+    main()
