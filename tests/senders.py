@@ -1,4 +1,4 @@
-"""Real senders of alerts: Debian's Prometheus and Alertmanager, processes of the test's own."""
+"""Real senders: Debian's Prometheus and Alertmanager and others, processes of the test's own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from api.settings import Listen
 from tests.api.app import Toll
 
 STARTS_S, STOPS_S = 30, 15
-_PROGRAMS = ("prometheus", "prometheus-alertmanager")
+_PROGRAMS = ("prometheus", "prometheus-alertmanager", "curl", "openssl")
 
 
 @pytest.fixture(scope="session")
