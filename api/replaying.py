@@ -26,7 +26,7 @@ from enrich.model import Measure
 from enrich.severity import Severities
 from impact.model import FloatArray, MeasureImpact
 from impact.totals import Total, cost_name, total_money
-from impact.whatif import Saving, World, savings, without
+from impact.whatif import Saving, World, savings, supposed_world
 from ingest.errors import InputError, NotFoundError
 
 _AROUND = timedelta(days=2)  # effects outlast signals by less
@@ -132,9 +132,11 @@ def replay(parts: Parts, outlook: Outlook, known: Past, asked: Supposition) -> R
             cannot += [f"{i.title}: on the map of its time, {error}" for i in incidents.values()]
             continue
         real = World(graph, incidents)
-        left = without(incidents, asked.not_failed, asked.gone)
+        world = supposed_world(
+            real, other, not_failed=asked.not_failed, gone=asked.gone, shorter=shorter
+        )
         its = [i for i in known.impacts if i.incident in incidents]
-        answers = savings(its, real, World(other, left, shorter), measures, usual)
+        answers = savings(its, real, world, measures, usual)
         found += answers
         cannot += _unsaid(asked, real, other, answers, its, measures)
     carriers = frozenset(m.id for m in business_map.measures() if m.priced)

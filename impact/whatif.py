@@ -8,7 +8,9 @@ An incident's measured share of a measure is scaled by what the map predicts of 
 phi is the Shapley value of the predicted severities (`impact.attribute`), as it was when the loss
 was shared. In the supposed world the map has other needs, nodes have not failed, incidents are
 absent, or effects end earlier; in either, an incident keeps its worst severity while none of its
-signals fires. A world like the real one scales by exactly one, an absent incident by exactly zero.
+signals fires. Signals that only show what a cause beneath did follow that cause
+(`enrich.symptoms`). A world like the real one scales by exactly one, an absent incident by exactly
+zero.
 
 **Incidents at one time.** What one of them sheds another may take on: with Stripe and the database
 down together, a second Stripe changes whose loss it is, not how much. What the others take on is
@@ -29,6 +31,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -38,6 +41,7 @@ from enrich.graph import Graph
 from enrich.incident import Incident
 from enrich.model import Measure
 from enrich.severity import MOMENTS, Predictor
+from enrich.symptoms import otherwise
 from impact.assess import CONCURRENT_MAX, Severities, predicted_by
 from impact.assess_measured import MODEL_WEIGHT
 from impact.attribute import NOTHING, driven, shapley
@@ -118,25 +122,22 @@ def savings(
     return found
 
 
-def without(
-    incidents: Mapping[str, Incident], nodes: frozenset[str], gone: frozenset[str]
-) -> dict[str, Incident]:
-    """The incidents that there would have been had these nodes not failed, and those not been."""
-    left: dict[str, Incident] = {}
-    for name, incident in incidents.items():
-        if name in gone:
-            continue
-        episodes = tuple(
-            replace(e, nodes=tuple(n for n in e.nodes if n not in nodes))
-            if not nodes.isdisjoint(e.nodes)
-            else e
-            for e in incident.episodes
-        )
-        hit_before = any(e.nodes for e in incident.episodes)
-        if hit_before and not any(e.nodes for e in episodes):
-            continue
-        left[name] = replace(incident, episodes=episodes)
-    return left
+def supposed_world(
+    real: World,
+    other: Graph,
+    *,
+    not_failed: frozenset[str] = frozenset(),
+    gone: frozenset[str] = frozenset(),
+    shorter: Mapping[str, timedelta] = MappingProxyType({}),
+) -> World:
+    """The real world on another graph, without nodes that had not failed, or whole incidents."""
+    left = {
+        name: incident
+        for name, was in real.incidents.items()
+        if name not in gone
+        and (incident := otherwise(was, real.graph, other, not_failed)) is not None
+    }
+    return World(other, left, shorter)
 
 
 def trusted(share: float, seed: str) -> FloatArray:

@@ -35,12 +35,21 @@ def commands() -> str:
     return table(
         ("command", "what it does"),
         (
-            (f"`toll {prefix}{command.name}`", _line(command.callback.__doc__))
-            for prefix, group in _groups("", cli)
-            for command in group.registered_commands
-            if command.callback is not None
+            (f"`{name}`", _line(callback.__doc__))
+            for prefix, group in _groups("toll ", cli)
+            for name, callback in _commands_of(prefix, group)
+            if callback is not None
         ),
     )
+
+
+def _commands_of(prefix: str, group: Typer) -> Iterator[tuple[str, Callable[..., Any] | None]]:
+    """The group itself, where it does something without a command, and its commands."""
+    own = group.registered_callback
+    if own is not None and own.invoke_without_command:
+        yield prefix.strip(), own.callback
+    for command in group.registered_commands:
+        yield f"{prefix}{command.name}", command.callback
 
 
 def _groups(prefix: str, group: Typer) -> Iterator[tuple[str, Typer]]:

@@ -9,9 +9,9 @@ import typer
 from rich.text import Text
 
 from api import words
-from api.cli import show
+from api.cli import complete, show
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
-from api.cli.read import print_json
+from api.cli.read import lines_of, print_json
 from api.client import connect, part
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -23,7 +23,12 @@ def register(app: typer.Typer) -> None:
 
 
 def process(
-    name: Annotated[str, typer.Argument(metavar="PROCESS", help="A process of the map.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROCESS", help="A process of the map.", autocompletion=complete.processes
+        ),
+    ],
     as_json: JsonOption = False,
     data: DataOption = None,
     map_path: MapOption = None,
@@ -31,12 +36,18 @@ def process(
     """One process: today against its usual day, its usual week, what an hour without it costs."""
     with connect(settings_from(map_path, data)) as client:
         found = client.get(f"/v1/processes/{part(name)}")
-    if as_json:
-        print_json(found)
-        return
+        if as_json:
+            print_json(found)
+            return
+        lines = lines_of(client, [found])
     out = show.console()
     out.print(Text(found["title"], style="bold"))
     _print_today(found)
+    for measure in found["measures"]:
+        if line := lines.get((name, measure["measure"])):
+            out.print()
+            out.print(f"{measure['title']}, the last four hours", style="dim")
+            show.sparks(out, *line, by=2)
     for measure in found["measures"]:
         if measure["measure"] in found["week"]:
             _print_week(measure["title"], found["week"][measure["measure"]])

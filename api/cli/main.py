@@ -13,6 +13,8 @@ from rich.console import Console
 from api.cli import (
     ask_perception,
     ask_process,
+    ask_providers,
+    ask_whatif,
     demo,
     estimate,
     incident,
@@ -51,6 +53,8 @@ incident.register(app)
 trust.register(app)
 ask_process.register(app)
 ask_perception.register(app)
+ask_providers.register(app)
+ask_whatif.register(app)
 load.register(app)
 estimate.register(app)
 maps.register(app)

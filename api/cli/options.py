@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from api.settings import Settings, read_settings
+
+
+def moment(text: str) -> str:
+    """A moment with its zone, as RFC 3339 has it."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise typer.BadParameter(f"'{text}' is no moment; write it like 2026-11-22T10:15:00Z")
+    return found.isoformat()
+
 
 MapOption = Annotated[
     Path | None, typer.Option("--map", help="The map: a YAML file or a folder (TOLL_MAP).")
@@ -17,6 +30,10 @@ DataOption = Annotated[
 ]
 ListenOption = Annotated[
     str | None, typer.Option("--listen", help="host:port to listen on (TOLL_LISTEN).")
+]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option("--as-of", parser=moment, metavar="TIME", help="As was known then, with a zone."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

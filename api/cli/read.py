@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
+from rich.console import Console
 
-from api.cli import show
-from api.cli.options import DataOption, JsonOption, MapOption, settings_from
-from api.client import connect, part
-from ingest.errors import InputError
+from api import words
+from api.cli import complete, show
+from api.cli.options import AsOfOption, DataOption, JsonOption, MapOption, settings_from
+from api.cli.show import Lines
+from api.client import Client, connect, part
+from ingest.errors import InputError, NotFoundError
+
+SPARK_SPAN, SPARK_STEP_S = timedelta(hours=4), 600
+SPARKS = 12  # measures: each is a request of its own
 
 
 def register(app: typer.Typer) -> None:
@@ -56,27 +63,85 @@ def check(
     )
 
 
-def now(as_json: JsonOption = False, data: DataOption = None, map_path: MapOption = None) -> None:
+def now(
+    watching: Annotated[
+        bool, typer.Option("--watch", help="Draw it anew every few seconds, until Ctrl-C.")
+    ] = False,
+    as_of: AsOfOption = None,
+    as_json: JsonOption = False,
+    data: DataOption = None,
+    map_path: MapOption = None,
+) -> None:
     """What burns now, what it has cost, and what the company does."""
+    if watching and (as_json or as_of):
+        raise InputError("--watch shows the present to people: leave --json and --as-of out")
+    with connect(settings_from(map_path, data)) as client:
+        if watching:
+            from api.cli.watch import watch
 
+            watch(lambda out: _print_now(_now(client), out), show.console())
+            return
+        found = _now(client) if as_of is None else _then(client, as_of)
+        if as_json:
+            del found["lines"]
+            print_json(found)
+            return
+        _print_now(found, show.console(), as_of)
+
+
+def _now(client: Client) -> dict[str, Any]:
+    processes = client.get("/v1/processes")
+    return {
+        "incidents": client.get("/v1/incidents", state=["open", "recovering"]),
+        "silent": client.get("/v1/silent"),
+        "processes": processes,
+        "lines": lines_of(client, processes),
+    }
+
+
+def _then(client: Client, as_of: str) -> dict[str, Any]:
+    """What was known to burn at a moment; what processes did is not kept as it was known."""
+    burning = client.get("/v1/incidents", state=["open", "recovering"], as_of=as_of)
+    return {"incidents": burning, "silent": [], "processes": [], "lines": {}}
+
+
+def _print_now(found: dict[str, Any], out: Console, as_of: str | None = None) -> None:
     from api import schemas
     from api.silent import Silent
 
-    with connect(settings_from(map_path, data)) as client:
-        burning = client.get("/v1/incidents", state=["open", "recovering"])
-        processes = client.get("/v1/processes")
-        silent = client.get("/v1/silent")
-    if as_json:
-        print_json({"incidents": burning, "silent": silent, "processes": processes})
-        return
-    show.burning([schemas.Incident.model_validate(i) for i in burning])
-    show.silent([Silent.model_validate(one) for one in silent])
-    show.processes(processes)
+    moment = datetime.now(UTC) if as_of is None else datetime.fromisoformat(as_of)
+    if as_of is not None:
+        out.print(f"as known at {words.moment(moment)}", style="dim")
+    incidents = [schemas.Incident.model_validate(i) for i in found["incidents"]]
+    show.burning(incidents, out, moment, found["lines"])
+    show.silent([Silent.model_validate(one) for one in found["silent"]], out)
+    if found["processes"]:
+        show.processes(found["processes"], out, found["lines"])
+
+
+def lines_of(client: Client, processes: list[dict[str, Any]]) -> Lines:
+    """Actual and expected of the last hours, of as many measures as a screen has lines for."""
+    measures = [(p["process"], m["measure"]) for p in processes for m in p["measures"]
+                if m["expected"]]  # fmt: skip
+    start = datetime.now(UTC) - SPARK_SPAN
+    found: dict[tuple[str, str], tuple[list[float | None], list[float]]] = {}
+    for process, measure in measures[:SPARKS]:
+        path = f"/v1/processes/{part(process)}/measures/{part(measure)}/minutes"
+        try:
+            bins = client.get(path, **{"from": start.isoformat(), "step": SPARK_STEP_S})
+        except NotFoundError:  # a baseline that has gone, or no data in these hours
+            continue
+        found[process, measure] = (bins["actual"], bins["expected"])
+    return found
 
 
 def incidents(
-    process: Annotated[str | None, typer.Option(help="Only those that reach it.")] = None,
+    process: Annotated[
+        str | None,
+        typer.Option(help="Only those that reach it.", autocompletion=complete.processes),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50,
+    as_of: AsOfOption = None,
     as_json: JsonOption = False,
     data: DataOption = None,
     map_path: MapOption = None,
@@ -86,7 +151,7 @@ def incidents(
     from api import schemas
 
     with connect(settings_from(map_path, data)) as client:
-        found = client.get("/v1/incidents", process=process, limit=limit)
+        found = client.get("/v1/incidents", process=process, limit=limit, as_of=as_of)
     if as_json:
         print_json(found)
         return
@@ -94,7 +159,13 @@ def incidents(
 
 
 def impact(
-    incident: Annotated[str, typer.Argument(help="An incident's id (`toll incidents`).")],
+    incident: Annotated[
+        str,
+        typer.Argument(
+            help="An incident's id (`toll incidents`).", autocompletion=complete.incidents
+        ),
+    ],
+    as_of: AsOfOption = None,
     as_json: JsonOption = False,
     data: DataOption = None,
     map_path: MapOption = None,
@@ -104,7 +175,7 @@ def impact(
     from api import schemas
 
     with connect(settings_from(map_path, data)) as client:
-        found = client.get(f"/v1/incidents/{part(incident)}")
+        found = client.get(f"/v1/incidents/{part(incident)}", as_of=as_of)
     if as_json:
         print_json(found["impacts"])
         return
@@ -112,7 +183,7 @@ def impact(
 
 
 def explain(
-    node: Annotated[str, typer.Argument(help="A node of the map.")],
+    node: Annotated[str, typer.Argument(help="A node of the map.", autocompletion=complete.nodes)],
     as_json: JsonOption = False,
     data: DataOption = None,
     map_path: MapOption = None,

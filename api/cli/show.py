@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rich.console import Console
 from rich.padding import Padding
@@ -12,12 +13,18 @@ from rich.table import Table
 from rich.text import Text
 
 from api import words
+from api.cli.spark import against, in_bins
 
 if TYPE_CHECKING:  # models are dear to import: `toll --help` does without
     from api import schemas
     from api.silent import Silent
 
 _WIDTH = 80
+_SMALL = 8  # characters of a picture in a table
+
+# (process, measure) -> what was and what was to be expected, bin by bin
+Lines: TypeAlias = Mapping[tuple[str, str], tuple[Sequence[float | None], Sequence[float]]]
+NO_LINES: Lines = MappingProxyType({})
 
 
 def console() -> Console:
@@ -26,27 +33,29 @@ def console() -> Console:
     return plain if plain.is_terminal else Console(highlight=False, markup=False, width=_WIDTH)
 
 
-def burning(found: Sequence[schemas.Incident]) -> None:
-    """Open incidents, the dearest first."""
-    out = console()
+def burning(
+    found: Sequence[schemas.Incident], out: Console, now: datetime, lines: Lines = NO_LINES
+) -> None:
+    """Open incidents, the dearest first, with what their measures did in the last hours."""
     if not found:
         out.print("Nothing is burning.", style="green")
     for one in sorted(found, key=lambda i: -(i.per_minute or 0)):
         out.print()
         out.print(Text(f"{one.title}  [{one.state}]", style="bold red"))
-        age = words.age(one.started_at, datetime.now(UTC))
+        age = words.age(one.started_at, now)
         indented(out, _cost_line(one), 2)
         indented(out, one.explanation, 2, "dim")
         indented(out, f"since {_time(one.started_at)} UTC ({age}), id {one.id}", 2, "dim")
         for impact in one.impacts:
             indented(out, f"{impact.process_title}: {words.sentence(impact)}", 4, mark="- ")
+            if (impact.process, impact.measure) in lines:
+                sparks(out, *lines[impact.process, impact.measure], by=4)
             for warning in impact.warnings:
                 indented(out, warning, 4, "yellow")
 
 
-def silent(found: Sequence[Silent]) -> None:
+def silent(found: Sequence[Silent], out: Console) -> None:
     """Measures without data, in both readings."""
-    out = console()
     for one in found:
         out.print()
         out.print(Text(one.headline, style="bold yellow"))
@@ -56,27 +65,43 @@ def silent(found: Sequence[Silent]) -> None:
         indented(out, one.evidence, 2, "dim")
 
 
-def processes(found: Sequence[dict[str, Any]]) -> None:
+def processes(found: Sequence[dict[str, Any]], out: Console, lines: Lines = NO_LINES) -> None:
     """Every measure: the last hour, the usual hour, what an hour of outage costs."""
 
     from api import schemas
 
-    table = new_table("Process", "Measure", "Last hour", "Usual", "An outage costs")
+    table = new_table("Process", "Measure", "4 hours", "Last hour", "Usual", "Without it")
     for process in found:
         hour = process["hour_now"]
         cost = words.money(schemas.Sum.model_validate(hour)) + "/h" if hour else "–"
         for number, measure in enumerate(process["measures"]):
             usual = measure["expected"] and schemas.Units.model_validate(measure["expected"])
+            line = lines.get((process["process"], measure["measure"]))
             table.add_row(
                 process["title"] if number == 0 else "",
                 measure["title"],
+                _small(line, out) if line else "",
                 words.units(measure["actual"]),
                 words.units_range(usual) if usual else measure["why"],
                 cost if number == 0 else "",
             )
-    out = console()
     out.print()
     out.print(table)
+
+
+def sparks(
+    out: Console, actual: Sequence[float | None], expected: Sequence[float], by: int
+) -> None:
+    """Two lines to one scale: what was to be expected, and what was."""
+    usual, was = against(actual, expected, out)
+    for label, line in (("usual", usual), ("was", was)):
+        out.print(Text.assemble(" " * by, (f"{label:<6}", "dim"), line), overflow="crop")
+
+
+def _small(line: tuple[Sequence[float | None], Sequence[float]], out: Console) -> Text:
+    """Actual against expected in a few characters, for a table."""
+    actual, expected = in_bins(line[0], _SMALL), in_bins(line[1], _SMALL)
+    return against(actual, [e or 0.0 for e in expected], out)[1]
 
 
 def incidents(found: Sequence[schemas.Incident]) -> None:

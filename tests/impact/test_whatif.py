@@ -19,7 +19,7 @@ from enrich.mapfile import load
 from enrich.model import BusinessMap
 from impact.model import DRAWS, MeasureImpact, MoneyRange, Range
 from impact.totals import quantile_range, total_money
-from impact.whatif import Saving, World, savings, trusted, without
+from impact.whatif import Saving, World, savings, supposed_world, trusted
 from tests.impact.arrays import at
 
 # Stripe and Adyen take half of the payments each; the database carries everything.
@@ -100,14 +100,11 @@ def ask(
     usual: dict[str, np.ndarray] | None = None,
 ) -> list[Saving]:
     incidents = {i.id: i for i, _ in cases}
-    other = Graph(supposed(real, change)) if change else Graph(real)
-    return savings(
-        [impact for _, impact in cases],
-        World(Graph(real), incidents),
-        World(other, without(incidents, nodes, gone), dict.fromkeys(incidents, shorten)),
-        MEASURES,
-        usual or {},
-    )
+    world = World(Graph(real), incidents)
+    other = Graph(supposed(real, change)) if change else world.graph
+    shorter = dict.fromkeys(incidents, shorten)
+    supposed_ = supposed_world(world, other, not_failed=nodes, gone=gone, shorter=shorter)
+    return savings([impact for _, impact in cases], world, supposed_, MEASURES, usual or {})
 
 
 def case(name: str, node: str, units: float, start: str = "10:00", end: str = "11:00"):
@@ -197,6 +194,18 @@ def test_a_node_that_had_not_failed():
     assert units(ask(both, nodes=frozenset({"stripe", "database"}))) == [100]
     assert units(ask(both, nodes=frozenset({"database"}))) == [50]
     assert units(ask(both, nodes=frozenset({"stripe"}))) == [0]
+
+
+def test_a_symptom_follows_its_cause():
+    # payments fire because Stripe does: with either provider enough, neither would have
+    incident = outage("a", "stripe")
+    symptom = replace(outage("b", "payment").episodes[0], availability=0.5)
+    both = replace(incident, episodes=(*incident.episodes, symptom)), lost(incident, 100)
+    assert units(ask(both, change=MapChange(needs=EITHER))) == [100]
+    assert units(ask(both, nodes=frozenset({"stripe"}))) == [100]
+    # of the payments' own trouble a twin of Stripe says nothing
+    own = replace(incident, episodes=(symptom,)), lost(incident, 100)
+    assert units(ask(own, change=MapChange(twins=("stripe",)))) == [0]
 
 
 def test_calls_follow_the_mean_of_the_processes_that_drive_them():
