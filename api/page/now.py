@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from fastapi import APIRouter, Request
@@ -9,10 +11,14 @@ from fastapi.responses import HTMLResponse
 
 from api import reading, schemas
 from api.auth import Reading
+from api.one_more_hour import OneMoreHour, one_more_hour
 from api.outlook import View
+from api.page.owners import Owner, owners
 from api.page.render import render
+from api.page.spark import Spark, spark
 from api.present import present_range, present_sum
 from api.routes.silent import silent_now
+from api.shortfall_pictures import drawable, story
 from api.state import State, state_of
 
 router = APIRouter(include_in_schema=False)
@@ -20,17 +26,33 @@ router = APIRouter(include_in_schema=False)
 _LATELY = 10
 
 
+@dataclass(frozen=True)
+class Burning:
+    """One open incident with all that is said of it at a glance."""
+
+    incident: schemas.Incident
+    more: OneMoreHour | None
+    owners: tuple[Owner, ...]
+    spark: Spark | None
+    spark_of: str
+    customers: int | None  # of the measure that counts most of them
+    failed_keys: int | None
+
+
 @router.get("/", response_class=HTMLResponse)
 def now(request: Request, _: Reading) -> HTMLResponse:
     """What burns now, by the money it burns."""
     state = state_of(request)
+    moment = datetime.now(UTC)
     burning = reading.incidents(state.parts, states=reading.BURNING)
     burning.sort(key=lambda i: (-(i.per_minute or Decimal(0)), -_cost(i)))
     past = reading.incidents(state.parts, states=("settled",), limit=_LATELY)
+    rates = [i.per_minute for i in burning if i.per_minute]
     return render(
         state,
         "now.html",
-        burning=burning,
+        burning=[_at_a_glance(state, incident, moment) for incident in burning],
+        a_minute=sum(rates, Decimal(0)) if rates else None,
         past=past,
         troubles=state.runtime.troubles() if state.runtime else [],
         silent=silent_now(state),
@@ -40,6 +62,27 @@ def now(request: Request, _: Reading) -> HTMLResponse:
 
 def _cost(incident: schemas.Incident) -> Decimal:
     return incident.cost.mid if incident.cost else Decimal(0)
+
+
+def _at_a_glance(state: State, incident: schemas.Incident, moment: datetime) -> Burning:
+    business_map, outlook = state.parts.map.map, state.outlook()
+    shown = max(filter(drawable, incident.impacts), key=_weight, default=None)
+    what = story(shown, business_map, outlook) if shown else None
+    counted = [i.evidence for i in incident.impacts]
+    return Burning(
+        incident,
+        one_more_hour(incident, outlook, moment),
+        owners(incident, business_map),
+        spark(what) if what else None,
+        f"{shown.process_title}, {shown.measure_title.lower()}" if shown else "",
+        max((e.customers for e in counted if e.customers is not None), default=None),
+        max((e.failed_keys for e in counted if e.failed_keys is not None), default=None),
+    )
+
+
+def _weight(impact: schemas.Impact) -> tuple[Decimal, bool]:
+    money = impact.money.get("gross") or impact.money.get(impact.cost)
+    return (money.mid if money else Decimal(0), bool(impact.red))
 
 
 def _rows(state: State, view: View, burning: list[schemas.Incident]) -> list[dict[str, object]]:
@@ -52,6 +95,7 @@ def _rows(state: State, view: View, burning: list[schemas.Incident]) -> list[dic
             found = view.measures[measure.id]
             rows.append(
                 {
+                    "process": process.name,
                     "process_title": process.title,
                     "title": measure.called,
                     "actual": found.actual,

@@ -5,7 +5,8 @@ Links are relative, so that the pages also work behind a token in the path, or b
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from api import words
 from api.page import figures
 from api.shortfall_pictures import drawable
 from api.state import State
+from enrich.mapwrite import promise_text
 
 _POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
@@ -57,10 +59,14 @@ def _environment(timezone: str) -> Environment:
         "arrows": lambda path: path.replace("->", "→"),
         "age": words.age,
         "clock": lambda moment: clock(moment, zone),
+        "is_link": lambda url: re.fullmatch(r"https?://[^\s<>]+", url) is not None,
         "money": words.money,
         "money_end": lambda sum_, end: words.amount(getattr(sum_, end), sum_.currency),
         "money_range": words.money_range,
+        "lasted": lambda minutes: words.lasted(timedelta(minutes=minutes)),
         "per_minute": words.amount,
+        "percent": lambda share: f"{100 * share:.2f} %",
+        "promise": promise_text,
         "sentence": words.sentence,
         "units": words.units,
         "units_range": words.units_range,

@@ -37,10 +37,10 @@ def test_what_burns_stands_first_with_its_cost(toll):
     incident = known(toll, started_at=now - timedelta(minutes=12))
     toll.parts.store.estimates.insert([priced(incident.id, now)], 1)
     page = " ".join(toll.http.get("/").text.split())
-    assert "<title>1 burning · Example Shop · Toll</title>" in page
+    assert "<title>1 burning, EUR 498 a minute · Example Shop · Toll</title>" in page
     assert "<strong>EUR 18,100</strong> so far" in page
-    assert "EUR 498 a minute" in page and "(12 min)" in page
-    assert "<strong>EUR 10,900</strong>" in page and "Stripe → Payment" in page
+    assert "EUR 498 a minute" in page and "12 min, " in page
+    assert ">EUR 10,900 <small>" in page and "Stripe → Payment" in page
     assert "270 payments lost (190 to 380)" in page
     one = toll.http.get(f"/incidents/{incident.id}").text
     assert "371 keys failed and never succeeded" in " ".join(one.split())
@@ -58,10 +58,10 @@ def test_names_from_outside_are_text(toll):
 def test_every_link_leads_somewhere_also_behind_a_token(guarded):
     incident = known(guarded)
     start = f"http://localhost/t/{TOKENS['admin']}/"
-    todo, seen = [start, f"{start}incidents/{incident.id}"], {start + page for page in _COMING}
+    todo, seen = [start, f"{start}incidents/{incident.id}"], set()
     while todo:
         address = todo.pop()
-        if address in seen:
+        if address in seen or address.removeprefix(start).split("/")[0] in _COMING:
             continue
         seen.add(address)
         assert address.startswith(start), address
@@ -69,7 +69,11 @@ def test_every_link_leads_somewhere_also_behind_a_token(guarded):
         assert answer.status_code == 200, address
         if answer.headers["content-type"].startswith("text/html"):
             assert TOKENS["admin"] not in answer.text
-            todo += [urljoin(address, link) for link in links(answer.text)]
+            todo += [
+                urljoin(address, link)
+                for link in links(answer.text)
+                if not link.startswith("mailto:")
+            ]
     assert {a.removeprefix(start) for a in seen} >= {
         "", "docs", "metrics", "static/toll.css", f"v1/incidents/{incident.id}/impact",
     }  # fmt: skip
