@@ -168,17 +168,18 @@ class Dispatcher:
             outgoing = self._outgoing(note, subscriber, again=again)
             self._senders[subscriber.channel].send(outgoing, subscriber)
         except DeliveryError as error:
-            self._failed(note, subscriber, error)
+            self._failed(note, subscriber, error, maybe=again or error.arrived)
         except TollError as error:  # a report that could not be made
-            self._failed(note, subscriber, DeliveryError(str(error)))
+            self._failed(note, subscriber, DeliveryError(str(error)), maybe=again)
         else:
             self.counts[subscriber.channel, "sent"] += 1
             self._mark(lambda: self._outbox.sent(note, self._now()))
 
-    def _failed(self, note: Note, subscriber: Subscriber, error: DeliveryError) -> None:
-        now, said = self._now(), self._shown(str(error))
-        if error.arrived:
-            said += MAYBE
+    def _failed(
+        self, note: Note, subscriber: Subscriber, error: DeliveryError, *, maybe: bool
+    ) -> None:
+        """maybe: this attempt or one before it may have arrived."""
+        now, said = self._now(), self._shown(str(error)) + (MAYBE if maybe else "")
         due_at = now + timedelta(seconds=max(wait_s(note), min(error.again_s, LONGEST_ASKED_S)))
         give_up = error.final or due_at >= note.created_at + GIVE_UP
         self.counts[subscriber.channel, "failed"] += 1
