@@ -24,8 +24,11 @@ class Shop:
     now: datetime
 
 
-def five_weeks(toll: Toll, ago: timedelta = timedelta(0)) -> Shop:
-    """The incident was this morning, or so long ago: after days its price is final."""
+def five_weeks(toll: Toll, ago: timedelta = timedelta(0), **signal: str) -> Shop:
+    """The incident was this morning, or so long ago: after days its price is final.
+
+    signal: what its signals say other than an alert does.
+    """
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     began, ended = now - ago - timedelta(minutes=100), now - ago - timedelta(minutes=60)
     first = now - timedelta(weeks=WEEKS)
@@ -46,7 +49,7 @@ def five_weeks(toll: Toll, ago: timedelta = timedelta(0)) -> Shop:
     assert answer.status_code == 202, answer.text
     failed = {"id": "f1", "stream": "payments", "at": began.isoformat(), "status": "failed"}
     toll.post([{**failed, "id": f"f{n}", "key": f"cart-{n}"} for n in range(9)], history=True)
-    signals = [alert(began), alert(began, ended)]
+    signals = [alert(began, **signal), alert(began, ended, **signal)]
     assert toll.http.post("/v1/signals/generic", json=signals).status_code == 202
     toll.ingest()
     toll.assess(now)
