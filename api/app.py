@@ -28,6 +28,7 @@ from api.routes import (
     processes,
     providers,
     remote_write,
+    reports,
     signals,
     silent,
     trust,
@@ -84,6 +85,7 @@ def build_app(state: State) -> FastAPI:
         nodes,
         maps,
         trust,
+        reports,
         coverage,
         dead_letters,
     ):

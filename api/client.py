@@ -73,6 +73,10 @@ class Client:
         given = {k: v for k, v in params.items() if v is not None}
         return self._answer("GET", path, params=given).text
 
+    def content(self, path: str) -> bytes:
+        """The bytes that a path answers: a report."""
+        return self._answer("GET", path).content
+
     def _json(self, method: str, path: str, **parts: Any) -> Any:
         try:
             return self._answer(method, path, **parts).json()

@@ -1,4 +1,4 @@
-"""The report in docs/report: `python -m tests.report_example` writes it anew (`make report-example`).
+"""The report in docs/report; `python -m tests.report_example` (`make report-example`) writes it.
 
 The demo's shop is loaded up to a Monday, its report issued, then lived on for a week, so that the
 second report has something to look back at.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 

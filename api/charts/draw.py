@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import json
+import struct
+import zlib
 from functools import cache
 from typing import Any
 
@@ -23,6 +25,26 @@ def to_svg(spec: Spec) -> str:
 def to_png(spec: Spec, scale: float = SCALE) -> bytes:
     """The chart as PNG."""
     return bytes(vlc.vegalite_to_png(spec, vl_version=VERSION, scale=scale, allowed_base_urls=[]))
+
+
+def svg_to_png(svg: str, scale: float = SCALE) -> bytes:
+    """A chart that is drawn already as PNG, a fifth of what `to_png` makes of it: for mail."""
+    return _packed(bytes(vlc.svg_to_png(svg, scale=scale)))
+
+
+def _packed(png: bytes) -> bytes:
+    """The same picture with its data compressed as far as deflate can."""
+    parts, data, at = [png[:8]], [], 8
+    while at < len(png):
+        end = at + 12 + int.from_bytes(png[at : at + 4], "big")
+        if png[at + 4 : at + 8] == b"IDAT":
+            data.append(png[at + 8 : end - 4])
+        else:
+            parts.append(png[at:end])
+        at = end
+    packed = b"IDAT" + zlib.compress(zlib.decompress(b"".join(data)), 9)
+    chunk = struct.pack(">I", len(packed) - 4) + packed + struct.pack(">I", zlib.crc32(packed))
+    return b"".join([*parts[:-1], chunk, parts[-1]])  # the last one says that it ends
 
 
 @cache

@@ -21,6 +21,7 @@ from api.cli import (
     load,
     maps,
     read,
+    report,
     run,
     trust,
 )
@@ -58,6 +59,7 @@ ask_whatif.register(app)
 load.register(app)
 estimate.register(app)
 maps.register(app)
+report.register(app)
 
 
 @app.command("settings")

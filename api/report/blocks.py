@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 Tone: TypeAlias = Literal["plain", "loss", "gain"]
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A title; level 1 begins a chapter, 2 a section of it."""
+    """A title; level 1 begins a chapter (on the first page a part of it), 2 a section of it."""
 
     text: str
     level: Literal[1, 2] = 1
@@ -94,7 +94,7 @@ class Picture:
     """A chart; `alt` says what it shows, for those who cannot see it."""
 
     alt: str
-    spec: Mapping[str, Any] = field(hash=False)
+    svg: str
     text: str = ""  # where only letters can be shown
     type: Literal["picture"] = "picture"
 

@@ -35,7 +35,9 @@ def compose(facts: Facts) -> model.WeeklyReport:
     outages = [c for c in facts.this_week if not c.planned]
     planned = [c for c in facts.this_week if c.planned]
     before = [c for c in facts.cases.get(facts.week.back(1), ()) if not c.planned]
-    known_before = facts.known_since is not None and facts.known_since < facts.start
+    known_before = bool(before) or (
+        facts.known_since is not None and facts.known_since < facts.start
+    )
     whole, earlier = book.cost(outages), book.cost(before)
     cost = sum_of(whole) or _nothing(facts)
     cases = [_case(c, facts) for c in dearest(facts.this_week, book)]
@@ -154,7 +156,7 @@ def _case(case: Case, facts: Facts) -> model.Case:
         kind=incident.kind,
         name=sentences.name_of(case, business_map, facts.edits),
         when=sentences.when(incident, facts.zone, facts.now),
-        cause=sentences.cause(case, business_map, facts.now),
+        cause=sentences.cause(case, business_map),
         started_at=incident.started_at,
         ended_at=incident.ended_at,
         root=incident.root,
@@ -168,9 +170,12 @@ def _case(case: Case, facts: Facts) -> model.Case:
 
 
 def _units(cases: Sequence[Case], facts: Facts) -> list[model.UnitsLine]:
+    """In the order of the map; measures that it no longer has are in no list."""
+    found, business_map = units(cases), facts.loaded.map
     return [
-        sentences.units_line(measure, found, facts.loaded.map)
-        for measure, found in units(cases).items()
+        sentences.units_line(m.id, found[m.id], business_map)
+        for m in business_map.measures()
+        if m.id in found
     ]
 
 

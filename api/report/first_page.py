@@ -62,7 +62,7 @@ def first_page(report: WeeklyReport) -> Iterator[Block]:
     if report.biggest:
         yield from _biggest(report)
     elif report.has_data:
-        yield Heading("What the business carried", 2)
+        yield Heading("What the business carried")
         yield carried(report)
     yield Pair(tuple(_providers(report)), tuple(_seen(report)))
     yield Pair(tuple(_better(report)), tuple(_questions(report)))
@@ -85,7 +85,7 @@ def _figures(report: WeeklyReport) -> Iterator[Figure]:
             told: Tone = "loss" if more else "gain"
             yield Figure("Against last week", value, note, told)
         else:
-            yield Figure("Against last week", "About the same", f"last week {before}")
+            yield Figure("Against last week", "No clear change", f"last week {before}")
     known = [week for week in report.trend[:-1] if week.cost is not None]
     if report.usual is not None:
         usual = words.amount(report.usual, report.currency)
@@ -103,7 +103,7 @@ def _figures(report: WeeklyReport) -> Iterator[Figure]:
 def _biggest(report: WeeklyReport) -> Iterator[Block]:
     cases = {case.id: case for case in report.cases}
     found = [cases[name] for name in report.biggest]
-    yield Heading("The three biggest" if len(found) == 3 else "The biggest", 2)
+    yield Heading("The three biggest" if len(found) == 3 else "The biggest")
     yield Ranked(
         tuple(
             Item(
@@ -156,7 +156,7 @@ def value_of(process: ProcessWeek, report: WeeklyReport) -> str:
 
 
 def _providers(report: WeeklyReport) -> Iterator[Block]:
-    yield Heading("What providers cost us", 2)
+    yield Heading("What providers cost us")
     if not report.providers:
         yield Text("No outside company was the cause of an outage.")
         return
@@ -180,19 +180,19 @@ def _provider(provider: Provider) -> str:
 
 def _seen(report: WeeklyReport) -> Iterator[Block]:
     """The perception gap in sentences."""
-    yield Heading("What alarms showed, and what was", 2)
+    yield Heading("What alarms showed, and what was")
     seen, said = report.perception, []
     if not report.processes:
         yield Text("No business process is described yet.")
         return
     if seen.blind_minutes:
-        cost = f", and lost {sentences.plain_sum(seen.blind_cost)}" if seen.blind_cost else ""
+        cost = f", which cost {sentences.plain_sum(seen.blind_cost)}" if seen.blind_cost else ""
         said.append(
             f"Without any alarm, business was in trouble for "
             f"{sentences.spell(seen.blind_minutes)}{cost}."
         )
     if seen.both_minutes:
-        cost = f", and lost {sentences.plain_sum(seen.both_cost)}" if seen.both_cost else ""
+        cost = f", which cost {sentences.plain_sum(seen.both_cost)}" if seen.both_cost else ""
         said.append(
             f"Alarms and business agreed on trouble for {sentences.spell(seen.both_minutes)}{cost}."
         )
@@ -206,7 +206,7 @@ def _seen(report: WeeklyReport) -> Iterator[Block]:
 
 
 def _better(report: WeeklyReport) -> Iterator[Block]:
-    yield Heading("What got better", 2)
+    yield Heading("What got better")
     if report.better:
         yield Bullets(tuple(report.better))
     else:
@@ -214,7 +214,7 @@ def _better(report: WeeklyReport) -> Iterator[Block]:
 
 
 def _questions(report: WeeklyReport) -> Iterator[Block]:
-    yield Heading("Open questions", 2)
+    yield Heading("Open questions")
     if not report.questions:
         yield Text("None.")
         return

@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from api.charts.draw import to_png
+from api.charts.draw import svg_to_png
 from api.report.blocks import Document, Picture, flat
 
 FONT = "Helvetica,Arial,sans-serif"
@@ -67,14 +67,14 @@ _STYLES = {
 def to_html(document: Document) -> bytes:
     """The page, with nothing to be fetched from anywhere."""
     drawn = {
-        id(block): base64.b64encode(to_png(dict(block.spec))).decode()
+        id(block): base64.b64encode(svg_to_png(block.svg)).decode()
         for block in document.blocks()
         if isinstance(block, Picture)
     }
     page = _template().render(
         document=document,
-        blocks=list(document.blocks()),
-        of_pair=lambda pair: list(flat([pair])),
+        first=list(flat(document.first)),
+        rest=list(flat(document.rest)),
         png=lambda block: drawn[id(block)],
     )
     return page.encode()

@@ -22,7 +22,7 @@ import orjson
 from api.outlook import Outlook
 from api.report.compose import compose
 from api.report.document import document
-from api.report.gather import Facts, gather
+from api.report.gather import Facts, gather, week_of
 from api.report.html import to_html
 from api.report.markdown import to_markdown
 from api.report.model import WeeklyReport
@@ -130,6 +130,13 @@ def read_issued(parts: Parts, week: Week) -> IssuedReport | None:
         return None
     issued_at = next(report.made_at for report in found.values() if report is not None)
     return IssuedReport(week, issued_at, False, forms)
+
+
+def weeks_issued(parts: Parts) -> list[tuple[Week, datetime]]:
+    """Weeks whose report has been issued, and when, newest first."""
+    names = parts.store.reports.names()
+    found = [(week, name.made_at) for name in names if (week := week_of(name)) is not None]
+    return sorted(found, reverse=True)
 
 
 def _name(week: Week, form: Form) -> str:

@@ -1,7 +1,7 @@
 """The report as PDF, by Typst: tagged for screen readers (PDF/UA-1) and for archives (PDF/A-2a).
 
 Only the fonts that Typst's wheel carries are used, so that it is the same on every machine; charts
-are drawn in the same font, which runs narrower than the one they are measured with. The moment of
+take the same font, which runs narrower than the one they were measured with. The moment of
 issue is the moment of creation: the same document makes the same bytes.
 """
 
@@ -16,9 +16,8 @@ from typing import Any
 import orjson
 import typst
 
-from api.charts.draw import to_svg
+from api.charts.theme import FONT as CHART_FONT
 from api.report.blocks import Block, Document, Pair, Picture
-from api.report.pictures import in_font
 
 FONT = "Libertinus Serif"
 _STANDARDS: list[Any] = ["ua-1", "a-2a"]
@@ -67,7 +66,7 @@ def _inputs(document: Document, issued_at: datetime) -> dict[str, str]:
 
 def _block(block: Block) -> dict[str, Any]:
     if isinstance(block, Picture):
-        svg = to_svg(in_font(block.spec, FONT))
+        svg = block.svg.replace(CHART_FONT, FONT)
         return {"type": block.type, "alt": block.alt, "svg": svg}
     if isinstance(block, Pair):
         left, right = ([_block(b) for b in side] for side in (block.left, block.right))

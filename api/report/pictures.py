@@ -1,12 +1,13 @@
-"""The report's charts as specs: each form draws them in its own way."""
+"""The report's charts, drawn once for all its forms."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
+from api.charts.draw import to_svg
 from api.charts.shortfall import shortfall
+from api.charts.story import headline, told
 from api.charts.theme import LIGHT
 from api.charts.weeks import WeekBar, weeks
 from api.outlook import Outlook
@@ -20,7 +21,8 @@ from impact.weekly import HEADLINE
 
 PAPER = replace(LIGHT, paper="#ffffff")
 _WIDTH = 680  # pixels: about as wide as a mail or a page of print is read
-_MOST = 12  # pictures in a report: those of the dearest incidents
+_HEIGHT = 230
+_MOST = 8  # pictures in a report: those of the dearest incidents
 _BARS = "▁▂▃▄▅▆▇█"
 
 Draw = Callable[[MeasureImpact], Picture | None]
@@ -31,21 +33,24 @@ def trend(found: Sequence[TrendWeek], currency: str) -> Picture | None:
     costs = [week.cost for week in found]
     if sum(cost is not None for cost in costs) < 2:
         return None
+    known = next(n for n, cost in enumerate(costs) if cost is not None)
     bars = [
         WeekBar(
-            week.week.partition("-W")[2].lstrip("0"),
+            f"W{week.week.partition('-W')[2]}",
             *(
                 (float(week.cost.low), float(week.cost.mid), float(week.cost.high))
                 if week.cost
                 else (None, None, None)
             ),
         )
-        for week in found
+        for week in found[known:]
     ]
-    told = [f"week {bar.name}: {bar.mid:,.0f}" for bar in bars if bar.mid is not None]
+    told = [f"{bar.name} {bar.mid:,.0f}" for bar in bars if bar.mid is not None]
     alt = f"What outages cost by week, in {currency}, with ranges. {', '.join(told)}."
     spec = weeks(bars, currency, PAPER, _WIDTH, description=alt)
-    return Picture(alt, spec, f"{currency} by week: {_letters(bars)} (the last is this week)")
+    return Picture(
+        alt, to_svg(spec), f"{currency} by week: {_letters(bars)} (the last is this week)"
+    )
 
 
 def _letters(bars: Sequence[WeekBar]) -> str:
@@ -71,10 +76,6 @@ class Shortfalls:
         if what is None:
             return None
         self._left -= 1
-        spec = shortfall(what, PAPER, _WIDTH)
-        return Picture(str(spec["description"]), spec)
-
-
-def in_font(spec: Mapping[str, Any], font: str) -> dict[str, Any]:
-    """The chart with its text in another font."""
-    return {**spec, "config": {**spec["config"], "font": font}}
+        spec = shortfall(what, PAPER, _WIDTH, title=False) | {"height": _HEIGHT}
+        said = [headline(what), *told(what)]
+        return Picture(". ".join(said), to_svg(spec), f"{said[0]}: {said[-1]}")

@@ -19,15 +19,12 @@ def _of_the_week(report: model.WeeklyReport, facts: Facts) -> Iterator[str]:
     live = [c for c in report.cases if c.cost_is == "forecast"]
     if live:
         many = "numbers are" if len(live) > 1 else "number is"
-        yield (
-            f"{sentences.listed([c.name for c in live])}: the {many} still a forecast and will "
-            "settle within days."
-        )
+        yield f"{_names(live)}: the {many} still a forecast and will settle within days."
     unknown = [c for c in report.cases if c.kind == "business" and c.felt]
     if unknown:
         yield (
-            f"{sentences.listed([c.name for c in unknown])}, and no system reported a fault. "
-            "What was it, and which alarm would have seen it?"
+            f"{_names(unknown)}, and no system reported a fault. What was it, and which alarm "
+            "would have seen it?"
         )
     for sum_ in report.apart:
         yield (
@@ -91,6 +88,10 @@ def _of_the_map(facts: Facts) -> Iterator[str]:
             )
     if owners := facts.coverage.processes_without_owner:
         yield f"{_titles(owners, facts)}: nobody is named as owner."
+
+
+def _names(cases: Sequence[model.Case]) -> str:
+    return sentences.listed(sentences.distinct([case.name for case in cases]))
 
 
 def _titles(names: Sequence[str], facts: Facts) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 from api import words
 from api.report import sentences
@@ -129,7 +131,7 @@ def _incidents(report: WeeklyReport, shown: Mapping[str, tuple[Picture, ...]]) -
         return
     yield Heading("Incident by incident")
     for case in cases[:DETAILED]:
-        yield from _case(case, shown.get(case.id, ()))
+        yield from _case(case, shown.get(case.id, ()), ZoneInfo(report.timezone))
     if rest := cases[DETAILED:]:
         yield Heading("The others", 2)
         yield _rows(rest)
@@ -139,15 +141,17 @@ def _costs(case: Case) -> bool:
     return case.cost is not None and sentences.is_clear(case.cost)
 
 
-def _case(case: Case, pictures: tuple[Picture, ...]) -> Iterator[Block]:
-    yield Heading(case.name, 2)
+def _case(case: Case, pictures: tuple[Picture, ...], zone: ZoneInfo) -> Iterator[Block]:
+    yield Heading(f"{case.name}, {sentences.began(case.started_at, zone)}", 2)
     forecast = ", as forecast" if case.cost_is == "forecast" else ""
     cost = f" It cost {sentences.plain_sum(case.cost)}{forecast}." if case.cost else ""
     yield Text(f"{case.when}.{cost}")
     yield Text(case.cause)
     if case.units:
         yield Bullets(tuple(u.says for u in case.units))
-    yield from pictures
+    for picture in pictures:
+        yield Text(picture.text, "quiet")
+        yield replace(picture, text="")
 
 
 def _rows(cases: list[Case]) -> Block:
@@ -196,11 +200,8 @@ def _changes(report: WeeklyReport) -> Iterator[Block]:
         yield Text("This is the first report.")
         return
     since = f"the report of week {Week.parse(found.since).number}"
-    small = (
-        f" {_upper(sentences.counted(found.small, 'other number'))} changed by less than 1 %."
-        if found.small
-        else ""
-    )
+    few = _upper(sentences.counted(found.small, "other number" if found.cases else "number"))
+    small = f" {few} changed by less than 1 %." if found.small else ""
     if not found.cases:
         yield Text(f"What {since} said still stands.{small}")
         return

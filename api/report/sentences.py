@@ -6,6 +6,7 @@ written (a title that somebody gave an incident) is kept as it is.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -129,26 +130,24 @@ def when(incident: Incident, zone: ZoneInfo, now: datetime) -> str:
     return f"{began} to {until} ({lasted})"
 
 
-def cause(case: Case, business_map: BusinessMap, now: datetime) -> str:
+def cause(case: Case, business_map: BusinessMap) -> str:
     """What happened and to whom, in one sentence of business words."""
     incident = case.incident
-    lasted = words.lasted((incident.ended_at or now) - incident.started_at)
-    hit = hit_by(case)
-    who = listed([titled(name, business_map) for name in hit])
+    who = listed([titled(name, business_map) for name in hit_by(case)])
     if incident.kind == "business" or not incident.root:
         return (
-            f"{_short(case, business_map)}{f' of {who}' if who else ''} fell short for {lasted} "
+            f"{_short(case, business_map)}{f' of {who}' if who else ''} fell short "
             "while no system reported a fault, so the cause is not known yet."
         )
     root = _upper(titled(incident.root, business_map))
-    if business_map.nodes.get(incident.root) and is_provider(incident.root, business_map):
+    if is_provider(incident.root, business_map):
         root += ", an outside company,"
     if incident.kind == "maintenance":
-        did = f"{root} was taken out of service for planned work for {lasted}"
+        did = f"{root} was taken out of service for planned work"
     elif _availability(incident) <= _DOWN:
-        did = f"{root} failed for {lasted}"
+        did = f"{root} failed"
     else:
-        did = f"{root} worked badly for {lasted}"
+        did = f"{root} worked badly"
     return f"{did}{_took(case, who, business_map)}{_trigger(incident, business_map)}."
 
 
@@ -199,3 +198,14 @@ def _availability(incident: Incident) -> float:
 
 def _upper(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Names without repeats, those that recur with how often: Stripe failed (2 times)."""
+    times = Counter(names)
+    return [name if count == 1 else f"{name} ({count} times)" for name, count in times.items()]
+
+
+def began(started_at: datetime, zone: ZoneInfo) -> str:
+    """When something began, for a title: Tue 10:02."""
+    return f"{started_at.astimezone(zone):%a %H:%M}"
