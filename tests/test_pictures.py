@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.captures import CAPTURES
 from tests.pictures import CASES, FOLDER, story
 
 PAGE = FOLDER.parent / "accuracy.md"
@@ -9,7 +10,7 @@ PAGE = FOLDER.parent / "accuracy.md"
 
 def test_every_case_is_shown():
     text = PAGE.read_text("utf-8")
-    assert {path.stem for path in FOLDER.glob("*.svg")} == set(CASES)
+    assert {path.stem for path in FOLDER.glob("*.svg")} == CASES.keys() | CAPTURES.keys()
     assert all(f"](pictures/{name}.svg)" in text for name in CASES)
 
 

@@ -130,7 +130,7 @@ def _print_portfolio(found: Mapping[str, Any]) -> None:
     looked = f"{found['currency']} per quarter; looked at {span} ({found['quarters']:.1f} quarters)"
     out.print(looked, style="dim")
     table = show.new_table(
-        "Node", "Incidents", "Expected loss", "Low", "High", "Running it", "A twin saves",
+        "Node", "Incidents", "Expected", "Low", "High", "Running it", "Twin saves",
         numbers_from=1,
     )  # fmt: skip
     for row in found["nodes"]:
