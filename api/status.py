@@ -39,9 +39,12 @@ class AssessStatus:
     silences: list[Silence] = field(default_factory=list)  # feed silent or business stopped
 
     def costs(self) -> dict[tuple[str, str], MeasureCost]:
-        """Per (process, measure), the sum over what burns."""
+        """Per (process, measure), the sum over what burns; what was planned is no alarm."""
         found: dict[tuple[str, str], MeasureCost] = {}
+        planned = {incident.id for incident in self.burning if incident.kind == "maintenance"}
         for impact in self.impacts:
+            if impact.incident in planned:
+                continue
             cost = found.setdefault((impact.process, impact.measure), MeasureCost())
             name = HEADLINE[impact.kind]
             if name in impact.units:

@@ -109,6 +109,8 @@ def test_what_a_plan_explains_is_no_shortfall_that_nobody_explains(planned):
     for _ in range(3):
         assessor.tick()
     assert {i["kind"] for i in toll.ask("/v1/incidents")} == {"maintenance"}
+    assert [i.kind for i in assessor.status.burning] == ["maintenance"]
+    assert assessor.status.impacts and assessor.status.costs() == {}, "no alert on money goes off"
 
 
 def test_an_outage_during_maintenance_is_an_incident_of_its_own(planned):
