@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from api.cli import show
+from api.cli import complete, show
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
 from api.cli.read import print_json
 from api.client import connect, part
@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from api.client import Client
 
 app = typer.Typer(help="One incident: correct it, see what happened, write it down.")
-Id = Annotated[str, typer.Argument(metavar="ID", help="An incident's id (`toll incidents`).")]
+Id = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="An incident's id (`toll incidents`).",
+        autocompletion=complete.incidents,
+    ),
+]
 AsOfOption = Annotated[
     str | None, typer.Option("--as-of", help="As was known at this moment (RFC 3339).")
 ]

@@ -6,7 +6,7 @@ import pytest
 
 from enrich.model import Measure, Money, Rate, Value
 from impact.baselines import Baselines
-from impact.cost_now import cost_of_an_hour
+from impact.cost_now import average_hours, cost_of_an_hour, cost_of_an_outage
 from impact.watermark import watermark
 from tests.impact.arrays import ArrayReader, at, business_map, daily
 
@@ -19,14 +19,23 @@ CARTS = Measure("checkout", "carts", "flow", "payments", same_money_as="payments
 CALLS = Measure("support", "calls", "load", "calls", value=EUR)
 
 
-def priced(*measures: Measure, hit: dict[str, float], rates: tuple[Rate, ...] = ()):
+def learned(*measures: Measure, rates: tuple[Rate, ...] = ()):
     counts = np.random.default_rng(0).poisson(daily(DAYS, 10.0)).astype(float)
     source = ArrayReader({("payments", "ok"): (at(), counts)}, now=NOW)
     where = business_map(*measures, rates=rates)
     baselines = Baselines(where, source, step=timedelta(minutes=5))
     marks = {name: watermark(s, NOW) for name, s in source.stream_states().items()}
     baselines.refresh(NOW, marks, {})
-    return cost_of_an_hour("payment", hit, where, baselines, NOW)
+    return where, baselines
+
+
+def priced(*measures: Measure, hit: dict[str, float], rates: tuple[Rate, ...] = ()):
+    return cost_of_an_hour("payment", hit, *learned(*measures, rates=rates), NOW)
+
+
+def outage(minutes: float, *, hit: float = 1.0, start=NOW):
+    window = (start, start + timedelta(minutes=minutes))
+    return cost_of_an_outage("payment", {"checkout": hit}, *learned(PAYMENTS), window)
 
 
 def test_an_hour_costs_its_usual_volume_times_its_value():
@@ -71,3 +80,27 @@ def test_a_missing_rate_is_named():
     assert "no rate from USD to EUR" in cost.not_counted[0]
     rated = priced(foreign, hit={"checkout": 1.0}, rates=(Rate("USD", None, Decimal("0.5")),))
     assert rated.now.money.mid > 0
+
+
+def test_an_outage_costs_what_its_minutes_usually_bring():
+    # 12:30 to 14:00: half of one hour of the week and the whole of the next
+    found = outage(90)
+    due = float(daily(1, 10.0)[750:840].sum()) * 2
+    assert float(found.money.mid) == pytest.approx(due, rel=0.08)
+    assert found.length == timedelta(minutes=90)
+    whole = float(outage(60).money.mid) + float(
+        outage(30, start=NOW + timedelta(hours=1)).money.mid
+    )
+    assert float(found.money.mid) == pytest.approx(whole, rel=0.001)
+
+
+def test_an_outage_doubts_what_only_the_map_says():
+    some, all_ = outage(60, hit=0.5).money, outage(60).money
+    assert float(some.mid) == pytest.approx(float(all_.mid) / 2, rel=0.001)
+    assert (some.high - some.low) / some.mid > 2 * (all_.high - all_.low) / all_.mid
+    assert all_.low < all_.mid * Decimal("0.9")
+
+
+def test_the_average_hour_is_the_weeks():
+    found = average_hours(*learned(PAYMENTS), NOW)
+    assert found["checkout"] == pytest.approx(float(daily(7, 10.0).sum()) * 2 / 168, rel=0.05)
