@@ -14,7 +14,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from api.impact_events import ImpactEvents
 from api.mapwatch import MapWatch
+from api.notify.dispatcher import Dispatcher
 from api.standing import Standing
 from api.status import AssessStatus
 from api.status_pages import StatusPages
@@ -57,6 +59,13 @@ METRICS: dict[str, Definition] = {
     "toll_status_page_up": Definition(
         "gauge", "1 where the last look at a provider's status page was answered.", ("page",)
     ),
+    "toll_notes_total": Definition(
+        "counter",
+        "Tries to send a note, by how they ended: sent, failed, given_up.",
+        ("channel", "outcome"),
+    ),
+    "toll_notes_waiting": Definition("gauge", "Notes to people that are not sent yet."),
+    "toll_impact_events_total": Definition("counter", "Events of impact written to the log."),
     "toll_incidents_open": Definition("gauge", "Incidents that are open or recovering."),
     "toll_impact_units": Definition(
         "gauge", "Lost, delayed or added units of open incidents, the middle.", _MEASURE
@@ -101,6 +110,13 @@ METRICS: dict[str, Definition] = {
 }
 
 
+class Telling(NamedTuple):
+    """What this process tells others by itself, while it is the active assessor."""
+
+    notes: Dispatcher | None
+    events: ImpactEvents | None
+
+
 class TollCollector(Collector):
     """Collects from what runs in this process; whatever does not run is absent, not zero."""
 
@@ -111,7 +127,9 @@ class TollCollector(Collector):
         map_watch: MapWatch | None = None,
         status_pages: StatusPages | None = None,
         standing: Standing | None = None,
+        telling: Telling | None = None,
     ) -> None:
+        self._telling = telling
         self._ingest, self._assess, self._map_watch = ingest, assess, map_watch
         self._status_pages, self._standing = status_pages, standing
 
@@ -124,6 +142,8 @@ class TollCollector(Collector):
             yield from _ingest_metrics(self._ingest)
         if self._assess is not None:
             yield from _assess_metrics(self._assess)
+        if self._telling is not None:
+            yield from _telling_metrics(self._telling)
         if self._map_watch is not None:
             yield _single("toll_map_reloads_total", self._map_watch.reloads)
             yield _single("toll_map_refused", float(bool(self._map_watch.refused)))
@@ -143,10 +163,11 @@ def registry(
     map_watch: MapWatch | None = None,
     status_pages: StatusPages | None = None,
     standing: Standing | None = None,
+    telling: Telling | None = None,
 ) -> CollectorRegistry:
     """A registry for one scrape."""
     fresh = CollectorRegistry(auto_describe=False)
-    fresh.register(TollCollector(ingest, assess, map_watch, status_pages, standing))
+    fresh.register(TollCollector(ingest, assess, map_watch, status_pages, standing, telling))
     return fresh
 
 
@@ -194,6 +215,17 @@ def _assess_metrics(status: AssessStatus) -> Iterator[Metric]:
             burn.add_metric([process, measure, cost.currency], float(cost.per_minute))
     yield from (units, rate, money, burn)
     yield from _silence_metrics(status.silences)
+
+
+def _telling_metrics(telling: Telling) -> Iterator[Metric]:
+    if telling.events is not None:
+        yield _single("toll_impact_events_total", telling.events.written)
+    if telling.notes is not None:
+        tries = _family("toll_notes_total")
+        for (channel, outcome), count in sorted(telling.notes.counts.items()):
+            tries.add_metric([channel, outcome], count)
+        yield tries
+        yield _single("toll_notes_waiting", telling.notes.waiting)
 
 
 def _silence_metrics(silences: Sequence[Silence]) -> Iterator[Metric]:

@@ -20,6 +20,7 @@ from api.cli import (
     incident,
     load,
     maps,
+    notify,
     read,
     report,
     run,
@@ -59,6 +60,7 @@ ask_whatif.register(app)
 load.register(app)
 estimate.register(app)
 maps.register(app)
+notify.register(app)
 report.register(app)
 
 

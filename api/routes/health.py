@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from api import problems
 from api.auth import Reading
-from api.metrics import registry
+from api.metrics import Telling, registry
 from api.state import State, state_of
 from ingest.errors import TollError
 
@@ -91,11 +91,12 @@ async def metrics(request: Request, _: Reading) -> Response:
     status = runtime.assessor.status if runtime and runtime.assessor else None
     watch = runtime.map_watch if runtime else None
     pages = runtime.status_pages if runtime else None
+    telling = Telling(runtime.notes, runtime.events) if runtime else None
 
     def written() -> bytes:
         standings = state_of(request).standings()
         standing = standings.now() if standings else None
-        return generate_latest(registry(stats, status, watch, pages, standing))
+        return generate_latest(registry(stats, status, watch, pages, standing, telling))
 
     text = await run_in_threadpool(written)
     return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,151 @@
+"""Which notes a tick queues, over a real store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from api.notify.subscribers import Subscriptions
+from api.notify.teller import Teller
+from api.notify.telling import Telling
+from impact.model import DRAWS, MeasureImpact
+from store.incidents import IncidentVersion
+from tests.api.app import euros, priced
+from tests.api.notify.notes import MINUTE, NOON, episode, incident, subscriber
+
+pytestmark = pytest.mark.engine
+
+
+class Office:
+    """A teller, the incidents there are, and what was issued for them."""
+
+    def __init__(self, toll, *subscribers) -> None:
+        self.parts = toll.parts
+        self.parts.subscriptions = Subscriptions(subscribers or (subscriber(),))
+        self.now = NOON
+        self.incidents = {}
+        self.issued: dict[str, list[MeasureImpact]] = {}
+        self.generation = self.parts.store.incidents.take_generation("test")
+        self.restart()
+
+    def restart(self, **more) -> None:
+        self.teller = Teller(self.parts, self.generation, **more)
+
+    def costs(self, mid: int, name: str = "i1", spread: int = 1000, **more) -> list[str]:
+        """An incident that is priced so, a minute later; gives the rules that ask for notes."""
+        found = more.pop("incident", None) or incident(name)
+        money = {"lost": euros(str(mid - spread), str(mid), str(mid + spread))}
+        self.now += MINUTE
+        draws = {"money:lost": tuple(np.linspace(mid - spread, mid + spread, DRAWS).tolist())}
+        impact = priced(name, self.now, **{"money": money, "draws": draws, **more})
+        self.parts.store.estimates.insert([impact], self.generation)
+        self.incidents[name], self.issued[name] = found, [impact]
+        return self.tell()
+
+    def tell(self) -> list[str]:
+        notes = self.teller.tell(self.incidents, lambda n: self.issued.get(n, []), self.now)
+        self.notes = [(n.subscriber, n.rule, Telling.model_validate_json(n.payload)) for n in notes]
+        return [note.rule for note in notes]
+
+    def gone(self, name: str, **more) -> None:
+        version = replace(self.incidents.pop(name), **more)
+        self.parts.store.incidents.insert(
+            [IncidentVersion(version, self.now, self.generation, gone=True)]
+        )
+
+
+@pytest.fixture
+def office(toll):
+    return Office(toll)
+
+
+def test_the_note_has_what_was_known(office):
+    assert office.costs(9_999) == []
+    assert office.costs(12_000) == ["over:10000"]
+    [(to, _, told)] = office.notes
+    assert to == "sales" and told.cost is not None and told.cost.mid == Decimal(12_000)
+    assert (told.level, told.next_at) == (Decimal(10_000), Decimal(20_000))
+    assert told.processes == ["Web checkout"] and told.customers is None
+    assert told.company == "Example Shop" and told.path == "incidents/i1"
+    assert told.cause.startswith("Stripe (provider)") and told.forecast
+    assert [n.rule for n in office.parts.store.outbox.find()] == ["over:10000"]
+
+
+def test_restarts_and_failovers_say_nothing_twice(office):
+    assert office.costs(12_000) == ["over:10000"]
+    for _ in range(3):
+        office.generation = office.parts.store.incidents.take_generation("another")
+        office.restart()
+        assert office.costs(13_000) == []
+    assert office.costs(21_000) == ["over:20000"]
+    office.restart()
+    assert office.costs(18_000, state="final") == ["final"]
+    office.restart()
+    assert office.costs(18_500, state="restated") == []
+    assert office.costs(25_000, state="restated") == ["restated:1"]
+    [(_, _, told)] = office.notes
+    assert told.before is not None and told.before.mid == Decimal(18_000)
+    office.restart()
+    assert office.costs(25_000, state="restated") == []
+
+
+def test_merged_incidents_are_one_for_who_was_told(office):
+    assert office.costs(12_000, "i1") == ["over:10000"]
+    office.gone("i1", merged_into="i2")
+    assert office.costs(15_000, "i2") == []
+    assert office.costs(30_000, "i2") == ["over:20000"]
+    assert office.tell() == []
+
+
+def test_what_was_no_incident_is_taken_back(office):
+    office.costs(12_000)
+    office.gone("i1", dismissed=True)
+    assert office.tell() == ["taken_back:1"]
+    [(_, _, told)] = office.notes
+    assert told.before is not None and told.before.mid == Decimal(12_000)
+    assert office.tell() == []
+    office.restart()
+    assert office.tell() == []
+
+
+def test_history_that_is_imported_tells_nobody(office):
+    long_over = incident(ended_at=NOON - timedelta(days=30))
+    assert office.costs(90_000, state="final", incident=long_over) == []
+    yesterday = incident("i2", ended_at=NOON - timedelta(days=1))
+    assert office.costs(90_000, "i2", state="final", incident=yesterday) == ["final"]
+
+
+def test_maintenance_simulated_data_and_silent_feeds_tell_nobody(office):
+    assert office.costs(90_000, "m", incident=incident("m", kind="maintenance")) == []
+    made_up = incident("s", episodes=(episode("simulator"),))
+    assert office.costs(90_000, "s", incident=made_up) == []
+    assert office.costs(90_000, "f", method="modelled") == []
+    office.restart(simulated=True)
+    assert office.costs(90_000, "d") == []
+    assert office.parts.store.outbox.find() == []
+
+
+def test_each_subscriber_hears_of_its_own(toll):
+    office = Office(
+        toll,
+        subscriber("sales", processes=("checkout",)),
+        subscriber("support", processes=("support",)),
+        subscriber("cheap", above=Decimal(100)),
+        subscriber("board", above=None),
+    )
+    office.costs(12_000)
+    assert [(to, rule) for to, rule, _ in office.notes] == [
+        ("sales", "over:10000"),
+        ("cheap", "over:6400"),
+    ]
+
+
+def test_without_subscribers_nothing_is_read(office, monkeypatch):
+    office.parts.subscriptions = Subscriptions()
+    monkeypatch.setattr(office.parts.store.outbox, "find", None)
+    office.restart()
+    assert office.costs(90_000) == []
