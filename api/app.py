@@ -11,7 +11,7 @@ from fastapi.staticfiles import StaticFiles
 
 from api import problems
 from api.auth import PathToken, SafeHeaders, ThisMachineOnly
-from api.page import docs, figures, incident, live, now
+from api.page.routers import ROUTERS
 from api.routes import (
     business,
     cloudevents,
@@ -95,8 +95,8 @@ def build_app(state: State) -> FastAPI:
     ):
         app.include_router(module.router)
     app.include_router(health.router)
-    for page in (now, incident, docs, figures, live):
-        app.include_router(page.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.mount("/static", StaticFiles(directory=str(files("api.page") / "static")), name="static")
     generate = app.openapi
 

@@ -35,7 +35,8 @@ def amount(value: Decimal, currency: str) -> str:
 
 def _number(value: Decimal) -> str:
     digits = 2 if abs(value) < 100 and value != value.to_integral_value() else 0
-    return f"{value:,.{digits}f}"
+    said = f"{value:,.{digits}f}"
+    return said if any(c in "123456789" for c in said) else said.removeprefix("-")
 
 
 def money(sum_: Sum) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from enrich.graph import Graph
 from enrich.incident import Reached
-from enrich.model import AtLeast, Layer, Node, needed
+from enrich.model import AtLeast, Hard, Layer, Need, Node, Soft, needed
 from enrich.propagate import propagate
 
 _PATHS = 3  # so many paths are spelled out in a sentence, the rest are counted
@@ -73,6 +73,18 @@ def reach(graph: Graph, node: str, own: Mapping[str, float] | None = None) -> Re
 def path_in_words(graph: Graph, path: Iterable[str]) -> str:
     """`Stripe (provider) -> Payment (service) -> Web checkout`."""
     return " -> ".join(_called(graph, name) for name in path)
+
+
+def need_in_words(graph: Graph, need: Need) -> str:
+    """`Payment`, or `1 of 2: Stripe, Adyen`, or `Recommendations, without which 10% is lost`."""
+    match need:
+        case Hard():
+            return graph.thing(need.node).title
+        case AtLeast():
+            members = ", ".join(graph.thing(n).title for n in need.of)
+            return f"{need.count} of {len(need.of)}: {members}"
+        case Soft():
+            return f"{graph.thing(need.node).title}, without which {need.weight:.0%} is lost"
 
 
 def explain_incident(graph: Graph, root: str, reached: Iterable[Reached]) -> str:

@@ -125,7 +125,7 @@ def _measure(measure: Measure) -> Tree:
             "from": measure.start,
             "to": measure.finish,
             "closed": list(measure.closed),
-            "promise": _promise(measure),
+            "promise": promise_text(measure),
             "value": _value(measure.value),
             "margin": measure.margin,
             "same_money_as": measure.same_money_as,
@@ -178,7 +178,8 @@ def _value(value: Value | None) -> str:
     return _money(value.money) + (" per hour late" if value.basis == "per_hour_late" else "")
 
 
-def _promise(measure: Measure) -> str:
+def promise_text(measure: Measure) -> str:
+    """A promise as the map says it: `4h`, `2 days`, `8 working hours`; empty without one."""
     promise = measure.promise
     if promise is None:
         return ""

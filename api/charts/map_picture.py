@@ -7,18 +7,20 @@ colour. With the theme `auto` the picture follows the reader's light or dark pap
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import Literal
 
 from api.charts.theme import DARK, FONT, LIGHT, Theme
+from enrich.explain import need_in_words
 from enrich.graph import Graph
 from enrich.layout import KINDS, Layout, Line, layout
 from enrich.model import AtLeast, Hard, Need, Process, Soft
 from ingest.errors import InputError
 
 Paper = Literal["light", "dark", "auto"]
+Link = Callable[[str], str]
 MOST = 1_500  # things in one picture; more is a wall, not a picture
 ROOMY = 30  # rows up to which boxes are tall
 _MARGIN, _HEAD, _FOOT = 24, 64, 44
@@ -53,15 +55,20 @@ def map_svg(
     graph: Graph,
     names: Collection[str] | None = None,
     state: State | None = None,
-    theme: Paper = "auto",
+    theme: Paper | None = "auto",
+    link: Link | None = None,
 ) -> str:
-    """The picture of a map, or of some of its things; with a state, as it stands at a moment."""
+    """The picture of a map, or of some of its things; with a state, as it stands at a moment.
+
+    Without a theme it has no rules of its own: the page that it stands in brings them. `link` gives
+    the address of a thing: boxes then lead there.
+    """
     size = len(graph.names if names is None else names)
     if size > MOST:
         raise InputError(
             f"a picture of {size:,} things shows nothing; name one of them and draw around it"
         )
-    return _Picture(graph, layout(graph, names), state, theme).svg()
+    return _Picture(graph, layout(graph, names), state, theme, link).svg()
 
 
 def around(graph: Graph, name: str) -> set[str]:
@@ -70,8 +77,15 @@ def around(graph: Graph, name: str) -> set[str]:
 
 
 class _Picture:
-    def __init__(self, graph: Graph, placed: Layout, state: State | None, theme: Paper) -> None:
-        self._graph, self._placed, self._theme = graph, placed, theme
+    def __init__(
+        self,
+        graph: Graph,
+        placed: Layout,
+        state: State | None,
+        theme: Paper | None,
+        link: Link | None,
+    ) -> None:
+        self._graph, self._placed, self._theme, self._link = graph, placed, theme, link
         self._state, self._live = state or State(), state is not None
         roomy = placed.rows <= ROOMY
         self._size = _Size(154, 34, 46, 68) if roomy else _Size(154, 21, 27, 68)
@@ -86,10 +100,12 @@ class _Picture:
         return "\n".join(
             [
                 f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-                f'width="{width}" height="{height}" role="img" aria-labelledby="name what">',
+                # What holds links is no picture to a screen reader: it would hide them.
+                f'width="{width}" height="{height}" role="{"group" if self._link else "img"}" '
+                f'aria-labelledby="name what">',
                 f'<title id="name">{escape(name)}</title>',
                 f'<desc id="what">{escape(self._description())}</desc>',
-                f"<style>{_style(self._theme)}</style>",
+                *([f"<style>{_style(self._theme)}</style>"] if self._theme else []),
                 f'<rect class="paper" width="{width}" height="{height}"/>',
                 *self._headings(),
                 *(self._line(number, line) for number, line in enumerate(self._placed.lines)),
@@ -128,6 +144,7 @@ class _Picture:
         room = size.box - 20 - (len(note) * _CHARACTER + 8 if note else 0)
         radius = size.high / 2 if isinstance(thing, Process) else 4
         parts = [
+            *([f'<a href="{escape(self._link(name))}">'] if self._link else []),
             f'<g class="thing {kind}"><title>{escape(self._spoken(name))}</title>',
             f'<rect x="{left:.0f}" y="{top:.1f}" width="{size.box:.0f}" '
             f'height="{size.high:.0f}" rx="{radius:.0f}"/>',
@@ -139,7 +156,7 @@ class _Picture:
                 f'<text class="note" x="{left + size.box - 10:.0f}" y="{middle + 4:.1f}" '
                 f'text-anchor="end">{escape(note)}</text>'
             )
-        return "".join([*parts, "</g>"])
+        return "".join([*parts, "</g>", "</a>" if self._link else ""])
 
     def _note(self, name: str) -> tuple[str, str]:
         """What stands at the right of a box, and its class."""
@@ -158,7 +175,7 @@ class _Picture:
         kind = "process" if isinstance(thing, Process) else thing.layer
         note, _ = self._note(name)
         owner = f", owner {thing.owner}" if thing.owner else ""
-        needs = "; ".join(_in_words(self._graph, need) for need in thing.needs)
+        needs = "; ".join(need_in_words(self._graph, need) for need in thing.needs)
         return (
             f"{thing.title} ({kind}){owner}"
             + (f". Needs {needs}" if needs else "")
@@ -233,7 +250,7 @@ class _Picture:
             width = len(text) * 5.6 + 10
             left = x + 5 if to > x else x - 5 - width
             yield (
-                f'<g class="mark"><title>{escape(_in_words(self._graph, line.need))}</title>'
+                f'<g class="mark"><title>{escape(need_in_words(self._graph, line.need))}</title>'
                 f'<rect x="{left:.1f}" y="{y - 7:.1f}" width="{width:.1f}" height="14" rx="7"/>'
                 f'<text x="{left + width / 2:.1f}" y="{y + 3.5:.1f}">{text}</text></g>'
             )
@@ -277,17 +294,6 @@ def _mark(need: Need) -> str:
     if isinstance(need, AtLeast):
         return f"{need.count} of {len(need.of)}"
     return f"{need.weight:.0%}" if isinstance(need, Soft) else ""
-
-
-def _in_words(graph: Graph, need: Need) -> str:
-    match need:
-        case Hard():
-            return graph.thing(need.node).title
-        case AtLeast():
-            members = ", ".join(graph.thing(n).title for n in need.of)
-            return f"{need.count} of {len(need.of)}: {members}"
-        case Soft():
-            return f"{graph.thing(need.node).title}, without which {need.weight:.0%} is lost"
 
 
 def _cut(text: str, room: float) -> str:

@@ -136,11 +136,12 @@ async def replay_dead_letter(
     """202 means that the log has it again; 422 says why it still could not be read."""
     state = state_of(request)
     mended = await read_body(request, state.body_limit)
-    await run_in_threadpool(_replay, state, (topic, partition, offset, line), mended)
+    await run_in_threadpool(replay, state, (topic, partition, offset, line), mended)
     return Replayed(replayed=1)
 
 
-def _replay(state: State, place: tuple[str, int, int, int], mended: bytes) -> None:
+def replay(state: State, place: tuple[str, int, int, int], mended: bytes) -> None:
+    """Put a letter into the log again, as it was or mended; `InputError` where it is unreadable."""
     kept = _letter(state, *place)
     body = mended or kept.letter.raw
     if not body:

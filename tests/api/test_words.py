@@ -1,8 +1,10 @@
 """How numbers are said to people."""
 
+from decimal import Decimal
+
 import pytest
 
-from api.words import busiest_hours, slot
+from api.words import amount, busiest_hours, slot
 
 
 def week(**busy: range) -> list[float]:
@@ -34,3 +36,9 @@ def test_a_day_with_two_peaks():
 
 def test_a_week_in_which_nothing_happens():
     assert busiest_hours([0.0] * 168) == ""
+
+
+def test_nothing_has_no_sign():
+    assert amount(Decimal("-0.001"), "EUR") == "EUR 0.00"
+    assert amount(Decimal("-0.00"), "EUR") == "EUR 0"
+    assert amount(Decimal("-0.50"), "EUR") == "EUR -0.50"

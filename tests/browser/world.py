@@ -124,11 +124,9 @@ def _tell(toll: Toll, shop: Shop, now: datetime) -> None:
     told = shop.first
     # One tick sees a shortfall, the next makes an incident of it; later ones play a past incident
     # through for the ledger.
-    for until, ticks in (
-        (unseen.start + timedelta(minutes=45), 2),
-        (unseen.end + HOUR, 1),
-        (now, 6),
-    ):
+    before = next(i for i in shop.incidents if i.id == "burning").start - timedelta(minutes=10)
+    steps = ((unseen.start + timedelta(minutes=45), 2), (unseen.end + HOUR, 3), (before, 2))
+    for until, ticks in (*steps, (now, 5)):
         _send(toll, shop, told, until)
         told = when = until
         if when == now:

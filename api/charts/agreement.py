@@ -1,0 +1,183 @@
+"""The chart of the perception gap: for each process what its tools said, above what it did.
+
+Two lanes a process, so that a disagreement is seen by its form alone: one lane is filled where the
+other is empty. Colour says the same once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import altair as alt
+
+from api import words
+from api.charts import clock
+from api.charts.theme import LIGHT, NARROW, SMALL, TEXT, Row, Theme, dressed
+
+LANE, BETWEEN, NAME = 16, 4, 26  # pixels
+_ROW = NAME + 2 * LANE + BETWEEN + 8
+_AXIS = 46
+_LEAST = 1 / 430  # of the time shown: what is shorter is still drawn as wide as that
+# part -> (which lanes it fills, what it is called)
+_PARTS = {
+    "only_business_red": ((1,), "business red, tools green"),
+    "only_tools_red": ((0,), "tools red, business green"),
+    "both_red": ((0, 1), "both red"),
+    "maintenance": ((0, 1), "planned maintenance"),
+    "cannot_tell": ((1,), "cannot tell"),
+}
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """One process: (part, start, end) for all that was not green."""
+
+    title: str
+    stretches: Sequence[tuple[str, datetime, datetime]]
+
+
+def agreement(
+    processes: Sequence[Lanes],
+    span: tuple[datetime, datetime],
+    timezone: str,
+    theme: Theme = LIGHT,
+    width: int | None = 860,
+) -> dict[str, Any]:
+    """The chart as a Vega-Lite spec; times are those of the zone."""
+    zone = ZoneInfo(timezone)
+    first, last = (t.timestamp() for t in span)
+    stretches = list(_stretches(processes, (first, last), zone))
+    used = {row["part"] for row in stretches}
+    colours = _colours(theme)
+    shown = [name for name in colours if name in used]
+    x = alt.X(
+        "a:Q",
+        title=None,
+        scale=alt.Scale(domain=[first * 1000, last * 1000], nice=False, zero=False),
+        axis=_axis(first, last, zone),
+    )
+    y = alt.Y(
+        "y:Q",
+        title=None,
+        scale=alt.Scale(domain=[_ROW * len(processes), 0], nice=False),
+        axis=alt.Axis(
+            values=[top + LANE / 2 for n in range(len(processes)) for top in _tops(n)],
+            labelExpr=f"(datum.value % {_ROW}) < {NAME + LANE} ? 'tools' : 'business'",
+            grid=False,
+            domain=False,
+            ticks=False,
+            labelFontSize=SMALL,
+        ),
+    )
+    layers = [
+        _on("lanes").mark_rect(color=theme.line).encode(x=x, x2="b:Q", y=y, y2="end:Q"),
+        _on("stretches")
+        .mark_rect()
+        .encode(
+            x=x,
+            x2="b:Q",
+            y=y,
+            y2="end:Q",
+            color=alt.Color(
+                "part:N",
+                scale=alt.Scale(domain=shown, range=[colours[name] for name in shown]),
+                legend=_legend(width) if shown else None,
+            ),
+            tooltip=[
+                alt.Tooltip("process:N", title="process"),
+                alt.Tooltip("part:N", title="how it was"),
+                alt.Tooltip("from:N", title="from"),
+                alt.Tooltip("lasted:N", title="for"),
+            ],
+        ),
+        _on("names")
+        .mark_text(align="left", baseline="bottom", fontSize=TEXT, fontWeight="bold", dy=-5)
+        .encode(x=alt.X("a:Q"), y=alt.Y("y:Q"), text="title:N", color=alt.value(theme.ink)),
+    ]
+    names: list[Row] = [
+        {"title": p.title, "a": first * 1000, "y": _tops(n)[0]} for n, p in enumerate(processes)
+    ]
+    lanes: list[Row] = [
+        {"a": first * 1000, "b": last * 1000, "y": top, "end": top + LANE}
+        for n in range(len(processes))
+        for top in _tops(n)
+    ]
+    datasets = {"lanes": lanes, "stretches": stretches, "names": names}
+    said = "When tools and business were red, by process"
+    return dressed(layers, datasets, theme, [], width, said) | {"height": height_of(len(processes))}
+
+
+def height_of(processes: int) -> int:
+    """About how high the chart of so many processes is, in pixels."""
+    return _ROW * processes + _AXIS + 66
+
+
+def _legend(width: int | None) -> alt.Legend:
+    """As many entries in a line as there is room for."""
+    columns: Any = 3 if width is None or width >= NARROW else 1
+    if width is None:
+        columns = alt.ExprRef(f"width < {NARROW} ? 1 : 3")
+    return alt.Legend(orient="bottom", columns=columns, symbolType="square", offset=6)
+
+
+def _on(dataset: str) -> alt.Chart:
+    return alt.Chart(alt.NamedData(dataset))
+
+
+def _tops(number: int) -> tuple[int, int]:
+    """Where the two lanes of a process begin."""
+    top = number * _ROW + NAME
+    return top, top + LANE + BETWEEN
+
+
+def _colours(theme: Theme) -> dict[str, str]:
+    by_part = {
+        "only_business_red": theme.loss,
+        "only_tools_red": theme.gain,
+        "both_red": theme.ink,
+        "maintenance": theme.expected,
+        "cannot_tell": theme.band,
+    }
+    return {_PARTS[part][1]: colour for part, colour in by_part.items()}
+
+
+def _stretches(processes: Sequence[Lanes], span: tuple[float, float], zone: ZoneInfo) -> list[Row]:
+    least = (span[1] - span[0]) * _LEAST
+    rows: list[Row] = []
+    for number, process in enumerate(processes):
+        for part, start, end in process.stretches:
+            lanes, name = _PARTS[part]
+            a, b = start.timestamp(), end.timestamp()
+            if b - a < least:
+                a, b = a - (least - (b - a)) / 2, b + (least - (b - a)) / 2
+            for lane in lanes:
+                top = _tops(number)[lane]
+                rows.append(
+                    {
+                        "a": max(a, span[0]) * 1000,
+                        "b": min(b, span[1]) * 1000,
+                        "y": top,
+                        "end": top + LANE,
+                        "part": name,
+                        "process": process.title,
+                        "from": clock.local_text(start.timestamp(), zone),
+                        "lasted": words.lasted(end - start),
+                    }
+                )
+    return rows
+
+
+def _axis(first: float, last: float, zone: ZoneInfo) -> alt.Axis:
+    found = clock.ticks(first, last, zone)
+    return alt.Axis(
+        values=list(found.values),
+        labelExpr=found.label,
+        labelOverlap="greedy",
+        labelSeparation=6,
+        labelLineHeight=14,
+        grid=False,
+    )

@@ -1,0 +1,76 @@
+"""The perception gap over time: tools green and business red, the reverse, minutes and money."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse
+
+from api.auth import Reading
+from api.charts.agreement import Lanes, agreement, height_of
+from api.page.figures import Wanted
+from api.page.render import render
+from api.routes.perception import PerceptionGap, get_perception
+from api.state import state_of
+from ingest.errors import NotFoundError
+
+router = APIRouter(include_in_schema=False)
+
+SPANS = {1: "a day", 7: "a week", 28: "four weeks", 91: "a quarter", 365: "a year"}
+# Parts of a time, as people call them: what is amiss first.
+PARTS = {
+    "only_business_red": "Tools green, business red",
+    "only_tools_red": "Tools red, business green",
+    "both_red": "Both red",
+    "both_green": "Both green",
+    "cannot_tell": "Cannot tell",
+    "maintenance": "Planned maintenance",
+}
+_MOST = 20  # processes of one picture; the tables have all
+Days = Annotated[int, Query(ge=1, le=400)]
+
+
+@router.get("/perception", response_class=HTMLResponse)
+def perception(request: Request, caller: Reading, days: Days = 7) -> HTMLResponse:
+    """How tools and business agreed in the last days."""
+    now = datetime.now(UTC)
+    found = get_perception(request, caller, now - timedelta(days=days), now, None)
+    many = len(found.processes)
+    return render(
+        state_of(request),
+        "perception.html",
+        found=found,
+        days=days,
+        spans=SPANS,
+        parts=PARTS,
+        height=height_of(min(many, _MOST)),
+        most=_MOST,
+    )
+
+
+@router.get("/perception/strips.{form}")
+def strips(
+    request: Request, caller: Reading, wanted: Wanted, days: Days = 7, to: int | None = None
+) -> Response:
+    """The strips of all processes; `to` is a moment in epoch seconds, so that nothing shifts."""
+    end = datetime.now(UTC) if to is None else datetime.fromtimestamp(to, UTC)
+    found = get_perception(request, caller, end - timedelta(days=days), end, None)
+    if not found.processes:
+        raise NotFoundError("the map names no process")
+    lanes = _lanes(found)
+    span = (found.start, found.end)
+    zone = state_of(request).parts.map.map.timezone
+    return wanted.answer(lambda theme, width: agreement(lanes, span, zone, theme, width))
+
+
+def _lanes(found: PerceptionGap) -> list[Lanes]:
+    """Those with something amiss first, where there are too many."""
+    amiss = sorted(found.processes, key=lambda p: p.minutes.both_green)[:_MOST]
+    chosen = {p.process for p in amiss}
+    return [
+        Lanes(p.title, [(s.part, s.start, s.end) for s in p.stretches])
+        for p in found.processes
+        if p.process in chosen
+    ]

@@ -1,0 +1,36 @@
+"""All pages, for the app to serve."""
+
+from __future__ import annotations
+
+from api.page import (
+    coverage,
+    dead_letters,
+    docs,
+    figures,
+    incident,
+    incidents,
+    live,
+    map,
+    now,
+    perception,
+    processes,
+    reports,
+    trust,
+)
+
+_PAGES = (
+    now,
+    incident,
+    incidents,
+    processes,
+    map,
+    perception,
+    coverage,
+    trust,
+    reports,
+    dead_letters,
+    docs,
+    figures,
+    live,
+)
+ROUTERS = tuple(page.router for page in _PAGES)

@@ -1,0 +1,169 @@
+"""The pages beside the first one: empty, full, and behind tokens."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.api.app import bearer, ndjson, payment, send
+from tests.api.test_reading import known
+
+pytestmark = pytest.mark.engine
+
+PAGES = (
+    "/processes",
+    "/processes/checkout",
+    "/processes/fulfilment",
+    "/map",
+    "/map/stripe",
+    "/map/checkout",
+    "/perception",
+    "/coverage",
+    "/trust",
+    "/dead-letters",
+)
+
+
+def text(toll, path: str, **more) -> str:
+    """What a reader sees, without marks and breaks."""
+    answer = toll.http.get(path, **more)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/html")
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.text).split())
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_reads_well_before_there_is_anything(toll, path):
+    page = toll.http.get(path).text
+    assert page.count("<h1") == 1 and "Example Shop" in page
+    assert not re.search(r"\bNone\b(?! so far| of these)", page)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_asks_for_a_token_like_its_route(guarded, path):
+    assert guarded.http.get(path).status_code == 401
+    assert guarded.http.get(path, headers=bearer("read")).status_code == 200
+
+
+def test_empty_pages_say_what_to_do(toll):
+    assert "No event of the stream payments has come yet" in text(toll, "/processes/checkout")
+    assert "Nothing can be compared yet" in text(toll, "/trust")
+    assert "Everything that came could be read" in text(toll, "/dead-letters")
+    assert "No business event has come yet" in text(toll, "/coverage")
+    assert "No incident speaks against the map so far" in text(toll, "/map")
+
+
+def test_a_process_beside_its_usual_week(shop):
+    page = text(shop.toll, "/processes/checkout")
+    detail = shop.toll.ask("/v1/processes/checkout")
+    assert f"Peak hours: {detail['peak']['payments']['when']}" in page
+    assert "At the peak of the week" in page and "head-of-sales@example.com" in page
+    assert "Stripe: Payment provider answers with errors" in page
+    assert "carts has come yet" in page  # the other measure has no data
+    for chart in ("week", "today"):
+        for more in ("", "?narrow=true&paper=dark"):
+            answer = shop.toll.http.get(f"/processes/checkout/payments/{chart}.svg{more}")
+            assert answer.status_code == 200 and answer.text.startswith("<svg")
+        spec = shop.toll.ask(f"/processes/checkout/payments/{chart}.json")
+        assert spec.keys() == {"light", "dark"} and "vega-lite" in spec["light"]["$schema"]
+
+
+def test_what_is_not_on_the_map_is_not_found(toll):
+    for path in (
+        "/processes/nothing",
+        "/processes/checkout/nothing/week.svg",
+        "/processes/checkout/payments/week.svg",  # no data yet
+        "/map/nothing",
+        "/trust/checkout/payments.svg",
+    ):
+        assert toll.http.get(path).status_code == 404, path
+
+
+def test_the_map_leads_from_what_fires_to_whom_it_reaches(toll):
+    known(toll, started_at=datetime.now(UTC) - timedelta(minutes=5))
+    page = toll.http.get("/map").text
+    assert 'href="map/stripe"' in page and "<style" not in page  # the policy would refuse it
+    assert "Single points of failure" in page
+    one = text(toll, "/map/stripe")
+    assert "Stripe (provider) → Payment (service) → Web checkout" in one
+    assert "one of two providers is left, two must work" in one
+    process = text(toll, "/map/checkout")
+    assert "It hangs on" in process and "Order database" in process
+
+
+def test_tools_and_business_side_by_side(shop):
+    page = text(shop.toll, "/perception?days=1")
+    assert "Both red" in page and "40 min" in page
+    assert "Stripe" in page and "False alarms" in page
+    end = int(datetime.now(UTC).timestamp())
+    answer = shop.toll.http.get(f"/perception/strips.svg?days=1&to={end}")
+    assert "both red" in answer.text and "Web checkout" in answer.text
+    assert shop.toll.http.get("/perception?days=401").status_code == 422
+
+
+def test_signals_that_mean_nothing_come_with_lines_to_copy(toll):
+    signal = {
+        "id": "x", "fingerprint": "x", "source": "m", "kind": "alert", "status": "firing",
+        "severity": "major", "labels": {"service": "paymet"}, "summary": "<b>slow</b>",
+        "started_at": datetime.now(UTC).isoformat(),
+    }  # fmt: skip
+    assert toll.http.post("/v1/signals/generic", json=[signal]).status_code == 202
+    toll.ingest()
+    page = text(toll, "/coverage")
+    assert "service paymet" in page and "services: payment: match:" in page
+    assert "Perhaps Payment is meant" in page
+
+
+def test_the_ledger_of_a_past_incident(shop):
+    page = text(shop.toll, "/trust")
+    for line in shop.toll.ask("/v1/trust")["ledger"]:
+        assert line["says"] in page
+
+
+def letter(toll) -> str:
+    """Something that cannot be read; the path of its page."""
+    send(toll, toll.parts.settings.business_topic, b'{"id": "p1", "at": "<i>yesterday</i>"}')
+    toll.ingest()
+    [one] = toll.parts.store.dead_letters.find()
+    found = one.letter
+    return f"/dead-letters/{found.topic}/{found.partition}/{found.offset}/{found.line}"
+
+
+def test_the_bytes_of_a_dead_letter_are_for_admins(guarded):
+    path = letter(guarded)
+    reader = guarded.http.get("/dead-letters", headers=bearer("read")).text
+    assert "yesterday" not in reader and "needs an admin" in reader and path[1:] not in reader
+    assert guarded.http.get(path, headers=bearer("read")).status_code == 403
+    assert guarded.http.post(path, headers=bearer("write")).status_code == 403
+    assert path[1:] in guarded.http.get("/dead-letters", headers=bearer("admin")).text
+    page = guarded.http.get(path, headers=bearer("admin")).text
+    assert "&lt;i&gt;yesterday&lt;/i&gt;" in page and "<i>yesterday" not in page
+
+
+def test_a_dead_letter_is_mended_and_sent_again(toll):
+    path = letter(toll)
+    wrong = toll.http.post(path, data={"mended": '{"id": "p1",\r\n "at": "today"}'})
+    assert wrong.status_code == 422
+    assert 'id="wrong"' in wrong.text and "&#34;today&#34;" in wrong.text  # nothing typed is lost
+    mended = ndjson([payment(1)]).decode()
+    sent = toll.http.post(path, data={"mended": mended})
+    assert (sent.status_code, sent.headers["location"]) == (
+        303,
+        "../../../../dead-letters?sent=true",
+    )
+    toll.ingest()
+    assert "It is in the log again" in text(toll, "/dead-letters?sent=true")
+    assert "bad time" not in text(toll, "/dead-letters?sent=true").split("Reason", 1)[0]
+    assert toll.ask("/v1/coverage")["streams"][0]["stream"] == "payments"
+    assert "sent again" in text(toll, "/dead-letters?replayed=true")
+
+
+def test_an_unmended_letter_is_sent_as_it_was_and_refused_again(toll):
+    assert toll.http.post(letter(toll), data={"mended": ""}).status_code == 422
+
+
+def test_a_reason_that_does_not_exist_is_a_mistake(toll):
+    assert toll.http.get("/dead-letters?reason=whatever").status_code == 422
+    assert "None of these" in text(toll, "/dead-letters?reason=not_json")
