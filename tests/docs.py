@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 from typer import Typer
@@ -27,7 +28,8 @@ _BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 def openapi() -> dict[str, Any]:
     """The document of the app; it is made without any part of Toll running."""
-    return build_app(State(cast(Parts, None))).openapi()
+    nothing = SimpleNamespace(store=SimpleNamespace(news=None))
+    return build_app(State(cast(Parts, nothing))).openapi()
 
 
 def commands() -> str:
