@@ -16,7 +16,7 @@ pytestmark = pytest.mark.engine
 
 
 # Pages of the navigation that are still to be written.
-_COMING = {"incidents", "processes", "map", "perception", "coverage", "trust", "reports"} | {
+_COMING = {"processes", "map", "perception", "coverage", "trust", "reports"} | {
     "dead-letters"
 }
 
