@@ -10,14 +10,17 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import orjson
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api import problems, schemas
 from api.auth import Reading
+from api.bodies import read_body
 from api.present import present_range, present_sum
 from api.replaying import Replay, Supposition, past, replay
 from api.routes.processes import MeasureHour, known_node
-from api.state import state_of
+from api.state import State, state_of
 from api.whatif_words import OUTAGE_RESTS_ON, RESTS_ON, in_words, length_of, moment_of
 from enrich.mapchange import MapChange
 from enrich.model import BusinessMap
@@ -33,21 +36,17 @@ router = APIRouter(tags=["numbers"])
 USUALLY = timedelta(days=91)
 LONGEST = timedelta(days=400)
 OUTAGE_LONGEST = timedelta(days=31)
+_EXAMPLES = {
+    "other needs": {"value": {"needs": {"payment": "[payments-app, {any: [stripe, adyen]}]"}}},
+    "a twin": {"value": {"duplicate": ["database"], "from": "2026-08-01T00:00:00Z"}},
+    "one incident": {"value": {"incident": "20261122-5b1c2d3e4f", "shorten": "20m"}},
+}
 
 
 class WhatIf(BaseModel):
     """What is to be supposed, and of which incidents. At least one thing must be supposed."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {"needs": {"payment": "[payments-app, {any: [stripe, adyen]}]"}},
-                {"duplicate": ["database"], "from": "2026-08-01T00:00:00Z"},
-                {"incident": "20261122-5b1c2d3e4f", "shorten": "20m"},
-            ]
-        },
-    )
+    model_config = ConfigDict(extra="forbid")
 
     start: schemas.Moment | None = Field(
         None, alias="from", description="Incidents begun at or after this; else 91 days before."
@@ -147,11 +146,28 @@ class OutageAnswer(BaseModel):
 @router.post(
     "/v1/what-if",
     summary="What past incidents would have cost had something been otherwise",
-    responses=problems.responses(401, 403, 404, 422, 503),
+    responses=problems.responses(400, 401, 403, 404, 413, 415, 422, 503),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": WhatIf.model_json_schema(), "examples": _EXAMPLES}
+            },
+        }
+    },
 )
-def ask_what_if(request: Request, _: Reading, asked: WhatIf) -> WhatIfAnswer:
+async def ask_what_if(request: Request, _: Reading) -> WhatIfAnswer:
     """Nothing is changed by asking. Savings are modelled: measured losses scaled by the map."""
     state = state_of(request)
+    body = await read_body(request, state.body_limit)
+    try:
+        asked = WhatIf.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
+    return await run_in_threadpool(_replayed, state, asked)
+
+
+def _replayed(state: State, asked: WhatIf) -> WhatIfAnswer:
     parts = state.parts
     now = datetime.now(UTC)
     end = min(asked.to or now, now)
