@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Many small matrices: one BLAS thread per process is faster than a spinning pool of them.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help run test check lint format kafka bench bench-accuracy bench-business-first bench-calibration pictures dashboards lock clean
+.PHONY: help run test check lint format kafka bench bench-accuracy bench-business-first bench-calibration pictures screenshots dashboards lock clean
 
 help: ## List what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ bench-business-first: $(VENV)/dev ## How often the business alone opens an incid
 
 bench-calibration: $(VENV)/dev ## How often the simulator's truth lies in the 90 % range
 	@$(BIN)/toll demo --calibrate 200
+
+screenshots: $(VENV)/dev ## Take the pictures of docs/screens anew (Chromium)
+	@$(BIN)/python -m tests.screenshots
 
 dashboards: $(VENV)/dev ## Write Grafana's dashboards anew
 	@$(BIN)/python -m tests.dashboards --write

@@ -28,6 +28,15 @@ FLAGS = (
 NARROW, WIDE = 390, 1440  # CSS pixels
 Scheme = Literal["light", "dark"]
 
+# A chart begins as a picture, and is exchanged for one that script draws where there is script.
+_COME_BY = """async () => {
+  for (const chart of document.querySelectorAll('[data-chart]')) {
+    chart.scrollIntoView({block: 'center'});
+    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  }
+}"""
+_DRAWN = """() => [...document.querySelectorAll('[data-chart]')].every(
+  chart => chart.getAttribute('role') === 'img' && chart.querySelector('svg'))"""
 _STICKING_OUT = """() => [...document.querySelectorAll('body *')]
   .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
   .slice(0, 10).map(e => `${e.tagName}.${e.className} ${(e.textContent || '').slice(0, 60)}`)"""
@@ -66,6 +75,12 @@ class Look:
         answer = self.page.goto(self.url + path.lstrip("/"), wait_until="load")
         assert answer is not None and answer.ok, f"{path}: {answer and answer.status}"
         return self.page
+
+    def settle(self) -> None:
+        """Come by every part of the page, so that all charts are drawn, and wait until they are."""
+        self.page.evaluate(_COME_BY)
+        self.page.wait_for_function(_DRAWN)
+        self.page.evaluate("scrollTo(0, 0)")
 
     def assert_clean(self) -> None:
         """Nothing was logged as an error and nothing was asked of another host."""

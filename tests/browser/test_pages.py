@@ -19,12 +19,26 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
-# Braces stand for ids of the story's incidents (`Shown`).
+# Braces stand for what the story has (`Shown`).
 PATHS = (
     "",
+    "incidents",
     "incidents/{burning}",
     "incidents/{settled}",
     "incidents/{unexplained}",
+    "processes",
+    "processes/checkout",
+    "processes/fulfilment",
+    "map",
+    "map/stripe",
+    "map/checkout",
+    "perception",
+    "perception?days=28",
+    "coverage",
+    "trust",
+    "reports",
+    "dead-letters",
+    "{letter}",
     "docs",
 )
 TABS = 60  # more than any page has before its content
@@ -50,6 +64,7 @@ def test_a_page_can_be_used_by_everybody_on_everything(
                 found = axe.findings(page, axe_script)
                 grave = [f for f in found if f["impact"] in ("serious", "critical")]
                 assert not grave, f"{width} px, {scheme}: {json.dumps(grave, indent=1)}"
+                look.settle()
                 assert look.sideways() <= 0, f"{width} px: {look.wide_parts()}"
         look.assert_clean()
 
@@ -78,6 +93,7 @@ def test_every_page_of_the_navigation_is_reached_by_keyboard(looking: Looking) -
             if focused == wanted:
                 break
         assert focused == wanted
+        assert {href.removeprefix(look.url) for href in wanted} <= set(PATHS)
         page.keyboard.press("Enter")
         page.wait_for_url(wanted[-1])
 

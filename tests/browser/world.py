@@ -41,6 +41,7 @@ class Shown:
     burning: str  # ids of incidents
     settled: str
     unexplained: str  # tools green, business red
+    letter: str  # the path of the page of a dead letter
     now: datetime
     shop: Shop
 
@@ -85,6 +86,8 @@ def shown(
         _tell(toll, shop, now)
         by_root = {i["root"]: i["id"] for i in toll.ask("/v1/incidents", limit=50)[::-1]}
         settled = toll.ask("/v1/incidents", state="settled", limit=50)
+        letter = toll.ask("/v1/dead-letters")[0]
+        place = (str(letter[part]) for part in ("topic", "partition", "offset", "line"))
         with served(toll) as address:
             yield Shown(
                 toll,
@@ -92,6 +95,7 @@ def shown(
                 burning=by_root["stripe"],
                 settled=next(i["id"] for i in settled if i["root"] == "stripe"),
                 unexplained=next(i["id"] for i in settled if i["kind"] == "business"),
+                letter="/".join(("dead-letters", *place)),
                 now=now,
                 shop=shop,
             )

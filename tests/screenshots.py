@@ -1,0 +1,91 @@
+"""Pictures of all pages, of a simulated shop in trouble, for docs/screens: `make screenshots`.
+
+The shop is that of `toll demo`, told up to a moment at which two incidents burn, so that nobody has
+to wait for one. Dates are those of today; nothing else differs from one run to the next by design.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import Browser
+
+from store.store import RETENTION, open_store
+from tests.browser import harness
+from tests.browser.harness import NARROW, WIDE, Scheme
+from tests.browser.world import Shown, shown
+
+INTO = Path(__file__).parents[1] / "docs" / "screens"
+MOST_BYTES = 250_000
+TALLEST = {WIDE: 2200, NARROW: 2600}  # pixels: the rest of a long page shows nothing new
+WEEKS = 8
+
+# name -> path; braces stand for what the story has (`Shown`)
+PAGES = {
+    "now": "",
+    "incidents": "incidents",
+    "incident": "incidents/{burning}",
+    "incident-settled": "incidents/{settled}",
+    "processes": "processes",
+    "process": "processes/checkout",
+    "map": "map",
+    "map-node": "map/stripe",
+    "perception": "perception",
+    "coverage": "coverage",
+    "trust": "trust",
+    "reports": "reports",
+    "dead-letters": "dead-letters",
+    "dead-letter": "{letter}",
+    "interface": "docs",
+}
+ALSO_NARROW = ("now", "incident", "process", "map")
+ALSO_DARK = ("now", "incident", "map", "perception")
+
+
+def main() -> None:
+    """Tell the story, look at every page, keep the pictures."""
+    INTO.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(None, Path(folder) / "store", retention=RETENTION, streams={})
+        story = shown(Path(folder), store, weeks=WEEKS, payments_per_minute=7.0)
+        with story as told, harness.chromium() as browser:
+            for path in pictures(browser, told):
+                print(f"{path.name}: {path.stat().st_size:,} bytes", flush=True)  # noqa: T201
+        store.close()
+
+
+def pictures(browser: Browser, told: Shown) -> Iterator[Path]:
+    """Every picture, once it is there."""
+    for name in PAGES:
+        yield picture(browser, told, name)
+        if name in ALSO_NARROW:
+            yield picture(browser, told, name, width=NARROW)
+        if name in ALSO_DARK:
+            yield picture(browser, told, name, scheme="dark")
+
+
+def picture(
+    browser: Browser, told: Shown, name: str, width: int = WIDE, scheme: Scheme = "light"
+) -> Path:
+    """One page as it is at one width, on one paper."""
+    marks = ("-390" if width == NARROW else "") + ("-dark" if scheme == "dark" else "")
+    path = INTO / f"{name}{marks}.png"
+    with harness.look(browser, told.url, width, scheme) as look:
+        page = look.go(PAGES[name].format(**vars(told)))
+        look.settle()
+        tall = min(page.evaluate("document.documentElement.scrollHeight"), TALLEST[width])
+        page.screenshot(
+            path=path,
+            full_page=True,
+            clip={"x": 0, "y": 0, "width": width, "height": tall},
+            animations="disabled",
+        )
+    if path.stat().st_size > MOST_BYTES:
+        raise ValueError(f"{path.name} has {path.stat().st_size:,} bytes, too many for the docs")
+    return path
+
+
+if __name__ == "__main__":
+    main()
