@@ -20,6 +20,7 @@ Bools: TypeAlias = NDArray[np.bool_]
 Bytes: TypeAlias = NDArray[np.uint8]
 
 _BLOCK = 4_000  # lines
+_NOWHERE: Ints = np.zeros(0, np.int64)
 EXACT_DIGITS = 15  # a binary float keeps this many significant decimal digits, not one more
 
 
@@ -85,12 +86,7 @@ def _in_blocks(lines: Lines) -> Iterator[Lines]:
 def _plain(lines: Lines, floats: str | None) -> Bools:
     data = np.frombuffer(lines.buffer, np.uint8)
     rows = _braced(data, lines)
-    for doubtful in (
-        _deep(data, lines),
-        _long_numbers(data, floats),
-        _escaped(data),
-        _quoted_objects(data),
-    ):
+    for doubtful in (_nested(data, lines), _long_numbers(data, floats), _escaped(data, lines)):
         if doubtful.size:
             rows[np.searchsorted(lines.start, doubtful, side="right") - 1] = False
     return rows & _utf8(lines)
@@ -106,6 +102,17 @@ def _braced(data: Bytes, lines: Lines) -> Bools:
     braces = (data[first] == ord("{")) & (data[last] == ord("}"))
     found: Bools = braces & (last > lines.start)
     return found
+
+
+def _nested(data: Bytes, lines: Lines) -> Ints:
+    """Where a line opens more than is good: too deep, or within a string."""
+    if not data.size:
+        return _NOWHERE
+    braces = data == ord("{")
+    first = np.minimum(lines.start, data.size - 1)
+    if b"[" not in lines.buffer and np.count_nonzero(braces) == np.count_nonzero(braces[first]):
+        return _NOWHERE  # no brace but the first of each line
+    return np.concatenate([_deep(data, lines), _quoted_objects(data)])
 
 
 def _deep(data: Bytes, lines: Lines) -> Ints:
@@ -125,7 +132,10 @@ def _long_numbers(data: Bytes, floats: str | None) -> Ints:
 
     A number begins behind `:`, `,`, `[` or white space; digits elsewhere belong to a string.
     """
-    run = (data - np.uint8(ord("."))) < 12  # ./0123456789
+    sieve = _numeric(data[:: (EXACT_DIGITS + 1) // 2])
+    if not (sieve[:-1] & sieve[1:]).any():  # sixteen in a row cover two of every eighth byte
+        return _NOWHERE
+    run = _numeric(data)
     span = 1
     while span <= EXACT_DIGITS:  # after the last round: sixteen in a row
         run = run[:-span] & run[span:]
@@ -142,6 +152,11 @@ def _long_numbers(data: Bytes, floats: str | None) -> Ints:
     return starts[number]
 
 
+def _numeric(data: Bytes) -> Bools:
+    found: Bools = (data - np.uint8(ord("."))) < 12  # ./0123456789
+    return found
+
+
 def _ends_with(data: Bytes, at: Ints, text: bytes) -> Bools:
     """Whether `text`, perhaps with a space behind it, ends at these places."""
     at = at - (data[at] == ord(" "))
@@ -151,11 +166,11 @@ def _ends_with(data: Bytes, at: Ints, text: bytes) -> Bools:
     return found
 
 
-def _escaped(data: Bytes) -> Ints:
+def _escaped(data: Bytes, lines: Lines) -> Ints:
     """Where escapes may hide a brace that opens a string, or half of a surrogate pair."""
+    if b"\\" not in lines.buffer:
+        return _NOWHERE
     at = np.flatnonzero(data == ord("\\"))
-    if not at.size:
-        return at
     following = data[np.minimum(at[:, None] + np.arange(1, 6), data.size - 1)]
     unicode = following[:, 0] == ord("u")
     surrogate = (following[:, 1] | 0x20) == ord("d")

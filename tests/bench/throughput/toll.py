@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, cast
 
+import api.cli  # noqa: F401  # first: the environment that the `toll` program has
 from ingest.batch import merge_minutes, touched_minutes
 from ingest.collector import look_seldom
 from ingest.confluent import ConfluentLog
