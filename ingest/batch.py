@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 import pyarrow as pa
@@ -145,10 +145,10 @@ def _places(events: pa.Table, records: Records) -> IntArray:
 
 def _coded(events: pa.Table, column: str) -> tuple[list[str], IntArray]:
     """The distinct texts of a column, and which of them each row has."""
-    coded = events[column].combine_chunks().dictionary_encode()
-    return [str(text) for text in coded.dictionary.to_pylist()], coded.indices.to_numpy().astype(
-        np.int64
-    )
+    whole = events[column].unify_dictionaries().combine_chunks()
+    coded = cast("pa.DictionaryArray[Any, Any]", whole)
+    texts = [str(text) for text in coded.dictionary.to_pylist()]
+    return texts, coded.indices.to_numpy().astype(np.int64)
 
 
 def _times_ms(events: pa.Table) -> IntArray:

@@ -128,18 +128,26 @@ def _table(
     offset = records.offsets[record].astype(np.uint64)
     line = frame["line"].to_numpy().astype(np.uint64)
     stored = columns | {
+        "stream": streams,
+        "status": columns["status"].cast(pa.string()).dictionary_encode(),
+        "currency": columns["currency"].cast(pa.string()).dictionary_encode(),
         "key": _hashed(columns["key"].cast(pa.string()), streams, config),
         "customer": _hashed(columns["customer"].cast(pa.string()), streams, config),
         "at": columns["at_ms"],
         "segment": _maps(columns["segment"]),
         "received_at": pa.repeat(pa.scalar(to_ms(received_at)), frame.height),
-        "topic": pa.array([p.topic for p in records.places], pa.string()).take(pa.array(place)),
+        "topic": _topics(records).take(pa.array(place)),
         "partition": pa.array(partitions[place]),
         "position": pa.array(offset << np.uint64(LINE_BITS) | line),
     }
     return pa.table(
         [stored[column.name].cast(column.type) for column in EVENT_SCHEMA], schema=EVENT_SCHEMA
     )
+
+
+def _topics(records: Records) -> pa.DictionaryArray[Any, Any]:
+    """The topic of each place, a text of which there are few."""
+    return pa.array([p.topic for p in records.places], pa.string()).dictionary_encode()
 
 
 def _whole(column: pa.ChunkedArray[Any]) -> pa.Array[Any]:

@@ -15,21 +15,24 @@ import pyarrow as pa
 
 AMOUNT_DIGITS, AMOUNT_SCALE = 38, 9
 
+# A text that comes again and again: kept, compared and stored as a small number.
+_WORD = pa.dictionary(pa.int32(), pa.string())
+
 # One row per business event, in the order of the log. Times are UTC milliseconds.
 _FIELDS: list[pa.Field[Any]] = [
-    pa.field("stream", pa.string(), nullable=False),
+    pa.field("stream", _WORD, nullable=False),
     pa.field("id", pa.string(), nullable=False),
     pa.field("at", pa.timestamp("ms", tz="UTC"), nullable=False),
-    pa.field("status", pa.string(), nullable=False),
+    pa.field("status", _WORD, nullable=False),
     pa.field("key", pa.string(), nullable=False),  # "" where there is none; hashed by default
     pa.field("customer", pa.string(), nullable=False),  # the same
     pa.field("amount", pa.decimal128(AMOUNT_DIGITS, AMOUNT_SCALE)),
-    pa.field("currency", pa.string(), nullable=False),  # "" without an amount
+    pa.field("currency", _WORD, nullable=False),  # "" without an amount
     pa.field("count", pa.uint64(), nullable=False),
     pa.field("value", pa.float64()),
     pa.field("segment", pa.map_(pa.string(), pa.string()), nullable=False),
     pa.field("received_at", pa.timestamp("ms", tz="UTC"), nullable=False),
-    pa.field("topic", pa.string(), nullable=False),
+    pa.field("topic", _WORD, nullable=False),
     pa.field("partition", pa.uint32(), nullable=False),
     pa.field("position", pa.uint64(), nullable=False),  # see `position`
 ]

@@ -156,9 +156,11 @@ class Records(Sequence[Record]):
 
 
 def distinct(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The distinct values among many, ascending, and which of them each one is.
+    """The distinct values among many small ones, not negative; ascending, and which each one is.
 
-    `numpy.unique` does the same, ten times slower where few values come again and again.
+    `numpy.unique` does the same, ten times slower.
     """
-    found = np.unique(codes)
-    return found, np.searchsorted(found, codes)
+    found = np.flatnonzero(np.bincount(codes)) if codes.size else codes
+    where = np.zeros(int(codes.max(initial=0)) + 1, np.int64)
+    where[found] = np.arange(found.size)
+    return found, where[codes]
