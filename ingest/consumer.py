@@ -54,7 +54,7 @@ class ConsumerConfig:
     max_bytes: int = 8 * 1024 * 1024  # of one batch, so that memory stays flat
     recompute_idle_s: float = 0.4  # with nothing waiting, soon, so that people see it soon
     recompute_at: int = 10_000  # records, and at once
-    recompute_every_s: float = 2.0  # behind the log, where full batches wait
+    recompute_every_s: float = 4.0  # behind the log, where full batches wait
     recompute_rest: float = 2.0  # in between, it rests so many times as long as counting takes
     poll_s: float = 0.2
     patience_s: float = 1.0  # with the worker, where a full batch waits, before pausing

@@ -29,9 +29,13 @@ WITH
             minute,
             status,
             currency,
-            if(empty({segments:Array(String)}) OR toJSONString(listed) IN kept,
-               listed,
-               mapFromArrays({segments:Array(String)}, arrayMap(name -> 'other', {segments:Array(String)}))
+            -- A stream without listed segments must not pay for the maps of all its events.
+            if(empty({segments:Array(String)}),
+               CAST(map(), 'Map(LowCardinality(String), String)'),
+               if(toJSONString(listed) IN kept,
+                  listed,
+                  mapFromArrays({segments:Array(String)}, arrayMap(name -> 'other', {segments:Array(String)}))
+               )
             ) AS place,
             count() AS events,
             sum(count) AS units,
