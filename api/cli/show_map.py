@@ -21,7 +21,8 @@ def history(found: Sequence[Mapping[str, Any]]) -> None:
         return
     table = new_table("Version", "Holds from", "Processes", "Nodes", "Changes", numbers_from=2)
     for one in found:
-        since = one["valid_from"][:16].replace("T", " ")
+        # The first version holds for all time before it, too: it is kept under a date long ago.
+        since = one["valid_from"][:16].replace("T", " ") if one["valid_from"] > "1970" else "ever"
         mark = "  in force" if one["in_force"] else ""
         counts = (one[key] for key in ("processes", "nodes", "changes"))
         shown = ("–" if count is None else f"{count:,}" for count in counts)

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from api.assessor import Assessor
 from api.client import _local
 from api.mapfiles import plainly_named, read_map
 from tests.api.app import SHOP, assert_problem
@@ -153,6 +154,12 @@ def test_a_file_that_is_not_there_or_is_no_map_is_told(cli, asked, tmp_path):
     (tmp_path / "draft.yaml").write_text("company: Shop\nservises: {}\n")
     code, out, err = cli("map diff draft.yaml")
     assert (code, out) == (1, "") and "did you mean 'services'" in err
+
+
+def test_the_first_version_holds_since_ever(cli, asked, tmp_path):
+    Assessor(asked.parts).tick()
+    code, out, _ = cli("map history")
+    assert code == 0 and "in force  ever " in out
 
 
 @pytest.mark.parametrize(
