@@ -7,6 +7,7 @@ takes a message with one Adaptive Card (https://adaptivecards.io/explorer), at m
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from api.notify.telling import Telling
 from api.schemas import Sum
 
 _HEADER, _FIELD = 150, 2000
+_CARD = 12_000  # bytes of facts: of 28,000 for all, what cannot be over it with the rest
 _AGAIN = "You may have this already: whether the first try arrived is not known."
 
 
@@ -51,7 +53,7 @@ def lines(told: Telling, address: str, subscriber: str, *, again: bool = False) 
         lead=f"{_AGAIN} {lead}" if again else lead,
         facts=tuple(_facts(told)),
         link=f"{address}/{told.path}" if told.path else "",
-        link_says="The weekly report" if told.kind == "weekly" else "The incident, live",
+        link_says=_link_says(told),
         foot=_foot(told, subscriber),
         alarm=told.kind == "over",
     )
@@ -94,6 +96,12 @@ def _said(told: Telling) -> tuple[str, str]:
             )
 
 
+def _link_says(told: Telling) -> str:
+    if told.kind == "weekly":
+        return "The weekly report"
+    return "The incident, live" if told.kind == "over" else "The incident"
+
+
 def _final(told: Telling) -> str:
     if told.cost is None:
         return "No cost can be given."
@@ -112,7 +120,7 @@ def _facts(told: Telling) -> list[tuple[str, str]]:
     if told.started_at is not None:
         since = _clock(told.started_at, zone)
         if told.ended_at is None:
-            found.append(("Since", f"{since}, {words.age(told.started_at, told.at)}"))
+            found.append(("Since", f"{since}, {words.age(told.started_at, told.at)} so far"))
         else:
             until = _clock(told.ended_at, zone)
             lasted = words.age(told.started_at, told.ended_at)
@@ -228,8 +236,10 @@ def as_teams(note: Lines) -> dict[str, Any]:
         },
         {"type": "TextBlock", "text": _markdown(note.lead), "wrap": True},
     ]
-    if note.facts:
-        facts = [{"title": name, "value": _markdown(text)} for name, text in note.facts[:20]]
+    facts = [{"title": name, "value": _markdown(text)} for name, text in note.facts]
+    while len(json.dumps(facts, ensure_ascii=False).encode()) > _CARD:
+        facts.pop()
+    if facts:
         body.append({"type": "FactSet", "facts": facts})
     body.append(
         {
