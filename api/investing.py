@@ -43,8 +43,12 @@ class Portfolio:
         return (self.end - self.start) / QUARTER
 
 
-def portfolio(parts: Parts, outlook: Outlook, length: timedelta) -> Portfolio:
-    """Looked at: so long back from now, as far as there are data."""
+def portfolio(parts: Parts, outlook: Outlook, length: timedelta, limit: int) -> Portfolio:
+    """Looked at: so long back from now, as far as there are data.
+
+    Of nodes that never failed only the `limit` dearest are worked out: what is expected of them
+    rises with what an hour without them costs.
+    """
     now = datetime.now(UTC)
     start = max(now - length, _data_since(outlook, now))
     known = past(parts, start, now)
@@ -61,7 +65,9 @@ def portfolio(parts: Parts, outlook: Outlook, length: timedelta) -> Portfolio:
         )
         for name, node in business_map.nodes.items()
     ]
-    losses = expected_losses(histories, max((now - start) / QUARTER, 1e-6))
+    dearest = sorted(histories, key=lambda h: -h.hour)[:limit]
+    wanted = {h.node for h in dearest} | {h.node for h in histories if h.costs}
+    losses = expected_losses(histories, max((now - start) / QUARTER, 1e-6), wanted)
     ranked = sorted(
         histories, key=lambda h: -(losses[h.node].expected.mid if h.node in losses else 0.0)
     )

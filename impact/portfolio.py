@@ -21,7 +21,7 @@ shares, so that they may be added.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,46 +57,54 @@ class Outlay:
     method: Literal["measured", "modelled"]
 
 
-def expected_losses(histories: Sequence[History], quarters: float) -> dict[str, Outlay]:
+@dataclass(frozen=True)
+class _Pool:
+    """What the nodes of a layer, or all nodes, have in common."""
+
+    rate: float  # incidents per quarter of a node; 0: there was none
+    failed: Sequence[History]  # those with incidents whose loss hurts, to borrow from
+
+
+def expected_losses(
+    histories: Sequence[History], quarters: float, wanted: Container[str] | None = None
+) -> dict[str, Outlay]:
     """By node; a node is left out where neither it nor any other has a history to go by.
 
-    quarters: how long was looked at.
+    quarters: how long was looked at. wanted: only these nodes are worked out; all are learned from.
     """
     if quarters <= 0.0:
         raise ValueError("quarters: there must be some time to look at")
+    everything = _pool(histories, quarters)
+    if everything.rate == 0.0:
+        return {}
+    by_layer: dict[str, list[History]] = {}
+    for history in histories:
+        by_layer.setdefault(history.layer, []).append(history)
+    pools = {layer: _pool(its, quarters) for layer, its in by_layer.items()}
     found = {}
     for history in histories:
-        rate = _usual_rate(history, histories, quarters)
-        if rate > 0.0:
-            found[history.node] = _outlay(history, _others(history, histories), rate, quarters)
+        if wanted is None or history.node in wanted:
+            own = pools[history.layer]
+            rate = own.rate or everything.rate
+            others = _others(history, own) or _others(history, everything)
+            found[history.node] = _outlay(history, others, rate, quarters)
     return found
 
 
-def _usual_rate(history: History, histories: Sequence[History], quarters: float) -> float:
-    """Incidents per quarter of a node of that layer, or of any node."""
-    for pool in (_of_layer(history.layer, histories), histories):
-        incidents = sum(len(h.costs) for h in pool)
-        if incidents:
-            return incidents / (len(pool) * quarters)
-    return 0.0
+def _pool(histories: Sequence[History], quarters: float) -> _Pool:
+    incidents = sum(len(h.costs) for h in histories)
+    rate = incidents / (len(histories) * quarters) if histories else 0.0
+    return _Pool(rate, [h for h in histories if h.costs and h.hour > 0.0])
 
 
-def _of_layer(layer: str, histories: Sequence[History]) -> list[History]:
-    return [h for h in histories if h.layer == layer]
-
-
-def _others(history: History, histories: Sequence[History]) -> list[FloatArray]:
+def _others(history: History, pool: _Pool) -> list[FloatArray]:
     """Draws of what incidents of other nodes would have cost with this one."""
-    for pool in (_of_layer(history.layer, histories), histories):
-        found = [
-            cost * (history.hour / other.hour)
-            for other in pool
-            if other.node != history.node and other.hour > 0.0
-            for cost in other.costs
-        ]
-        if found:
-            return found
-    return []
+    return [
+        cost * (history.hour / other.hour)
+        for other in pool.failed
+        if other.node != history.node
+        for cost in other.costs
+    ]
 
 
 def _outlay(

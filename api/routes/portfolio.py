@@ -107,10 +107,11 @@ def get_portfolio(
     """For ranking investments: where redundancy or repair would keep most money."""
     state = state_of(request)
     business_map = state.parts.map.map
-    found = portfolio(state.parts, state.outlook(), timedelta(days=days))
+    found = portfolio(state.parts, state.outlook(), timedelta(days=days), limit)
     rateless: list[str] = []
     rows = [
-        _row(name, one, found, business_map, rateless) for name, one in list(found.nodes.items())
+        _row(name, one, found, business_map, rateless)
+        for name, one in list(found.nodes.items())[:limit]
     ]
     alone = found.unexplained
     return PortfolioAnswer(
@@ -118,8 +119,8 @@ def get_portfolio(
         end=found.end,
         quarters=round(found.quarters, 2),
         currency=business_map.currency,
-        total=len(rows),
-        nodes=rows[:limit],
+        total=len(found.nodes),
+        nodes=rows,
         unexplained=_per_quarter(alone.money, found) if alone.count else None,
         rests_on=list(METHOD),
         left_out=rateless,
