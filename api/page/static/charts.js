@@ -1,7 +1,8 @@
 // Puts charts that answer to the pointer in the place of their pictures, once they come into view.
 // The page's policy allows no code from strings, so Vega interprets its expressions (`ast`).
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const drawn = new WeakMap();   // chart -> { address, specs, view }
+const drawn = new WeakMap();     // chart -> { wanted, view }
+const drawing = new WeakMap();   // chart -> wanted: its address and the paper
 let vega = null;
 
 function load() {
@@ -19,9 +20,12 @@ function load() {
 async function draw(chart) {
   const address = chart.dataset.chart;
   const known = drawn.get(chart);
-  if (known?.address === address && known.dark === dark.matches) return;
+  const wanted = `${address} ${dark.matches}`;
+  if (known?.wanted === wanted || drawing.get(chart) === wanted) return;
+  drawing.set(chart, wanted);
   const [embed, answer] = await Promise.all([load(), fetch(address)]);
-  if (!answer.ok || chart.dataset.chart !== address) return;   // the picture stays
+  if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+  if (chart.dataset.chart !== address) return;   // there is a newer one
   const specs = await answer.json();
   const label = chart.querySelector("img")?.alt ?? chart.getAttribute("aria-label");
   const held = document.createElement("div");
@@ -38,12 +42,14 @@ async function draw(chart) {
   chart.setAttribute("role", "img");
   chart.setAttribute("aria-label", label);
   for (const child of [...chart.children]) if (child !== held) child.remove();
-  drawn.set(chart, { address, dark: dark.matches, view });
+  drawn.set(chart, { wanted, view });
 }
 
 const seen = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
-    if (isIntersecting) draw(target).catch((error) => console.warn(error));
+    if (!isIntersecting) continue;
+    // What could not be drawn stays a picture, and is tried again when the page changes.
+    draw(target).catch(() => drawing.delete(target));
   }
 }, { rootMargin: "200px" });
 
