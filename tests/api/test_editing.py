@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from api.assessor import Assessor
 from store.store import Store
 from tests.api.app import Toll, alert, assert_problem, bearer, opened
 from tests.api.shop import Shop, five_weeks
+from tests.api.test_cli import running
 from tests.clickhouse_engine import Engine
 
 pytestmark = pytest.mark.engine
@@ -93,6 +95,24 @@ def test_an_edited_start_changes_the_impact_and_as_of_still_shows_the_old_one(sh
     # the same numbers stay as they are
     tick(toll)
     assert toll.ask(path) == after
+
+
+def test_commands_edit_a_start_and_still_show_what_was_known_before(shop, cli, monkeypatch):
+    running(monkeypatch, shop.toll)
+    monkeypatch.setattr("api.cli.incident._TAKEN_S", 0.0)  # nobody ticks meanwhile
+    name, then = shop.incident, datetime.now(UTC).isoformat()
+    _, before, _ = cli(f"impact {name} --json")
+    day = timedelta(days=1)
+    moved = f"--start {(shop.began - day).isoformat()} --end {(shop.ended - day).isoformat()}"
+    code, out, err = cli(f"incident edit {name} --by ana --why 'wrong day' {moved}")
+    assert (code, err) == (0, "") and "began at" in out and "wrong day" in out
+    tick(shop.toll)
+    _, after, _ = cli(f"impact {name} --json")
+    assert lost({"impacts": json.loads(before)}) > 300 > abs(lost({"impacts": json.loads(after)}))
+    code, told, _ = cli(f"impact {name} --json --as-of {then}")
+    assert (code, told) == (0, before)
+    assert "wrong" not in cli(f"incident timeline {name} --as-of {then}")[1]
+    assert "wrong" in cli(f"incident timeline {name}")[1]
 
 
 def test_the_numbers_follow_the_start(shop):
