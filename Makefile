@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Many small matrices: one BLAS thread per process is faster than a spinning pool of them.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help run test check lint format kafka bench bench-accuracy bench-business-first bench-calibration pictures screenshots dashboards lock clean
+.PHONY: report-example help run test check lint format kafka bench bench-accuracy bench-business-first bench-calibration pictures screenshots dashboards lock clean
 
 help: ## List what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ dashboards: $(VENV)/dev ## Write Grafana's dashboards anew
 
 pictures: $(VENV)/dev ## Draw the pictures of docs/accuracy.md anew
 	@$(BIN)/python -m tests.pictures
+
+report-example: $(VENV)/dev ## Write the weekly report of docs/report anew
+	@$(BIN)/python -m tests.report_example
 
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra fast pyproject.toml -o requirements.lock

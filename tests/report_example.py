@@ -24,6 +24,8 @@ from api.report.pictures import Shortfalls
 from api.report.week import Week
 from api.simulate import LogSender, demo_map
 from api.wiring import Parts
+from enrich.edits import Edit, Start
+from enrich.incident import Incident
 from store.store import open_store
 from tests.api.app import opened
 
@@ -68,6 +70,8 @@ def _live(parts: Parts, ingest, pages: Path | None) -> None:
     ingest()
     _assess(parts, first)
     issue_report(parts, WEEK.back(1), first, OutlookThen(parts, first))
+    earlier = parts.store.incidents.find(start=first - timedelta(days=3), end=first)[0].incident
+    parts.store.edits.insert([_correction(earlier, first)])
     last = over + timedelta(hours=6)
     sender.business(b"\n".join(line.body for line in shop.live(first, last)), history=True)
     sender.signals(shop.signals(first, last))
@@ -83,6 +87,13 @@ def _live(parts: Parts, ingest, pages: Path | None) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for form, content in issued.forms.items():
         (FOLDER / f"{WEEK.name}.{form}").write_bytes(content)
+
+
+def _correction(incident: Incident, now: datetime) -> Edit:
+    """What somebody finds out on the day after the report."""
+    began = Start(incident.started_at - timedelta(minutes=10))
+    why = "customers complained ten minutes before the first alarm"
+    return Edit("correction", incident.id, now + timedelta(days=1), "ana", why, began)
 
 
 def _assess(parts: Parts, now: datetime) -> None:

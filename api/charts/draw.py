@@ -33,7 +33,7 @@ def svg_to_png(svg: str, scale: float = SCALE) -> bytes:
 
 
 def _packed(png: bytes) -> bytes:
-    """The same picture with its data compressed as far as deflate can."""
+    """The same picture with its data compressed as one."""
     parts, data, at = [png[:8]], [], 8
     while at < len(png):
         end = at + 12 + int.from_bytes(png[at : at + 4], "big")
@@ -42,7 +42,7 @@ def _packed(png: bytes) -> bytes:
         else:
             parts.append(png[at:end])
         at = end
-    packed = b"IDAT" + zlib.compress(zlib.decompress(b"".join(data)), 9)
+    packed = b"IDAT" + zlib.compress(zlib.decompress(b"".join(data)))
     chunk = struct.pack(">I", len(packed) - 4) + packed + struct.pack(">I", zlib.crc32(packed))
     return b"".join([*parts[:-1], chunk, parts[-1]])  # the last one says that it ends
 

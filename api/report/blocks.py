@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+_SUM = re.compile(r"\b([A-Z]{3}) (?=[-−]?\d)")
 Tone: TypeAlias = Literal["plain", "loss", "gain"]
 
 
@@ -126,6 +128,11 @@ class Document:
         """All, in order, pairs resolved."""
         yield from flat(self.first)
         yield from flat(self.rest)
+
+
+def unbroken(text: str) -> str:
+    """The text with each sum and its currency on one line."""
+    return _SUM.sub("\\1\u00a0", text)
 
 
 def flat(blocks: Sequence[Block]) -> Iterator[Block]:

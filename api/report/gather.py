@@ -100,8 +100,9 @@ def gather(parts: Parts, outlook: Outlook, week: Week, now: datetime) -> Facts:
     streams = store.coverage()
     known_since = min((s.first_minute for s in streams), default=None)
     known = {s.stream: s.first_minute for s in streams}
-    so_far = min(end, now) - start
-    begins = [week.back(n).bounds(zone)[0] for n in range(1, USUAL + 1)]
+    earlier = [week.back(n).bounds(zone) for n in range(1, USUAL + 1)]
+    if now < end:  # as much of each as there is of this one
+        earlier = [(began, began + (now - start)) for began, _ in earlier]
     signals = [
         s.labels
         for s in store.signals.between(start, end)
@@ -117,7 +118,7 @@ def gather(parts: Parts, outlook: Outlook, week: Week, now: datetime) -> Facts:
         gone=gone,
         edits=_edits(parts),
         carried=_carried(parts, known, start, min(end, now)),
-        before=[_carried(parts, known, began, began + so_far) for began in begins],
+        before=[_carried(parts, known, *bounds) for bounds in earlier],
         known_since=known_since,
         seen=perceived(parts, outlook, start, end),
         view=outlook.view(),

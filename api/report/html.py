@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from api.charts.draw import svg_to_png
-from api.report.blocks import Document, Picture, flat
+from api.report.blocks import Document, Picture, flat, unbroken
 
 FONT = "Helvetica,Arial,sans-serif"
 INK, QUIET, LINE, LOSS, GAIN = "#1c1b19", "#5d5a54", "#e0dcd2", "#b34700", "#005c91"
@@ -85,6 +85,7 @@ def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("api.report"),
         autoescape=True,
+        finalize=lambda value: unbroken(value) if type(value) is str else value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -17,7 +17,7 @@ import orjson
 import typst
 
 from api.charts.theme import FONT as CHART_FONT
-from api.report.blocks import Block, Document, Pair, Picture
+from api.report.blocks import Block, Document, Pair, Picture, unbroken
 
 FONT = "Libertinus Serif"
 _STANDARDS: list[Any] = ["ua-1", "a-2a"]
@@ -61,7 +61,7 @@ def _inputs(document: Document, issued_at: datetime) -> dict[str, str]:
         "first": [_block(block) for block in document.first],
         "rest": [_block(block) for block in document.rest],
     }
-    return {"report": orjson.dumps(data).decode()}
+    return {"report": unbroken(orjson.dumps(data).decode())}
 
 
 def _block(block: Block) -> dict[str, Any]:

@@ -60,10 +60,15 @@ def list_reports(request: Request, _: Reading) -> list[ReportIssued]:
     summary="The report of a week: html, pdf, md or json",
     response_class=_File,
     responses={
-        **problems.responses(400, 401, 403, 404, 422, 503),
+        **problems.responses(401, 403, 404, 422, 503),
         200: {
             "description": "The report, byte for byte as it was issued.",
-            "content": {MEDIA_TYPES[form].partition(";")[0]: {} for form in FORMS},
+            "content": {
+                MEDIA_TYPES[form].partition(";")[0]: {
+                    "schema": {"type": "object" if form == "json" else "string"}
+                }
+                for form in FORMS
+            },
         },
     },
 )

@@ -34,6 +34,9 @@ SERVED = [
     ("get", "/v1/processes"),
     ("get", "/v1/processes/{process}"),
     ("get", "/v1/processes/{process}/measures/{measure}/minutes"),
+    ("get", "/v1/processes/{process}/summary.json"),
+    ("get", "/v1/processes/{process}/incidents.json"),
+    ("get", "/v1/notes"),
     ("get", "/v1/cost-of-an-hour"),
     ("get", "/v1/map"),
     ("get", "/v1/map/nodes/{node}/reach"),
@@ -143,6 +146,9 @@ def test_answers_have_schemas_with_examples_or_descriptions(document):
         [(status, good)] = [(s, a) for s, a in operation["responses"].items() if s < "300"]
         if status == "204":
             assert "content" not in good
+            continue
+        if path == "/v1/reports/weekly/{week}.{form}":
+            assert all(content["schema"] for content in good["content"].values())
             continue
         [(media, content)] = good["content"].items()
         other = {

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enrich.incident import Incident
+from enrich.incident import Incident, IncidentKind
 from impact.model import DRAWS, MeasureImpact, MoneyRange, Range
 from impact.weekly import Book, Case, dearest, difference, grouped, units
 
@@ -20,7 +20,7 @@ BOOK = Book(frozenset({"checkout/payments", "support/calls"}), "EUR")
 SPREAD = np.linspace(-1.0, 1.0, DRAWS)
 
 
-def incident(name: str, root: str = "stripe", kind: str = "outage") -> Incident:
+def incident(name: str, root: str = "stripe", kind: IncidentKind = "outage") -> Incident:
     return Incident(
         name,
         kind,
@@ -29,7 +29,7 @@ def incident(name: str, root: str = "stripe", kind: str = "outage") -> Incident:
         NOON,
         NOON + timedelta(minutes=30),
         root,
-        "",  # type: ignore[arg-type]
+        "",
     )
 
 
@@ -46,7 +46,8 @@ def impact(
     part = {"flow": "lost", "load": "excess"}[kind]
     draws = tuple((mid + half * SPREAD).tolist())
     low, high = mid - half, mid + half
-    money = MoneyRange(*(Decimal(str(round(x, 2))) for x in (low, mid, high)), currency)
+    ends = [Decimal(str(round(x, 2))) for x in (low, mid, high)]
+    money = MoneyRange(ends[0], ends[1], ends[2], currency)
     return MeasureImpact(
         incident=name,
         process=process,

@@ -75,7 +75,8 @@ def lost(
     worth = Decimal(each)
     drawn = mid + half * SPREAD
     ends = [mid - half, mid, mid + half]
-    money = MoneyRange(*(Decimal(str(x)) * worth for x in ends), currency)
+    sums = [Decimal(str(x)) * worth for x in ends]
+    money = MoneyRange(sums[0], sums[1], sums[2], currency)
     assert incident.ended_at is not None
     found = MeasureImpact(
         incident=incident.id,
@@ -85,7 +86,7 @@ def lost(
         state="final",
         as_of=incident.ended_at + timedelta(hours=1),
         method="measured",
-        units={part: Range(*ends)},
+        units={part: Range(mid - half, mid, mid + half)},
         money={part: money},
         lost_is="measured",
         per_minute_units=None,
