@@ -144,7 +144,9 @@ def replay(parts: Parts, outlook: Outlook, known: Past, asked: Supposition) -> R
         alone = asked.other_map or bool(asked.not_failed)
         mine = {known.one} if alone else {s.impact.incident for s in found if s.kept != 1.0}
         found = [s for s in found if s.impact.incident in mine | {known.one}]
-        cannot = [said for said in cannot if said.startswith(known.incidents[known.one].title)]
+        others = tuple(i.title for name, i in known.incidents.items() if name != known.one)
+        mine_too = known.incidents[known.one].title
+        cannot = [s for s in cannot if s.startswith(mine_too) or not s.startswith(others)]
     return Replay(known, found, tuple(dict.fromkeys(cannot)), carriers, business_map.currency)
 
 
