@@ -39,4 +39,4 @@ def test_a_kill_at_any_step(tmp_path, death, says_repeated):
 
 
 def text(mail) -> str:
-    return mail.get_body(("plain",)).get_content()
+    return str(mail.get_body(("plain",)).get_content())

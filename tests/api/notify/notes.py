@@ -16,7 +16,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -137,7 +137,7 @@ class Mailbox:
         assert server.transport is not None
         self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)
         if self.drop:
-            server.transport.abort()
+            cast(asyncio.WriteTransport, server.transport).abort()
         return "250 taken"
 
     def ids(self) -> list[str]:
@@ -148,8 +148,7 @@ class _OnAnyPort(Controller):
     """On whatever port is free: the library wants to know it before it greets itself."""
 
     def _trigger_server(self) -> None:
-        assert self.server is not None
-        self.port = self.server.sockets[0].getsockname()[1]
+        self.port = cast(asyncio.Server, self.server).sockets[0].getsockname()[1]
         super()._trigger_server()
 
 

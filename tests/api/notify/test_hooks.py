@@ -7,6 +7,7 @@ import hmac
 import threading
 from base64 import b64decode, b64encode
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event
@@ -66,7 +67,7 @@ def test_a_webhook_gets_a_cloudevent_that_the_official_client_reads(hooks):
     read = from_http_event(HTTPMessage(got.headers, got.body))
     assert read.get_id() == got.headers["webhook-id"] == "0123456789abcdef"
     assert read.get_type() == "dev.toll.note.over.v1" and read.get_time() == NOON
-    data = read.get_data()
+    data: Any = read.get_data()
     assert data["cost"] == {
         "low": "7600.00",
         "mid": "10900.00",

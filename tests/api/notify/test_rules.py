@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -86,14 +87,14 @@ def test_a_subscriber_hears_of_its_processes():
 
 
 @pytest.mark.parametrize("sort", ["maintenance", "simulated"])
-def test_maintenance_and_simulated_data_are_told_to_those_alone_who_ask_for_it(sort):
+def test_maintenance_and_simulated_data_are_told_to_those_alone_who_ask_for_it(sort: Any):
     found = (
         incident(kind="maintenance")
         if sort == "maintenance"
         else incident(episodes=(episode("simulator"),))
     )
     assert not wants(subscriber(), found)
-    assert wants(subscriber(**{sort: True}), found)
+    assert wants(subscriber(**dict[str, Any]({sort: True})), found)
     assert wants(subscriber(), incident(episodes=(episode("grafana"),)))
     assert not wants(subscriber(), incident(), simulated=True)  # all of a demo's
     assert not wants(subscriber(above=None), incident())

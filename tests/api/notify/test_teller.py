@@ -12,6 +12,7 @@ import pytest
 from api.notify.subscribers import Subscriptions
 from api.notify.teller import Teller
 from api.notify.telling import Telling
+from enrich.incident import Incident
 from impact.model import DRAWS, MeasureImpact
 from store.incidents import IncidentVersion
 from tests.api.app import euros, priced
@@ -27,7 +28,7 @@ class Office:
         self.parts = toll.parts
         self.parts.subscriptions = Subscriptions(subscribers or (subscriber(),))
         self.now = NOON
-        self.incidents = {}
+        self.incidents: dict[str, Incident] = {}
         self.issued: dict[str, list[MeasureImpact]] = {}
         self.generation = self.parts.store.incidents.take_generation("test")
         self.restart()
