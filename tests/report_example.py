@@ -78,13 +78,15 @@ def _live(parts: Parts, ingest, pages: Path | None) -> None:
     ingest()
     _assess(parts, last)
     outlook = OutlookThen(parts, last)
+    facts = gather(parts, outlook, WEEK, last)
+    written = document(compose(facts), facts.this_week, Shortfalls(facts.loaded.map, outlook))
+    drawn = to_pngs(written, last)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "first-page.png").write_bytes(drawn[0])
     if pages is not None:
-        facts = gather(parts, outlook, WEEK, last)
-        written = document(compose(facts), facts.this_week, Shortfalls(facts.loaded.map, outlook))
-        for number, page in enumerate(to_pngs(written, last), 1):
+        for number, page in enumerate(drawn, 1):
             (pages / f"page-{number}.png").write_bytes(page)
     issued = issue_report(parts, WEEK, last, outlook)
-    FOLDER.mkdir(parents=True, exist_ok=True)
     for form, content in issued.forms.items():
         (FOLDER / f"{WEEK.name}.{form}").write_bytes(content)
 

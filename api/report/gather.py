@@ -67,7 +67,7 @@ class Facts:
     seen: Answer  # the perception gap
     view: View
     coverage: Coverage
-    unmatched: int  # signals of the week that no node claims
+    unmatched: int  # alarms of the week that no node claims
     unread: int  # dead letters
     gaps: Sequence[MapGap]
     risks: Sequence[Risk]
@@ -103,8 +103,8 @@ def gather(parts: Parts, outlook: Outlook, week: Week, now: datetime) -> Facts:
     earlier = [week.back(n).bounds(zone) for n in range(1, USUAL + 1)]
     if now < end:  # as much of each as there is of this one
         earlier = [(began, began + (now - start)) for began, _ in earlier]
-    signals = [
-        s.labels
+    unmatched = [
+        s
         for s in store.signals.between(start, end)
         if s.labels.keys() - {ACTION_LABEL} and not loaded.resolver.nodes(s.labels)
     ]
@@ -122,8 +122,8 @@ def gather(parts: Parts, outlook: Outlook, week: Week, now: datetime) -> Facts:
         known_since=known_since,
         seen=perceived(parts, outlook, start, end),
         view=outlook.view(),
-        coverage=coverage(loaded.graph, {s.stream: s.last_minute for s in streams}, signals),
-        unmatched=len(signals),
+        coverage=coverage(loaded.graph, {s.stream: s.last_minute for s in streams}, ()),
+        unmatched=len({(s.source, s.fingerprint) for s in unmatched}),
         unread=sum(count.open for count in store.dead_letters.counts().values()),
         gaps=_gaps(loaded, [case for found in cases.values() for case in found]),
         risks=_risks(loaded, outlook, now),
