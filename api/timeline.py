@@ -56,7 +56,7 @@ def timeline(parts: Parts, incident_id: str, as_of: datetime | None = None) -> l
     store, until = parts.store, as_of or LATEST
     incident = version(parts, incident_id, as_of).incident
     edits = _edits(parts, incident, until)
-    notes = store.outbox.find("pending", "sent", "given_up", incident=incident_id)
+    notes = store.outbox.find("pending", "sending", "sent", "given_up", incident=incident_id)
     entries = [
         *_signals(incident),
         *_beside(parts, incident, until),
@@ -189,7 +189,7 @@ def _edit(edit: Edit) -> Entry:
 
 
 def _note(note: Note) -> Entry:
-    said = {"pending": "to be sent", "sent": "sent", "given_up": "could not be sent"}[note.state]
+    said = {"sent": "sent", "given_up": "could not be sent"}.get(note.state, "to be sent")
     return _entry(
         note.changed_at or note.created_at,
         "note",

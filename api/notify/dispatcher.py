@@ -183,7 +183,8 @@ class Dispatcher:
         due_at = now + timedelta(seconds=max(wait_s(note), min(error.again_s, LONGEST_ASKED_S)))
         give_up = error.final or due_at >= note.created_at + GIVE_UP
         self.counts[subscriber.channel, "failed"] += 1
-        self.counts[subscriber.channel, "given_up"] += give_up
+        if give_up:
+            self.counts[subscriber.channel, "given_up"] += 1
         logger.warning(
             "note '%s' to %s %s: %s",
             note.rule,
@@ -195,6 +196,8 @@ class Dispatcher:
 
     def _give_up(self, note: Note, now: datetime, why: str) -> None:
         logger.warning("note '%s' to %s is given up: %s", note.rule, note.subscriber, why)
+        subscriber = self._subscriptions.get(note.subscriber)
+        self.counts[subscriber.channel if subscriber else "none", "given_up"] += 1
         self._outbox.failed(note, now, why, give_up=True)
 
     def _mark(self, write: Callable[[], None]) -> None:
