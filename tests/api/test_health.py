@@ -9,11 +9,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.health_app import build_health_app
 from api.metrics import METRICS, registry
+from api.notify.subscribers import Subscriptions
 from api.runtime import Runtime, Supervised
 from api.status import AssessStatus
 from ingest.consumer import Stats
 from ingest.errors import UnavailableError
 from tests.api.app import Http, bearer, payment, priced
+from tests.api.notify.notes import subscriber
 from tests.store.rows import NOON
 
 pytestmark = pytest.mark.engine
@@ -54,6 +56,7 @@ def families(text):
 
 
 def test_metrics_are_prometheus_text(toll):
+    toll.parts.subscriptions = Subscriptions((subscriber(),))
     toll.state.runtime = Runtime(toll.parts, ingest=True, assess=True, serve=True)
     status = toll.state.runtime.assessor.status
     status.impacts = [priced("inc", NOON), priced("inc", NOON, measure="carts", money={})]
