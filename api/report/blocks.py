@@ -22,10 +22,11 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A paragraph."""
+    """A paragraph; `keep`: on one page with what follows."""
 
     text: str
     tone: Literal["plain", "lead", "quiet", "warning"] = "plain"
+    keep: bool = False
     type: Literal["text"] = "text"
 
 

@@ -32,7 +32,7 @@ def _written(block: Block) -> str:
     match block:
         case Heading(text, level):
             return f"{'#' * (level + 1)} {plain(text)}"
-        case Text(text, tone):
+        case Text(text=text, tone=tone):
             said = plain(text)
             return f"**{said}**" if tone in ("lead", "warning") else said
         case Figures(items):

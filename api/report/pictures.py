@@ -23,6 +23,7 @@ PAPER = replace(LIGHT, paper="#ffffff")
 _WIDTH = 680  # pixels: about as wide as a mail or a page of print is read
 _HEIGHT = 230
 _MOST = 8  # pictures in a report: those of the dearest incidents
+_WHOLE = 0.995  # a share from here on is all of it
 _BARS = "▁▂▃▄▅▆▇█"
 
 Draw = Callable[[MeasureImpact], Picture | None]
@@ -78,4 +79,7 @@ class Shortfalls:
         self._left -= 1
         spec = shortfall(what, PAPER, _WIDTH, title=False) | {"height": _HEIGHT}
         said = [headline(what), *told(what)]
-        return Picture(". ".join(said), to_svg(spec), f"{said[0]}: {said[-1]}")
+        caption = f"{said[0]}: {said[-1]}"
+        if impact.share < _WHOLE:
+            caption += f". It has a share of {impact.share:.0%} in what the picture shows."
+        return Picture(". ".join(said), to_svg(spec), caption.replace("%", " %"))

@@ -150,7 +150,7 @@ def _case(case: Case, pictures: tuple[Picture, ...], zone: ZoneInfo) -> Iterator
     if case.units:
         yield Bullets(tuple(u.says for u in case.units))
     for picture in pictures:
-        yield Text(picture.text, "quiet")
+        yield Text(picture.text, "quiet", keep=True)
         yield replace(picture, text="")
 
 
@@ -233,13 +233,14 @@ def _risks(report: WeeklyReport) -> Iterator[Block]:
         return
     yield Heading("What would hurt most")
     if hours:
-        yield Text("An hour wholly without a process, at its busiest:")
+        yield Text("An hour wholly without a process, at its busiest:", keep=True)
         rows = [(p.title, p.hour.when, words.money(p.hour.cost)) for p in hours if p.hour]
         yield Table(
             (Column("Process"), Column("Busiest"), Column("An hour", right=True)), tuple(rows)
         )
     if report.single_points:
-        yield Text("Each of these alone, if it failed, takes at least half of a process with it:")
+        alone = "Each of these alone, if it failed, takes at least half of a process with it:"
+        yield Text(alone, keep=True)
         points = [
             (s.title, sentences.listed(s.processes), words.money(s.hour))
             for s in report.single_points
