@@ -163,7 +163,9 @@ def test_a_polled_page_gives_the_same_incidents_as_its_import(
 ) -> None:
     body = (github / "incidents.json").read_bytes()
     found = []
-    with status_page({"summary.json": summary_of(body), "incidents.json": body}) as url:
+    summary = summary_of(body)
+    documents = {"summary.json": summary, "incidents.json": body}
+    with status_page({**documents, "scheduled-maintenances.json": summary}) as url:
         text = MAP.read_text("utf-8").replace("https://www.githubstatus.com/api/v2", url)
         (tmp_path / "map.yaml").write_text(text, "utf-8")
         for polled in (True, False):
