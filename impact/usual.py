@@ -56,8 +56,7 @@ class _Place:
     week: IntArray  # (R,) row of `roots`
     roots: FloatArray  # (weeks, S) usual z
     factor: FloatArray  # (R,) of days of the month
-    of: IntArray  # (T,) run of each bin
-    position: IntArray  # (T,) bin within its slot
+    bins: slice | IntArray  # which of the R x B bins of these runs the T bins are
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,8 @@ class Usual:
     def usual(self, seconds: IntArray) -> tuple[FloatArray, IntArray]:
         """Expected volume of the bins that start at `seconds`, and their slots."""
         place = self._place(seconds)
-        return self._volume(place, place.slots), place.slots[place.of]
+        slots: IntArray = np.repeat(place.slots, self.within.shape[1])[place.bins]
+        return self._volume(place, place.slots), slots
 
     def as_weekdays(self, seconds: IntArray) -> FloatArray:
         """(7, T): expected volume of the bins if every day were a Monday, a Tuesday, ..."""
@@ -88,7 +88,7 @@ class Usual:
 
     def _place(self, seconds: IntArray) -> _Place:
         slot_s = self.profile.slot_s
-        whole, of = _runs(seconds // slot_s)
+        whole, bins = self._bins(seconds)
         local = local_time(whole * slot_s, self.zone)
         slots = local.second // slot_s
         if len(self.holidays):
@@ -97,16 +97,27 @@ class Usual:
             slots = np.where(off, slots % per_day + SUNDAY * per_day, slots)
         weeks, row = _runs(local.week)
         factor = self.month_days.factor(local.day)
-        position = (seconds % slot_s) // self.series.step
-        return _Place(slots, row, self.profile.root(weeks), factor, of, position)
+        return _Place(slots, row, self.profile.root(weeks), factor, bins)
+
+    def _bins(self, seconds: IntArray) -> tuple[IntArray, slice | IntArray]:
+        """(R,): the slots of time that hold these bins, and which of their bins these are.
+
+        Consecutive bins, which are most that anybody asks for, are a slice: no index of each.
+        """
+        slot_s, step, size = self.profile.slot_s, self.series.step, len(seconds)
+        if size and (np.diff(seconds) == step).all():
+            first, last = int(seconds[0]), int(seconds[-1])
+            begin = first % slot_s // step
+            slots = np.arange(first // slot_s, last // slot_s + 1, dtype=np.int64)
+            return slots, slice(begin, begin + size)
+        slots, of = _runs(seconds // slot_s)
+        return slots, of * (slot_s // step) + seconds % slot_s // step
 
     def _volume(self, place: _Place, slots: IntArray) -> FloatArray:
         root = place.roots[place.week, slots] * place.factor
         volume = np.maximum(root**2 - self.profile.offset, 0.0)
-        if self.within.shape[1] == 1:
-            return volume[place.of]
-        parts = volume[:, None] * self.within[slots]  # (R, bins of a slot)
-        out: FloatArray = parts.ravel()[place.of * parts.shape[1] + place.position]
+        parts = volume[:, None] * self.within[slots]  # (R, B)
+        out: FloatArray = parts.ravel()[place.bins]
         return out
 
     def expected(self, start: datetime, end: datetime) -> tuple[TimeArray, FloatArray]:
