@@ -38,7 +38,7 @@ router = APIRouter(include_in_schema=False)
 
 _SHOWN = 15  # incidents of one process
 _STEPS_S = (300, 900, 1800, 3600)  # of today's bins, the finest that is no noise
-_LEAST_UNITS = 20.0  # expected in a bin, in the middle
+_LEAST_UNITS = 60.0  # expected in a bin, in the middle
 
 
 @router.get("/processes", response_class=HTMLResponse)
@@ -83,6 +83,7 @@ def process(request: Request, caller: Reading, process: str) -> HTMLResponse:
         below=len(graph.below(process)),
         standing=standing(state.parts, datetime.now(UTC)),
         weeks={name: _table(found, name) for name in found.week},
+        an_hour=timedelta(hours=1),
     )
 
 
@@ -115,7 +116,11 @@ def today(
     if so_far is None or usual is None:
         raise NotFoundError(f"{found.id} has no today yet")
     step = _step(np.array([hour.mid for hour in usual]))
-    bins = get_minutes(request, caller, process, measure, so_far.since, so_far.until, step)
+    # A bin that is still going on would look like a fall.
+    until = so_far.until - (so_far.until - so_far.since) % timedelta(seconds=step)
+    if until <= so_far.since:
+        raise NotFoundError(f"today of {found.id} has only just begun")
+    bins = get_minutes(request, caller, process, measure, so_far.since, until, step)
     what = _day(bins, state.parts.map.map.timezone, found.called.lower())
     return wanted.answer(lambda theme, width: day(what, theme, width))
 
