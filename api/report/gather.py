@@ -82,7 +82,7 @@ class Facts:
     def book(self) -> Book:
         """How money is added."""
         business_map = self.loaded.map
-        carriers = frozenset(m.id for m in business_map.measures() if m.priced)
+        carriers = business_map.carriers()
         return Book(carriers, business_map.currency)
 
     @property

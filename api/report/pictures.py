@@ -23,6 +23,7 @@ PAPER = replace(LIGHT, paper="#ffffff")
 _WIDTH = 680  # pixels: about as wide as a mail or a page of print is read
 _HEIGHT = 230
 _MOST = 8  # pictures in a report: those of the dearest incidents
+_ENOUGH = 0.2  # of what a picture shows: with less, it would show something else
 _WHOLE = 0.995  # a share from here on is all of it
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -69,9 +70,9 @@ class Shortfalls:
         self._map, self._outlook, self._left = business_map, outlook, _MOST
 
     def __call__(self, impact: MeasureImpact) -> Picture | None:
-        """The picture of one impact; None where it has no series, or no clear effect."""
+        """The picture of one impact; None where it has no series, no clear effect, a small part."""
         counted = impact.units.get(HEADLINE[impact.kind])
-        if not self._left or counted is None or counted.low <= 0.0:
+        if not self._left or counted is None or counted.low <= 0.0 or impact.share < _ENOUGH:
             return None
         what = story(present_impact(impact, self._map), self._map, self._outlook)
         if what is None:

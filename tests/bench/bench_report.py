@@ -2,7 +2,7 @@
 
     python -m tests.bench.bench_report
 
-Two streams with a row a minute, incidents on random days, ten of them in the report's week; all
+Two streams with a row every five minutes, incidents on random days, ten of them in the report's week; all
 forms of a report that is not issued yet. The second line leaves out what a Toll that runs has
 already learned.
 """
@@ -25,6 +25,7 @@ from tests.api.report.facts import MONDAY, OVER, lost, outage, told
 
 WEEK = Week(2026, 46)
 INCIDENTS, IN_THE_WEEK, DAYS = 200, 10, 365
+DAY, STEP = 1440, 5  # minutes
 
 
 def main() -> None:
@@ -52,12 +53,12 @@ def _fill(toll: Toll) -> None:
     rng = np.random.default_rng(46)
     first = MONDAY + timedelta(days=7 - DAYS)
     for day in range(DAYS):
-        counts = rng.poisson(20, 1440)
+        counts = rng.poisson(100, DAY // STEP)
         events = [
             {
                 "id": f"{stream}-{day}-{n}",
                 "stream": stream,
-                "at": (first + timedelta(days=day, minutes=n)).isoformat(),
+                "at": (first + timedelta(days=day, minutes=n * STEP)).isoformat(),
                 "count": max(1, int(count)),
                 **({"amount": f"{40 * count}.00", "currency": "EUR"} if stream != "calls" else {}),
             }

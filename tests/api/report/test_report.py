@@ -12,8 +12,13 @@ from decimal import Decimal
 from html.parser import HTMLParser
 
 import pytest
+import typst
 
 from api.outlook import Outlook
+from api.report import pdf
+from api.report.compose import compose
+from api.report.document import document
+from api.report.gather import gather
 from api.report.issue import FORMS, issue_report, read_issued
 from api.report.week import Week
 from enrich.edits import Edit, Start
@@ -151,11 +156,22 @@ def test_the_pdf_is_tagged_dated_and_the_same_whenever_it_is_written(week):
     assert again.pdf == issue_report(week.parts, Week(2026, 47), OVER).pdf
 
 
-def _unpacked(pdf):
+def test_the_pdf_holds_the_sums_and_its_first_part_is_one_page(week):
+    facts = gather(week.parts, Outlook(week.parts), WEEK, OVER)
+    written = document(compose(facts), facts.this_week, lambda _: None)
+    asked = {"sys_inputs": pdf._inputs(written, OVER), "ignore_system_fonts": True}
+    cells = typst.query(pdf._template(), "table", field="children", **asked)
+    for expected in ("EUR\u00a03,260", "2,360 to 4,160", "EUR\u00a050"):
+        assert expected in json.dumps(json.loads(cells), ensure_ascii=False)
+    [ends] = json.loads(typst.query(pdf._template(), "<first-part-ends>", field="value", **asked))
+    assert ends == 1
+
+
+def _unpacked(content):
     parts = []
-    for found in re.finditer(rb"stream\r?\n", pdf):
+    for found in re.finditer(rb"stream\r?\n", content):
         try:
-            parts.append(zlib.decompressobj().decompress(pdf[found.end() :]))
+            parts.append(zlib.decompressobj().decompress(content[found.end() :]))
         except zlib.error:
             continue
     return b"".join(parts)
