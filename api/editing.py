@@ -10,6 +10,7 @@ import re
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from threading import Lock
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,6 +28,7 @@ from enrich.edits import (
     End,
     Merge,
     Reach,
+    Response,
     Split,
     Start,
     Title,
@@ -62,6 +64,13 @@ class IncidentEdit(BaseModel):
         [], description="Signals (ids, see its timeline) that are an incident of their own."
     )
     not_an_incident: bool = Field(False, description="Take it out of all lists and totals.")
+    people: int | None = Field(None, ge=0, le=10_000, description="How many people worked on it.")
+    hours: Decimal | None = Field(
+        None,
+        gt=0,
+        le=10_000,
+        description="How long each of them; without it, as long as it lasted.",
+    )
     undo: list[str] = Field([], description="Edits (ids) that are not to stand.")
 
 
@@ -137,6 +146,8 @@ def _actions(asked: IncidentEdit) -> Iterator[Action]:
         yield Title(re.sub(r"\s+", " ", asked.title).strip())
     if asked.split:
         yield Split(tuple(asked.split))
+    if asked.people is not None:
+        yield Response(asked.people, asked.hours)
     if asked.not_an_incident:
         yield Dismiss()
     if asked.merge_into is not None:
@@ -159,6 +170,8 @@ def _mistakes(
         return
     yield from _wrong_times(incident, asked, now)
     yield from _wrong_names(parts, incident, asked)
+    if asked.hours is not None and asked.people is None:
+        yield "hours", "say of how many people, too"
     if asked.merge_into is not None:
         yield from _wrong_merge(parts, incident, asked.merge_into)
     if asked.split:

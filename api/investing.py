@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -53,7 +53,7 @@ def portfolio(parts: Parts, outlook: Outlook, length: timedelta, limit: int) -> 
     start = max(now - length, _data_since(outlook, now))
     known = past(parts, start, now)
     business_map = parts.map.map
-    carriers = {m.id for m in business_map.measures() if m.priced}
+    carriers = business_map.carriers()
     worth = outlook.average_hours(now)
     costs = _costs(known, carriers, business_map.currency)
     histories = [
@@ -91,7 +91,7 @@ def _data_since(outlook: Outlook, now: datetime) -> datetime:
     return min((v.data_since for v in views if v.data_since is not None), default=now)
 
 
-def _costs(known: Past, carriers: set[str], currency: str) -> dict[str, Sequence[FloatArray]]:
+def _costs(known: Past, carriers: Set[str], currency: str) -> dict[str, Sequence[FloatArray]]:
     """By node, the draws of what each incident cost that it was the root cause of."""
     by_incident: dict[str, list[MeasureImpact]] = defaultdict(list)
     for impact in known.impacts:

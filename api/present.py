@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
@@ -29,7 +29,7 @@ def present_incident(
     gone: bool = False,
 ) -> schemas.Incident:
     """An incident with what it costs. The impacts carry their draws, since sums need them."""
-    carriers = {m.id for m in business_map.measures() if m.priced}
+    carriers = business_map.carriers()
     whole = total_money(impacts, carriers, business_map.currency)
     so_far = total_money(map(_gross, impacts), carriers, business_map.currency)
     shown = [present_impact(impact, business_map) for impact in impacts]
@@ -183,7 +183,7 @@ def _cost_is(impacts: Sequence[MeasureImpact]) -> Literal["forecast", "final"]:
     return "forecast" if any(i.state == "live" for i in impacts) else "final"
 
 
-def _burn(impacts: Sequence[MeasureImpact], carriers: set[str]) -> Decimal | None:
+def _burn(impacts: Sequence[MeasureImpact], carriers: Set[str]) -> Decimal | None:
     rates = [
         i.per_minute_money
         for i in impacts

@@ -139,7 +139,7 @@ def replay(parts: Parts, outlook: Outlook, known: Past, asked: Supposition) -> R
         answers = savings(its, real, world, measures, usual)
         found += answers
         cannot += _unsaid(asked, real, other, answers, its, measures)
-    carriers = frozenset(m.id for m in business_map.measures() if m.priced)
+    carriers = business_map.carriers()
     if known.one:  # what its neighbours would save on their own account was not asked
         alone = asked.other_map or bool(asked.not_failed)
         mine = {known.one} if alone else {s.impact.incident for s in found if s.kept != 1.0}

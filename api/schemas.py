@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, PlainSerializer
 
+from enrich.edits import ActionName
+
 _EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -133,7 +135,7 @@ class EditMade(BaseModel):
     made_at: Utc
     who: str = Field(examples=["ana"])
     why: str = Field(examples=["the first alert came ten minutes late"])
-    action: Literal["start", "end", "cause", "reach", "title", "merge", "split", "dismiss", "undo"]
+    action: ActionName
     says: str = Field(description="In words.", examples=["began at 2026-11-22 09:52 UTC"])
     stands: bool = Field(description="False: it was undone, or undid another.")
 

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from api.schemas import Impact, Sum, Units
-from enrich.edits import Action, Cause, Dismiss, End, Merge, Reach, Split, Start, Title, Undo
+from enrich.edits import (
+    Action,
+    Cause,
+    Dismiss,
+    End,
+    Merge,
+    Reach,
+    Response,
+    Split,
+    Start,
+    Title,
+    Undo,
+)
 
 
 def units(number: float | None) -> str:
@@ -148,6 +160,12 @@ def edit_in_words(action: Action) -> str:
             return f"{said} incident of {'their' if many else 'its'} own"
         case Dismiss():
             return "is not an incident"
+        case Response(people, hours):
+            if not people:
+                return "took nobody's time"
+            who = "one person" if people == 1 else f"{people} people"
+            each = " each" if people > 1 else ""
+            return f"took {who} " + ("all the while" if hours is None else f"{hours:f} h{each}")
         case Undo(edit):
             return f"edit {edit} does not stand"
 

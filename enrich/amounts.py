@@ -151,6 +151,14 @@ def share(text: str) -> float:
     return found
 
 
+def part_of(text: str) -> Decimal:
+    """A share of a sum: `10%`, or `0.1`; above 0 and up to 1."""
+    found = number(text.removesuffix("%").rstrip()) / (100 if text.endswith("%") else 1)
+    if not 0 < found <= 1:
+        raise ValueError(f"'{text}' is not a share; write it like 10%")
+    return found
+
+
 def percent(text: str) -> float:
     """A percentage above 0 and up to 100, such as `99.9`."""
     found = float(number(text.removesuffix("%").rstrip()))

@@ -33,6 +33,7 @@ from enrich.edits import (
     End,
     Merge,
     Reach,
+    Response,
     Split,
     Start,
     Title,
@@ -113,6 +114,7 @@ class _Draft:
     added: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
     dismissed: bool = False
+    response: Response | None = None
     edits: list[str] = field(default_factory=list)
 
 
@@ -160,6 +162,8 @@ class _Desk:
                 self._split(draft, episodes, edit)
             case Dismiss():
                 draft.dismissed = True
+            case Response():
+                draft.response = edit.action
             case Undo():
                 raise AssertionError("an undo never stands")
 
@@ -198,6 +202,7 @@ class _Desk:
         kept = {r.process for r in whole.base.reached} if whole.base else set()
         whole.removed |= part.removed - kept
         whole.kind = part.kind if whole.kind == "business" else whole.kind
+        whole.response = whole.response or part.response
         whole.edits += part.edits
         self._merged[part.id] = whole.id
 
@@ -292,6 +297,7 @@ def _built(draft: _Draft) -> Incident:
         measures=base.measures if base else (),
         unedited=base if business else None,
         edits=tuple(dict.fromkeys(draft.edits)),
+        response=draft.response,
     )
 
 

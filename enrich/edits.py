@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal, TypeAlias, cast
 
 
@@ -68,13 +69,21 @@ class Dismiss:
 
 
 @dataclass(frozen=True, slots=True)
+class Response:
+    """So many people worked on it, each for so many hours; None: as long as it lasted."""
+
+    people: int
+    hours: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Undo:
     """An earlier edit does not stand."""
 
     edit: str
 
 
-Action: TypeAlias = Start | End | Cause | Reach | Title | Merge | Split | Dismiss | Undo
+Action: TypeAlias = Start | End | Cause | Reach | Title | Merge | Split | Dismiss | Response | Undo
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,9 @@ class Edit:
     action: Action
 
 
-ActionName = Literal["start", "end", "cause", "reach", "title", "merge", "split", "dismiss", "undo"]
+ActionName = Literal[
+    "start", "end", "cause", "reach", "title", "merge", "split", "dismiss", "response", "undo"
+]
 
 
 def action_name(action: Action) -> ActionName:

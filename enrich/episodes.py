@@ -36,9 +36,17 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeAlias
 
-from enrich.incident import Episode
+from enrich.incident import Episode, Responder
 from enrich.resolve import Resolver
-from ingest.events import ACKNOWLEDGE, ACTION_LABEL, PAGER_LABEL, Severity, Signal
+from ingest.events import (
+    ACKNOWLEDGE,
+    ACTION_LABEL,
+    PAGER_LABEL,
+    RESPONDERS_AT_LABEL,
+    RESPONDERS_LABEL,
+    Severity,
+    Signal,
+)
 
 AVAILABILITY: Mapping[Severity, float] = MappingProxyType(
     {"critical": 0.0, "major": 0.5, "minor": 0.9, "info": 1.0}
@@ -259,7 +267,20 @@ def _episode(
         url=told.url,
         pager=told.labels.get(PAGER_LABEL, ""),
         heard_at=min(heard, default=None),
+        responders=_responders(said),
     )
+
+
+def _responders(said: Sequence[Signal]) -> tuple[Responder, ...]:
+    """Everybody who is named by any statement, by the first that does."""
+    since: dict[str, datetime] = {}
+    for signal in said:
+        named, at = (signal.labels.get(n) for n in (RESPONDERS_LABEL, RESPONDERS_AT_LABEL))
+        if named and at:
+            moment = datetime.fromisoformat(at)
+            for person in named.split():
+                since[person] = min(moment, since.get(person, moment))
+    return tuple(Responder(who, at) for who, at in sorted(since.items(), key=lambda p: p[::-1]))
 
 
 def _availability(told: Signal) -> float:

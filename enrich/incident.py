@@ -7,11 +7,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
+from enrich.edits import Response
 from ingest.events import Severity, SignalKind
 
 IncidentState = Literal["open", "recovering", "settled"]
 IncidentKind = Literal["outage", "maintenance", "business"]
 PEOPLE = "people"  # the source of an episode that nobody sent: what an edit says of a node
+
+
+@dataclass(frozen=True, slots=True)
+class Responder:
+    """Somebody who works on it, as the pager calls them, since it first said so."""
+
+    person: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,7 @@ class Episode:
     url: str = ""
     pager: str = ""  # the pager's own incident, where the signal names one
     heard_at: datetime | None = None  # when Toll first had word of it; None: not known
+    responders: tuple[Responder, ...] = ()  # by when they were first named
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,7 @@ class Incident:
     edits: tuple[str, ...] = ()  # ids of the edits that have been taken into it
     merged_into: str = ""  # of one that is gone: the incident it is a part of now
     dismissed: bool = False  # of one that is gone: people say that it was none
+    response: Response | None = None  # what people say of the work on it
     unedited: Incident | None = None  # business-first and edited: as it was found, to go on from
 
 

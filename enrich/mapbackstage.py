@@ -18,7 +18,7 @@ are hard needs. What Backstage has no words for is said in annotations:
 | `toll.dev/weight` | losing this entity costs only this share of what holds it: `0.1` |
 | `toll.dev/layer` | service, application, infrastructure or provider |
 | `toll.dev/match` | labels of signals, as on a map: `[{job: "pay-.*"}]` |
-| `toll.dev/cost`, `toll.dev/sla`, `toll.dev/status-page` | as on a map |
+| `toll.dev/cost`, `toll.dev/sla`, `toll.dev/credits`, `toll.dev/status-page` | as on a map |
 
 A node has the name of its entity. Where several kinds share a name, the first of component,
 resource, system, API and domain has it and the others add their kind: `payment`, `payment-system`.
@@ -37,9 +37,10 @@ from yaml import Node
 
 from enrich import amounts
 from enrich.catalogue import DEFAULT, PARTS, PEOPLE, Catalogue, Entity, Ref
+from enrich.mapcosts import read_credits
 from enrich.mapmeasures import title_of
 from enrich.mapneeds import Reference, read_match, read_needs
-from enrich.mapschema import NAME, Draft, is_free, url
+from enrich.mapschema import NAME, Draft, check_fee, is_free, url
 from enrich.mapyaml import Entry, Inner, Source
 from enrich.model import AtLeast, Hard, Layer, Need, Process, Soft, needed
 from enrich.model import Node as MapNode
@@ -47,7 +48,7 @@ from enrich.resolve import literal
 from enrich.suggest import did_you_mean
 
 PREFIX = "toll.dev/"
-KEYS = ("process", "needs", "weight", "layer", "match", "cost", "sla", "status-page")
+KEYS = ("process", "needs", "weight", "layer", "match", "cost", "sla", "credits", "status-page")
 OUTSIDE = frozenset({"external", "provider", "saas", "third-party", "vendor"})
 _LAYER: Mapping[str, Layer] = {
     "domain": "service",
@@ -182,10 +183,14 @@ class _Adding:
         layer = self._layer(entity)
         match, cost = self._annotated(entity, "match"), self._annotated(entity, "cost")
         sla, page = self._annotated(entity, "sla"), self._annotated(entity, "status-page")
-        for key, told in (("sla", sla), ("status-page", page)):
+        back = self._annotated(entity, "credits")
+        for key, told in (("sla", sla), ("status-page", page), ("credits", back)):
             if told is not None and layer != "provider":
                 at = entity.annotations[PREFIX + key]
                 entity.source.note(at, f"{entity.ref}: only a provider has {PREFIX}{key}")
+        credits = read_credits(back) if back else ()
+        if back is not None:
+            check_fee(back, credits, cost is not None)
         return MapNode(
             name=name,
             layer=layer,
@@ -196,6 +201,7 @@ class _Adding:
             cost=cost.read("cost", amounts.cost, None) if cost else None,
             sla=sla.read("sla", amounts.percent, None) if sla else None,
             status_page=page.read("status-page", url, "") if page else "",
+            credits=credits,
         )
 
     def _layer(self, entity: Entity) -> Layer:

@@ -90,6 +90,7 @@ def built(draft: Draft) -> BusinessMap:
         rates=tuple(rate for rate, _, _ in settings.rates),
         labour_rate=settings.labour,
         working_hours=settings.working_hours,
+        costs_off=settings.costs_off,
         owners=settings.owners,
     )
     return replace(unversioned, version=_version(unversioned), sources=place_of(draft.places))

@@ -7,17 +7,18 @@ cycles, money counted twice) is judged in `enrich.mapcheck`, from the references
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from yaml import Node
 
 from enrich import amounts
+from enrich.mapcosts import read_credits, shares
 from enrich.mapmeasures import References, read_measure, title_of
 from enrich.mapneeds import Reference, read_match, read_needs
 from enrich.mapsettings import SETTINGS, Settings
 from enrich.mapyaml import Entry, Source
-from enrich.model import Layer, Process
+from enrich.model import Credit, Layer, Measure, Process
 from enrich.model import Node as MapNode
 
 LAYERS: Mapping[str, Layer] = {
@@ -27,9 +28,9 @@ LAYERS: Mapping[str, Layer] = {
     "providers": "provider",
 }
 SECTIONS = ("processes", *LAYERS)
-PROCESS_KEYS = ("title", "owner", "needs", "measures")
+PROCESS_KEYS = ("title", "owner", "needs", "measures", "promise", "credits")
 NODE_KEYS = ("title", "owner", "needs", "match", "cost")
-PROVIDER_KEYS = (*NODE_KEYS, "sla", "status_page")
+PROVIDER_KEYS = (*NODE_KEYS, "sla", "credits", "status_page")
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,199}")
 
@@ -102,16 +103,39 @@ def _process(entry: Entry, draft: Draft) -> Process:
         draft.places[f"{name}/{measure}"] = (source, at)
         read = read_measure(source, (name, measure), body, draft.measures)
         measures += [read] if read else []
+    credits = read_credits(entry)
+    _check_promise(entry)
+    _check_revenue(entry, credits, measures)
     return Process(
         name=name,
         title=entry.read("title", str, title_of(name)),
         owner=entry.read("owner", str, ""),
         needs=read_needs(entry, draft.needs),
         measures=tuple(measures),
+        promise=entry.read("promise", amounts.percent, None),
+        credits=credits,
     )
 
 
+def _check_promise(entry: Entry) -> None:
+    """A promise of availability and the credits below it go together."""
+    told = [key for key in ("promise", "credits") if key in entry.fields]
+    if len(told) == 1:
+        missing = "credits: [{below: 99.9, share: 10%}]" if told == ["promise"] else "promise: 99.9"
+        why = f"{entry.owner}: a promise to customers has credits below it; write {missing}, too"
+        entry.source.note(entry.fields[told[0]], why)
+
+
+def _check_revenue(entry: Entry, credits: Sequence[Credit], measures: Sequence[Measure]) -> None:
+    """A share is one of something: of what the process takes in."""
+    if shares(credits) and not any(m.kind == "flow" and m.priced for m in measures):
+        why = "a share of its revenue needs a flow with a value; write an amount, such as 500 EUR"
+        entry.source.note(entry.fields["credits"], f"{entry.owner}: {why}")
+
+
 def _node(entry: Entry, layer: Layer, draft: Draft) -> MapNode:
+    credits = read_credits(entry)
+    check_fee(entry, credits, "cost" in entry.fields)
     return MapNode(
         name=entry.owner,
         layer=layer,
@@ -122,7 +146,15 @@ def _node(entry: Entry, layer: Layer, draft: Draft) -> MapNode:
         cost=entry.read("cost", amounts.cost, None),
         sla=entry.read("sla", amounts.percent, None),
         status_page=entry.read("status_page", url, ""),
+        credits=credits,
     )
+
+
+def check_fee(entry: Entry, credits: Sequence[Credit], has_cost: bool) -> None:
+    """A share is one of something: of the provider's price."""
+    if shares(credits) and not has_cost:
+        why = "credits are a share of its price; write cost: 12000 EUR/month, too"
+        entry.source.note(entry.fields["credits"], f"{entry.owner}: {why}")
 
 
 def url(text: str) -> str:

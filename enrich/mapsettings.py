@@ -11,8 +11,9 @@ import holidays as holiday_library
 from yaml import Node, SequenceNode
 
 from enrich import amounts
+from enrich.mapcosts import read_switches
 from enrich.mapyaml import Entry, Source, is_null
-from enrich.model import Money, Open, Rate
+from enrich.model import CostPart, Money, Open, Rate
 from enrich.suggest import did_you_mean
 
 SETTINGS = (
@@ -23,6 +24,7 @@ SETTINGS = (
     "rates",
     "margin",
     "labour",
+    "costs",
     "working_hours",
     "owners",
 )
@@ -44,6 +46,7 @@ class Settings:
     holidays: str = ""
     margin: float | None = None  # of all flow measures that have none of their own
     labour: Money | None = None
+    costs_off: tuple[CostPart, ...] = ()
     working_hours: tuple[Open, ...] = ()
     owners: dict[str, str] = field(default_factory=dict)  # name -> contact, or ""
     rates: list[tuple[Rate, Source, Node]] = field(default_factory=list)
@@ -69,6 +72,8 @@ class Settings:
                 self.margin = source.read(node, key, amounts.share, None)
             case "labour":
                 self.labour = source.read(node, key, amounts.labour, None)
+            case "costs":
+                self.costs_off = read_switches(source, node)
             case "working_hours":
                 self.working_hours = source.read(node, key, amounts.working_hours, ())
             case "owners":

@@ -19,6 +19,7 @@ from enrich.mapschema import LAYERS
 from enrich.model import (
     AtLeast,
     BusinessMap,
+    Credit,
     Hard,
     Measure,
     Money,
@@ -75,6 +76,7 @@ def tree(found: BusinessMap) -> Tree:
         "holidays": found.holidays,
         "working_hours": _hours(found.working_hours),
         "labour": _money(found.labour_rate),
+        "costs": dict.fromkeys(found.costs_off, "off"),
         "rates": _rates(found),
         "owners": {name: contact or None for name, contact in found.owners.items()},
     }
@@ -92,6 +94,8 @@ def _process(process: Process) -> Tree:
             "owner": process.owner,
             "needs": _needs(process.needs),
             "measures": {m.name: _measure(m) for m in process.measures},
+            "promise": process.promise,
+            "credits": [_credit(c) for c in process.credits],
         }
     )
 
@@ -107,11 +111,17 @@ def _node(node: Node) -> Tree | None:
                 "match": [dict(rule) for rule in node.match],
                 "cost": cost,
                 "sla": node.sla,
+                "credits": [_credit(c) for c in node.credits],
                 "status_page": node.status_page,
             }
         )
         or None
     )
+
+
+def _credit(credit: Credit) -> Tree:
+    share = None if credit.share is None else f"{credit.share:f}"
+    return _said({"below": f"{credit.below:f}", "share": share, "amount": _money(credit.amount)})
 
 
 def _measure(measure: Measure) -> Tree:

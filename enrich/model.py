@@ -10,12 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 Layer = Literal["service", "application", "infrastructure", "provider"]
 MeasureKind = Literal["flow", "lead_time", "load", "level"]
 ValueBasis = Literal["amount", "per_unit", "per_hour_late"]
 PromiseIn = Literal["elapsed", "days", "working"]  # `24h`, `2 days`, `8 working hours`
+CostPart = Literal[
+    "lost_value", "delay", "extra_calls", "response_time", "credits_owed", "credits_due"
+]
+COST_PARTS: tuple[CostPart, ...] = get_args(CostPart)
+# Which part of an incident's cost the money of a measure is.
+PART_OF_KIND: Mapping[str, CostPart] = {
+    "flow": "lost_value",
+    "lead_time": "delay",
+    "load": "extra_calls",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,18 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Credit:
+    """What is given back for a calendar month whose availability was below some percentage.
+
+    Either a share of what the month is paid or brings, 0 to 1, or an amount.
+    """
+
+    below: Decimal
+    share: Decimal | None = None
+    amount: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
     """What one unit of a measure is worth; `money` is None where the events carry amounts."""
 
@@ -106,7 +128,7 @@ class Measure:
 
     @property
     def priced(self) -> bool:
-        """Whether totals may add this measure's money."""
+        """Whether this measure carries money of its own."""
         return self.value is not None and not self.same_money_as
 
 
@@ -119,6 +141,8 @@ class Process:
     owner: str = ""
     needs: tuple[Need, ...] = ()
     measures: tuple[Measure, ...] = ()
+    promise: float | None = None  # percent of a calendar month that customers are promised
+    credits: tuple[Credit, ...] = ()  # owed to them below it, the lowest availability first
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +158,7 @@ class Node:
     cost: Cost | None = None
     sla: float | None = None  # percent, as promised by a provider
     status_page: str = ""
+    credits: tuple[Credit, ...] = ()  # due from a provider, the lowest availability first
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +193,22 @@ class BusinessMap:
     rates: tuple[Rate, ...] = ()
     labour_rate: Money | None = None  # per person and hour
     working_hours: tuple[Open, ...] = ()  # for promises in working hours
+    costs_off: tuple[CostPart, ...] = ()  # parts of a cost that are shown and not added
     owners: Mapping[str, str] = field(default_factory=dict)  # name -> how to reach them, or ""
     sources: Mapping[str, str] = field(default_factory=dict)  # name -> "file:line", for messages
 
     def measures(self) -> tuple[Measure, ...]:
         """All measures, in the order of the file."""
         return tuple(m for p in self.processes.values() for m in p.measures)
+
+    def adds(self, measure: Measure) -> bool:
+        """Whether totals hold this measure's money: it has some of its own, and is switched on."""
+        part = PART_OF_KIND.get(measure.kind)
+        return measure.priced and part is not None and part not in self.costs_off
+
+    def carriers(self) -> frozenset[str]:
+        """The ids of the measures whose money totals add."""
+        return frozenset(m.id for m in self.measures() if self.adds(m))
 
     def title(self, name: str) -> str:
         """What people call a process or node; its name where the map does not know it."""

@@ -217,7 +217,7 @@ def _summed(
             worth = money_draws(drawn, value, generator(f"{c.measure.id}|value"))
             own = decimal(volume) * value.amount
             money = _range(own, worth, business_map.currency)
-            added = c.measure.priced
+            added = business_map.adds(c.measure)
             if added:
                 mid, total = mid + own, total + worth
         measures.append(MeasureHour(c.measure.id, quantile_range(volume, drawn), money, added))
@@ -234,7 +234,7 @@ def _volume_draws(c: _Counted, volume: float) -> FloatArray:
 def _worth(c: _Counted, business_map: BusinessMap, local: datetime) -> FloatArray:
     """(168,) money of each hour, to find the dearest and the cheapest; zero without a value."""
     value = c.measure.value
-    if value is None or not c.measure.priced:
+    if value is None or not business_map.adds(c.measure):
         return np.zeros(HOURS_OF_WEEK)
     volume = c.learned.week * c.severity
     if value.money is not None:

@@ -147,7 +147,7 @@ class _Look:
                 self._of_root[root].append(impact)
         self._business: dict[str, tuple[BoolArray, BoolArray]] = {}
         self._hours: NDArray[np.int64] | None = None
-        self._carriers = {m.id for m in question.graph.map.measures() if m.priced}
+        self._carriers = question.graph.map.carriers()
 
     def process(self, name: str) -> Perception:
         """One process."""

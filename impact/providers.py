@@ -106,7 +106,7 @@ def scores(
     """Every provider of the map, the dearest first, and the loss of all incidents together."""
     asked = {i.id: i for i in incidents if i.kind != "maintenance"}
     begun = {name for name, i in asked.items() if grid.start <= i.started_at < grid.end}
-    carriers = {m.id for m in business_map.measures() if m.priced}
+    carriers = business_map.carriers()
     whole = total_money(
         [i for i in impacts if i.incident in begun], carriers, business_map.currency
     )

@@ -57,6 +57,10 @@ PAGER_LABEL = "pager_incident"
 # something on: such a statement tells nothing of the thing itself, but that it is still going on.
 ACTION_LABEL, ACKNOWLEDGE = "event_action", "acknowledge"
 
+# The labels of who works on it by then, as the pager knows them (ids, with blanks between), and of
+# when it said so.
+RESPONDERS_LABEL, RESPONDERS_AT_LABEL = "responders", "responders_at"
+
 SignalKind = Literal["alert", "outage", "maintenance", "change"]
 SignalStatus = Literal["firing", "resolved"]
 Severity = Literal["critical", "major", "minor", "info"]

@@ -39,6 +39,7 @@ ACTIONS: Mapping[ActionName, TypeAdapter[Any]] = MappingProxyType(
         "merge": TypeAdapter(edits.Merge),
         "split": TypeAdapter(edits.Split),
         "dismiss": TypeAdapter(edits.Dismiss),
+        "response": TypeAdapter(edits.Response),
         "undo": TypeAdapter(edits.Undo),
     }
 )

@@ -80,7 +80,7 @@ class MapTable:
                 "kind": measure.kind,
                 "stream": measure.stream,
                 "counted": [measure.finish] if measure.kind == "lead_time" else list(measure.ok),
-                "adds_money": int(measure.priced),
+                "adds_money": int(described.adds(measure)),
             }
             for measure in described.measures()
         ]

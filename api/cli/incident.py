@@ -63,6 +63,10 @@ def edit(
     not_an_incident: Annotated[
         bool, typer.Option("--not-an-incident", help="Take it out of all lists and totals.")
     ] = False,
+    people: Annotated[int | None, typer.Option(help="How many people worked on it.")] = None,
+    hours: Annotated[
+        str | None, typer.Option(help="How long each of them; else as long as it lasted.")
+    ] = None,
     undo: Annotated[list[str] | None, typer.Option(help="EDIT: is not to stand.")] = None,
     version: Annotated[
         int | None, typer.Option(help="Only if it is still at this version.")
@@ -81,6 +85,8 @@ def edit(
         "merge_into": merge_into,
         "split": split,
         "not_an_incident": not_an_incident or None,
+        "people": people,
+        "hours": hours,
         "undo": undo,
         "version": version,
     }

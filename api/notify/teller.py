@@ -34,7 +34,7 @@ class Teller:
     def __init__(self, parts: Parts, generation: int, *, simulated: bool = False) -> None:
         self._parts, self._generation, self._simulated = parts, generation, simulated
         self._map = parts.map.map
-        self._carriers = {m.id for m in self._map.measures() if m.priced}
+        self._carriers = self._map.carriers()
         # by incident and subscriber, oldest first, with the moment at which it was due
         self._said: dict[tuple[str, str], list[tuple[datetime, Said]]] = defaultdict(list)
         self._heirs: dict[str, str] = {}  # of incidents that are gone

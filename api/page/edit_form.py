@@ -18,7 +18,7 @@ from api.editing import IncidentEdit
 from api.problems import ListedError
 
 FIELDS = 200  # at most: a form has a few, and a box for each signal
-_TEXTS = ("why", "by", "title", "cause", "merge_into")
+_TEXTS = ("why", "by", "title", "cause", "merge_into", "people", "hours")
 _LISTS = ("reach_add", "reach_remove", "split", "undo")
 
 

@@ -6,6 +6,9 @@ note or a status update for people tells none. Whatever else an event speaks of 
 of the webhook) is no signal, and never an error: PagerDuty holds back all later events of a
 resource while one of them is refused.
 
+Who works on it is told by the ids of people alone: once it is acknowledged, those to whom it is
+assigned, and who acknowledged it.
+
 The pager's incident is what its signals are grouped by (`PAGER_LABEL`), whatever the map says.
 """
 
@@ -16,7 +19,13 @@ from datetime import datetime
 from typing import Any
 
 from ingest.errors import InputError
-from ingest.events import PAGER_LABEL, Severity, Signal
+from ingest.events import (
+    PAGER_LABEL,
+    RESPONDERS_AT_LABEL,
+    RESPONDERS_LABEL,
+    Severity,
+    Signal,
+)
 from ingest.sources import body as native
 
 _SEVERITY_OF_URGENCY: Mapping[str, Severity] = {"high": "major", "low": "minor"}
@@ -53,7 +62,7 @@ def pagerduty(body: bytes, /, *, received_at: datetime | None = None) -> list[Si
             kind="alert",
             status="resolved" if over else "firing",
             severity=_severity(incident),
-            labels=_labels(incident, key),
+            labels={**_labels(incident, key), **_responders(event, incident, occurred_at)},
             summary=native.text(incident, "title", "summary") or f"incident {key}",
             fingerprint=key,
             started_at=started_at,
@@ -71,6 +80,30 @@ def _severity(incident: dict[str, Any]) -> Severity:
     otherwise = _SEVERITY_OF_URGENCY.get(urgency, "major")
     priority = native.text(native.member(incident, "priority"), "summary", "name")
     return native.severity_of(priority.replace("-", "").replace(" ", ""), otherwise)
+
+
+def _responders(
+    event: dict[str, Any], incident: dict[str, Any], occurred_at: datetime | None
+) -> dict[str, str]:
+    """Who works on what is acknowledged; nobody, where the event does not tell."""
+    if native.text(incident, "status") != "acknowledged" or occurred_at is None:
+        return {}
+    assigned = incident.get("assignees")
+    people = list(assigned) if isinstance(assigned, list) else []
+    if native.text(event, "event_type") == "incident.acknowledged":
+        people.append(event.get("agent"))
+    ids = {native.text(p, "id") for p in people if isinstance(p, dict) and _is_person(p)} - {""}
+    if not ids:
+        return {}
+    return {
+        RESPONDERS_LABEL: " ".join(sorted(ids)),
+        RESPONDERS_AT_LABEL: native.to_the_ms(occurred_at).isoformat(),
+    }
+
+
+def _is_person(found: dict[str, Any]) -> bool:
+    """An agent may be a service or an integration as well."""
+    return native.text(found, "type") in {"user", "user_reference"}
 
 
 def _labels(incident: dict[str, Any], key: str) -> dict[str, str]:
