@@ -158,7 +158,7 @@ def forecast(
 
 @dataclass(frozen=True)
 class _Hold:
-    """Hypotheses, each field (P, 1, 1); times in bins since the window's start."""
+    """Hypotheses, each field (P, 1); times in bins since the window's start."""
 
     begin: FloatArray
     finish: FloatArray
@@ -169,10 +169,33 @@ class _Hold:
     speed: FloatArray
 
     def shown(self, moments: FloatArray) -> FloatArray:
-        """G(t)."""
+        """(P, T): G(t) of moments (T,)."""
         held = (1.0 - self.rho) * np.clip(moments - self.begin, 0.0, self.finish - self.begin)
         good = (self.kappa - 1.0) * np.maximum(moments - self.finish, 0.0)
         found: FloatArray = moments - np.maximum(held - good, 0.0)
+        return found
+
+    def ages(self, points: _Points) -> FloatArray:
+        """(P, M) of the units hit."""
+        since = self.shown(points.placed)[:, points.row]
+        since = np.where(self.queue, points.placed[points.row], since)
+        found: FloatArray = (self.shown(points.times)[:, points.column] - since) * self.speed
+        return found
+
+
+@dataclass(frozen=True)
+class _Points:
+    """Where survival is asked for: M pairs of a row (placed at one of I times) and a moment."""
+
+    placed: FloatArray  # (I,)
+    times: FloatArray  # (T,)
+    row: IntArray  # (M,)
+    column: IntArray  # (M,) of `times`
+
+    @property
+    def ages(self) -> FloatArray:
+        """(M,) of units that nothing holds up."""
+        found: FloatArray = self.times[self.column] - self.placed[self.row]
         return found
 
 
@@ -190,8 +213,8 @@ class _Seen:
         first, last = float(placed.min(initial=0.0)), float(placed.max(initial=0.0))
         row = ((placed - first) * (size / max(last - first, 1e-9))).astype(np.int64)
         row = np.minimum(row, size - 1)
-        self.edges = np.linspace(0.0, max(self.now, 1e-6), TIME_BINS + 1)
-        column = np.searchsorted(self.edges, np.where(still, np.inf, stopped), side="left") - 1
+        edges = np.linspace(0.0, max(self.now, 1e-6), TIME_BINS + 1)
+        column = np.searchsorted(edges, np.where(still, np.inf, stopped), side="left") - 1
         column = np.clip(column, 0, TIME_BINS)  # the last: open
         flat = np.bincount(row * (TIME_BINS + 1) + column, minlength=size * (TIME_BINS + 1))
         undecided = still & (placed + PER_PROMISE > self.now)
@@ -208,26 +231,29 @@ class _Seen:
             self.undecided > 0, waiting / np.maximum(self.undecided, 1), self.placed
         )
         self.reach = float(np.searchsorted(-usual.survival.mean(axis=0), -0.1))  # nine tenths done
+        self._cells = _Cells(self.counts, self.placed, edges)
 
-    def survive(self, ages: FloatArray) -> FloatArray:
-        """S by row (second to last axis) at ages (..., I, T)."""
+    def survive(self, ages: FloatArray, row: IntArray) -> FloatArray:
+        """S at ages (..., M), each by its row of the table (M,)."""
         at = np.clip(ages, 0.0, BINS - 1e-6)
         low = at.astype(np.int64)
-        rows = np.arange(len(self.table))[:, None] * (BINS + 1)
-        flat, low = self.table.ravel(), low + rows
-        left: FloatArray = flat[low]
-        left += (at - (low - rows)) * (flat[low + 1] - left)
+        at -= low
+        low += row * (BINS + 1)
+        flat = self.table.ravel()
+        left: FloatArray = flat.take(low)
+        low += 1
+        left += at * (flat.take(low) - left)
         return left
 
     def usually_stopped(self) -> float:
         """How many of the cohort would have stopped by now without the window."""
-        ages = np.array([0.0, self.now]) - self.placed[:, None]
-        left = self.survive(ages)
-        return float(self.counts.sum(axis=1) @ (1.0 - left[:, 1] / left[:, 0]))
+        row = np.arange(len(self.placed))
+        began, now = (self.survive(t - self.placed, row) for t in (0.0, self.now))
+        return float(self.counts.sum(axis=1) @ (1.0 - now / began))
 
     def hold(self, cube: FloatArray) -> _Hold:
         """Hypotheses from points (P, _DIMENSIONS) of the unit cube: the priors' quantiles."""
-        kind, rho, kappa, share, shift, edge, lasts, day = cube.T[:, :, None, None]
+        kind, rho, kappa, share, shift, edge, lasts, day = cube.T[:, :, None]
         length = max(self.length, 1e-6)
         none, queue = kind < _NONE, kind >= _NONE + _EACH
         late = np.maximum(shift - _AT_ONCE, 0.0) / (1.0 - _AT_ONCE) * self.reach
@@ -243,40 +269,53 @@ class _Seen:
             rho=np.where(none, 1.0, rate),
             kappa=np.where(queue, np.exp(low + (high - low) * kappa), 1.0),
             queue=queue,
-            share=np.where(share < _ALL, 1.0, (share - _ALL) / (1.0 - _ALL)),
+            share=np.where(none | (share < _ALL), 1.0, (share - _ALL) / (1.0 - _ALL)),
             speed=np.exp(self.swing * ndtri(np.clip(day, 1e-3, 1.0 - 1e-3))),
         )
 
     def log_likelihood(self, cube: FloatArray) -> FloatArray:
         """(P,) of who stopped when and who is open, given that all were open at the start."""
-        hold = self.hold(cube)
-        hit, free = self._both(hold, self.edges, self.placed)
-        left = hold.share * hit + (1.0 - hold.share) * free
-        row, column = np.nonzero(self.counts)
-        gone = np.where(column < TIME_BINS, left[:, row, np.minimum(column + 1, TIME_BINS)], 0.0)
-        chance = np.maximum(left[:, row, column] - gone, 1e-9) / left[:, row, 0]
-        found: FloatArray = np.log(chance) @ self.counts[row, column]
+        cells = self._cells
+        left = self._left(self.hold(cube), cells.points)
+        gone = np.where(cells.open, 0.0, left[:, cells.after])
+        chance = np.maximum(left[:, cells.at] - gone, 1e-9) / left[:, cells.first]
+        found: FloatArray = np.log(chance) @ cells.counts
         return found
 
     def late(self, cube: FloatArray, rng: np.random.Generator) -> FloatArray:
         """(DRAWS,) late units among the undecided."""
-        hold = self.hold(cube)
-        now = np.full((len(self.waiting), 1), self.now)
-        moments = np.hstack([now, self.waiting[:, None] + PER_PROMISE])
-        hit, free = self._both(hold, moments, self.waiting)
-        left = hold.share * hit + (1.0 - hold.share) * free
-        chance = np.clip(left[..., 1] / left[..., 0], 0.0, 1.0)
+        size = len(self.waiting)
+        times = np.append(self.waiting + PER_PROMISE, self.now)
+        row = np.arange(size)
+        points = _Points(self.waiting, times, np.tile(row, 2), np.append(np.full(size, size), row))
+        left = self._left(self.hold(cube), points)
+        chance = np.clip(left[:, size:] / left[:, :size], 0.0, 1.0)
         drawn: FloatArray = rng.binomial(self.undecided, chance).sum(axis=1).astype(np.float64)
         return drawn
 
-    def _both(
-        self, hold: _Hold, moments: FloatArray, placed: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """(P, I, T) still under way at moments (I or 1, T), of the units hit and of the others."""
-        began = placed[:, None]
-        since = np.where(hold.queue, began, hold.shown(began))
-        hit = self.survive((hold.shown(moments) - since) * hold.speed)
-        return hit, self.survive((moments - began) * hold.speed)
+    def _left(self, hold: _Hold, points: _Points) -> FloatArray:
+        """(P, M) still under way, of all units: of those hit and of the others."""
+        left = self.survive(hold.ages(points), points.row)
+        some = np.flatnonzero(hold.share[:, 0] < 1.0)  # where all are hit, there are no others
+        share, free = hold.share[some], self.survive(points.ages * hold.speed[some], points.row)
+        left[some] = share * left[some] + (1.0 - share) * free
+        return left
+
+
+class _Cells:
+    """The bins with units in them, (C,) each, and the fewest points that their chances need."""
+
+    def __init__(self, counts: FloatArray, placed: FloatArray, edges: FloatArray) -> None:
+        row, column = np.nonzero(counts)
+        self.counts = counts[row, column]
+        self.open = column == TIME_BINS
+        after = np.where(self.open, 0, column + 1)
+        asked = np.zeros((len(placed), TIME_BINS + 1), dtype=bool)
+        for needed in (0, column, after):
+            asked[row, needed] = True
+        at = np.cumsum(asked.ravel()).reshape(asked.shape) - 1
+        self.first, self.at, self.after = at[row, 0], at[row, column], at[row, after]
+        self.points = _Points(placed, edges, *np.nonzero(asked))
 
 
 def _sample(seen: _Seen, rng: np.random.Generator) -> FloatArray:
