@@ -117,9 +117,9 @@ def scores(
             continue
         rooted = {i.id: i for i in asked.values() if i.root == name}
         its = [i for i in impacts if i.incident in rooted]
-        admitted = _mask(grid, ((e.started_at, e.ended_at or now) for e in _said(asked, name)))
-        lived = _mask(grid, (_window(i) for i in its if felt(i)))
-        aside = _mask(grid, ((e.started_at, e.ended_at or now) for i in planned
+        admitted = mask_of(grid, ((e.started_at, e.ended_at or now) for e in _said(asked, name)))
+        lived = mask_of(grid, (effect_window(i) for i in its if felt(i)))
+        aside = mask_of(grid, ((e.started_at, e.ended_at or now) for i in planned
                              for e in i.episodes if name in e.nodes))  # fmt: skip
         mine = [i for i in its if i.incident in begun]
         money = total_money(mine, carriers, business_map.currency)
@@ -144,14 +144,16 @@ def scores(
 
 def _said(incidents: Mapping[str, Incident], name: str) -> list[Episode]:
     """What a provider's own page said of it."""
-    return [e for i in incidents.values() for e in i.episodes if name in e.nodes and _own_page(e)]
+    return [e for i in incidents.values() for e in i.episodes if name in e.nodes and own_page(e)]
 
 
-def _own_page(episode: Episode) -> bool:
+def own_page(episode: Episode) -> bool:
+    """Whether a provider itself says it."""
     return episode.source.partition(":")[0] == STATUS_PAGE
 
 
-def _mask(grid: Grid, windows: Iterable[tuple[datetime, datetime]]) -> Mask:
+def mask_of(grid: Grid, windows: Iterable[tuple[datetime, datetime]]) -> Mask:
+    """(size,) which minutes any of the windows touches."""
     mask = np.zeros(grid.size, dtype=bool)
     for start, end in windows:
         if start < grid.end and end > grid.start:
@@ -159,7 +161,8 @@ def _mask(grid: Grid, windows: Iterable[tuple[datetime, datetime]]) -> Mask:
     return mask
 
 
-def _window(impact: MeasureImpact) -> tuple[datetime, datetime]:
+def effect_window(impact: MeasureImpact) -> tuple[datetime, datetime]:
+    """The effect, as far as there are data where it lasts."""
     start, end = impact.effect
     return start, end or max(impact.data_until, start)
 
@@ -174,12 +177,12 @@ def _statements(
     found = []
     for incident in incidents.values():
         its = [e for e in incident.episodes if name in e.nodes]
-        pages = [e for e in its if _own_page(e)]
+        pages = [e for e in its if own_page(e)]
         if incident.id not in begun or not (incident.root == name or pages):
             continue
         off = [i for i in impacts if i.incident == incident.id and felt(i)]
         said = min(map(_said_at, pages), default=None)
-        seen = _seen_at(incident, [e for e in its if not _own_page(e)], off, said)
+        seen = _seen_at(incident, [e for e in its if not own_page(e)], off, said)
         found.append(
             Statement(incident.id, incident.title, incident.started_at, said, seen, bool(off))
         )

@@ -1,0 +1,176 @@
+"""What an incident costs, as a sum of named parts, each with its own range and what it rests on.
+
+*Lost value*, *delay* and *extra calls* are the money of its measures by their kind. *Response time*
+is people x hours x the map's `labour`. *Credits owed* to customers and *due* from providers (which
+are negative) come from `impact.credits`. Sums add draws, and quantiles come last. A part that the
+map switches off is shown and not added.
+
+People and hours are never guessed. What people say of them comes first; a number of hours is known
+to half the step in which it is written (`3` is 2.5 to 3.5). Else the pager tells: the middle counts
+everybody whom it names from the first acknowledgement to the end, the low end each from when it
+named them, the high end all from the beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+
+from enrich.incident import Incident
+from enrich.model import PART_OF_KIND, BusinessMap, CostPart
+from impact.model import DRAWS, FloatArray, MeasureImpact, MoneyRange, Range
+from impact.money import MissingRate, decimal, rate_on, rounded
+from impact.totals import Total, generator, quantile_range, total_money
+
+HOUR = Decimal(3600)
+_NONE = np.zeros(DRAWS)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of what an incident costs. Without money nothing is added, and `rests_on` says why.
+
+    method: measured, modelled, people, pager or contract; empty where nothing is known.
+    """
+
+    name: CostPart
+    money: MoneyRange | None
+    draws: FloatArray  # (DRAWS,)
+    adds: bool  # whether the map has it counted
+    method: str
+    rests_on: str
+    hours: Range | None = None  # of people together
+    inputs: Mapping[str, float] = field(default_factory=dict)
+
+
+def measured_parts(impacts: Sequence[MeasureImpact], business_map: BusinessMap) -> list[Part]:
+    """Lost value, delay and extra calls: whichever of them the impacts have money for."""
+    own = {m.id: m for m in business_map.measures() if m.priced}
+    found = []
+    for kind, name in PART_OF_KIND.items():
+        its = [i for i in impacts if i.kind == kind and f"{i.process}/{i.measure}" in own]
+        total = total_money(its, own.keys(), business_map.currency)
+        if not total.count:
+            continue
+        modelled = any(i.method != "measured" for i in its)
+        measures = {f"{i.process}/{i.measure}": own[f"{i.process}/{i.measure}"] for i in its}
+        titles = [
+            f"{business_map.title(m.process)}: {m.called.lower()}"
+            + ("" if m.margin is None else f" (contribution, {m.margin:.0%} of revenue)")
+            for m in measures.values()
+        ]
+        found.append(
+            Part(
+                name,
+                total.money,
+                total.draws,
+                name not in business_map.costs_off,
+                "modelled" if modelled else "measured",
+                ", ".join(titles),
+                inputs={"measures": float(len(titles))},
+            )
+        )
+    return found
+
+
+def response_part(incident: Incident, business_map: BusinessMap, now: datetime) -> Part | None:
+    """What the people who work on it cost; None where the map has no rate and nobody is known."""
+    people, spent, method, rests_on = _spent(incident, incident.ended_at or now)
+    labour = business_map.labour_rate
+    adds = "response_time" not in business_map.costs_off
+    if spent is None and labour is None:
+        return None
+    if spent is None:
+        return Part("response_time", None, _NONE, adds, "", rests_on)
+    low, mid, high = spent
+    hours = Range(*(float(h) for h in spent))
+    inputs = {"people": float(people)}
+    if labour is None:
+        why = f"{rests_on}; the map has no `labour`, so hours alone"
+        return Part("response_time", None, _NONE, adds, method, why, hours, inputs)
+    day = incident.started_at.date()
+    rate = rate_on(business_map.rates, labour.currency, business_map.currency, day)
+    if isinstance(rate, MissingRate):
+        why = f"{rests_on}; {rate}"
+        return Part("response_time", None, _NONE, adds, method, why, hours, inputs)
+    each = labour.amount * rate
+    money = rounded(MoneyRange(low * each, mid * each, high * each, business_map.currency))
+    draws = float(each) * spread(hours, f"{incident.id}|response")
+    why = f"{rests_on}; at {labour.amount:f} {labour.currency} an hour"
+    return Part("response_time", money, draws, adds, method, why, hours, inputs)
+
+
+def spread(ends: Range, seed: str) -> FloatArray:
+    """(DRAWS,) draws of a number whose 5 %, 50 % and 95 % are given and that goes no further."""
+    at = generator(seed).permutation((np.arange(DRAWS) + 0.5) / DRAWS)
+    drawn: FloatArray = np.interp(
+        at, [0.0, 0.05, 0.5, 0.95, 1.0], [ends.low, ends.low, ends.mid, ends.high, ends.high]
+    )
+    return drawn
+
+
+def plus(total: Total, parts: Iterable[Part]) -> Total:
+    """A total of measures and the parts beside it that count: all but `measured_parts`."""
+    of_measures = frozenset(PART_OF_KIND.values())
+    mid, draws, count = total.money.mid, total.draws, total.count
+    left_out = list(total.left_out)
+    currency = total.money.currency
+    for part in parts:
+        if not part.adds or part.name in of_measures:
+            continue
+        if part.money is None or part.money.currency != currency:
+            left_out.append(f"{part.name}: {part.rests_on}")
+            continue
+        mid, draws, count = mid + part.money.mid, draws + part.draws, count + 1
+    if count == total.count:
+        return total if len(left_out) == len(total.left_out) else _with(total, left_out)
+    ends = quantile_range(float(mid), draws)
+    low, high = min(decimal(ends.low), mid), max(decimal(ends.high), mid)
+    return Total(rounded(MoneyRange(low, mid, high, currency)), count, draws, tuple(left_out))
+
+
+def _with(total: Total, left_out: Sequence[str]) -> Total:
+    return Total(total.money, total.count, total.draws, tuple(left_out))
+
+
+_Spent = tuple[Decimal, Decimal, Decimal]  # hours of all people: low, middle, high
+
+
+def _spent(incident: Incident, end: datetime) -> tuple[int, _Spent | None, str, str]:
+    """(people, hours of all of them, method, in words what that rests on)."""
+    said, length = incident.response, _hours(end - incident.started_at)
+    if said is not None and said.hours is not None:
+        half = Decimal(1).scaleb(int(said.hours.as_tuple().exponent)) / 2
+        low, high = max(said.hours - half, Decimal(0)), said.hours + half
+        hours = (said.people * low, said.people * said.hours, said.people * high)
+        words = f"{_people(said.people)}, {said.hours:f} h each, as people say"
+        return said.people, hours, "people", f"{words} (known to half of the last digit)"
+    if said is not None:
+        all_of_it = said.people * length
+        words = f"{_people(said.people)}, as people say, from its start to its end"
+        return said.people, (all_of_it, all_of_it, all_of_it), "people", words
+    since: dict[str, datetime] = {}
+    for responder in (r for e in incident.episodes for r in e.responders):
+        since[responder.person] = min(responder.since, since.get(responder.person, end))
+    if not since:
+        return 0, None, "", "nobody has said who worked on it: `toll incident edit --people`"
+    low = sum((_hours(end - at) for at in since.values()), Decimal(0))
+    mid = len(since) * _hours(end - min(since.values()))
+    high = len(since) * max(length, _hours(end - min(since.values())))
+    words = (
+        f"{_people(len(since))} whom the pager names, from the first acknowledgement to the end; "
+        "at least each from when it named them, at most all from the start"
+    )
+    return len(since), (low, mid, high), "pager", words
+
+
+def _hours(span: timedelta) -> Decimal:
+    return max(Decimal(span // timedelta(milliseconds=1)) / 1000 / HOUR, Decimal(0))
+
+
+def _people(count: int) -> str:
+    return "one person" if count == 1 else f"{count} people"
