@@ -16,6 +16,7 @@ from decimal import Decimal
 
 from api import schemas
 from api.outlook import Outlook, View
+from enrich.model import PART_OF_KIND
 
 HOUR = timedelta(hours=1)
 _CENT = Decimal("0.01")
@@ -75,10 +76,15 @@ def hit_now(incident: schemas.Incident, view: View) -> tuple[dict[str, float], b
 
 def _stays(incident: schemas.Incident) -> Decimal:
     """The share of what is missing that stays lost, 0 to 1."""
-    so_far, cost = incident.cost_so_far, incident.cost
-    if so_far is None or cost is None or so_far.mid <= 0:
+    if incident.cost_so_far is None or incident.cost is None:
         return Decimal(1)
-    return min(Decimal(1), max(Decimal(0), cost.mid / so_far.mid))
+    of_measures = set(PART_OF_KIND.values())
+    beside = sum(
+        (p.money.mid for p in incident.parts if p.added and p.money and p.part not in of_measures),
+        Decimal(0),
+    )
+    so_far, cost = incident.cost_so_far.mid - beside, incident.cost.mid - beside
+    return min(Decimal(1), max(Decimal(0), cost / so_far)) if so_far > 0 else Decimal(1)
 
 
 def _rate(impact: schemas.Impact, currency: str) -> Mapping[str, Decimal] | None:

@@ -10,10 +10,11 @@ from typing import Literal
 import numpy as np
 
 from api import schemas
-from api.words import edit_in_words, sentence
+from api.words import PART_TITLES, edit_in_words, sentence
 from enrich.edits import Edit, action_name, in_order, standing
 from enrich.incident import PEOPLE, Incident
-from enrich.model import BusinessMap
+from enrich.model import PART_OF_KIND, BusinessMap
+from impact.cost import Part, measured_parts, plus
 from impact.model import MeasureImpact, MoneyRange, Range
 from impact.totals import MONEY, Total, cost_name, total_money
 
@@ -27,11 +28,15 @@ def present_incident(
     *,
     edits: Sequence[Edit] = (),
     gone: bool = False,
+    beside: Sequence[Part] = (),
 ) -> schemas.Incident:
-    """An incident with what it costs. The impacts carry their draws, since sums need them."""
+    """An incident with what it costs. The impacts carry their draws, since sums need them.
+
+    beside: the parts of its cost that no measure carries.
+    """
     carriers = business_map.carriers()
-    whole = total_money(impacts, carriers, business_map.currency)
-    so_far = total_money(map(_gross, impacts), carriers, business_map.currency)
+    whole = plus(total_money(impacts, carriers, business_map.currency), beside)
+    so_far = plus(total_money(map(_gross, impacts), carriers, business_map.currency), beside)
     shown = [present_impact(impact, business_map) for impact in impacts]
     return schemas.Incident(
         id=incident.id,
@@ -78,8 +83,9 @@ def present_incident(
         gone=_gone(incident) if gone else "",
         merged_into=incident.merged_into,
         cost=_total(whole),
-        cost_is=_cost_is(impacts) if whole.count else "",
+        cost_is=_cost_is(incident, impacts) if whole.count else "",
         cost_so_far=_total(so_far),
+        parts=[present_part(p) for p in (*measured_parts(impacts, business_map), *beside)],
         per_minute=_burn(impacts, carriers),
         summary="; ".join(sentence(s) for s in shown) or "reaches no measured process",
         impacts=shown,
@@ -127,6 +133,7 @@ def present_impact(impact: MeasureImpact, business_map: BusinessMap) -> schemas.
         lost_is=impact.lost_is,
         money={name: present_sum(m) for name, m in impact.money.items()},
         cost=cost_name(impact) or "",
+        part=PART_OF_KIND[impact.kind],
         per_minute=schemas.Rate(
             units=None if impact.per_minute_units is None else round(impact.per_minute_units, 2),
             money=impact.per_minute_money,
@@ -142,6 +149,20 @@ def present_impact(impact: MeasureImpact, business_map: BusinessMap) -> schemas.
         ),
         inputs={name: round(value, 4) for name, value in impact.inputs.items()},
         warnings=list(impact.warnings),
+    )
+
+
+def present_part(part: Part) -> schemas.CostPart:
+    """One part of what an incident costs."""
+    return schemas.CostPart(
+        part=part.name,
+        title=PART_TITLES[part.name],
+        money=present_sum(part.money) if part.money else None,
+        hours=present_range(part.hours) if part.hours else None,
+        added=part.adds and part.money is not None,
+        method=part.method,
+        rests_on=part.rests_on,
+        inputs=dict(part.inputs),
     )
 
 
@@ -179,8 +200,9 @@ def _total(total: Total) -> schemas.Sum | None:
     return present_sum(total.money) if total.count else None
 
 
-def _cost_is(impacts: Sequence[MeasureImpact]) -> Literal["forecast", "final"]:
-    return "forecast" if any(i.state == "live" for i in impacts) else "final"
+def _cost_is(incident: Incident, impacts: Sequence[MeasureImpact]) -> Literal["forecast", "final"]:
+    live = any(i.state == "live" for i in impacts)
+    return "forecast" if live or (not impacts and incident.ended_at is None) else "final"
 
 
 def _burn(impacts: Sequence[MeasureImpact], carriers: Set[str]) -> Decimal | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from api import schemas
+from api.costing import beside
 from api.present import present_incident
 from api.pricing import is_withdrawn
 from api.wiring import Parts
@@ -75,6 +76,8 @@ def _with_impacts(
     order = {m.id: number for number, m in enumerate(parts.map.map.measures())}
     for impacts in by_incident.values():
         impacts.sort(key=lambda i: order.get(f"{i.process}/{i.measure}", len(order)))
+    asked = [v.incident for v in versions if not v.gone]
+    costs = beside(parts, asked, as_of)
     return [
         present_incident(
             v.incident,
@@ -82,6 +85,7 @@ def _with_impacts(
             parts.map.map,
             edits=edits[v.incident.id],
             gone=v.gone,
+            beside=costs.get(v.incident.id, ()),
         )
         for v in versions
     ]

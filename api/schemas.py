@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, PlainSerializer
 
 from enrich.edits import ActionName
+from enrich.model import CostPart as PartName
 
 _EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -84,6 +85,7 @@ class Impact(BaseModel):
     cost: str = Field(
         description="Which entry of `money` is the cost; empty without a value.", examples=["lost"]
     )
+    part: PartName = Field(description="The part of the incident's cost that its money is.")
     per_minute: Rate
     data_until: Utc = Field(description="Estimates stop at the watermark of the stream's data.")
     effect_from: Utc
@@ -95,6 +97,24 @@ class Impact(BaseModel):
     evidence: Evidence
     inputs: dict[str, float]
     warnings: list[str]
+
+
+class CostPart(BaseModel):
+    """One part of what an incident costs; the parts that are added make the cost."""
+
+    part: PartName
+    title: str = Field(examples=["People's time"])
+    money: Sum | None = Field(
+        description="Negative: it takes from the cost. Null: `rests_on` says why."
+    )
+    hours: Units | None = Field(description="Of people together; null for other parts.")
+    added: bool = Field(description="Whether it is in `cost`: the map may switch it off.")
+    method: Literal["measured", "modelled", "people", "pager", "contract", ""]
+    rests_on: str = Field(
+        description="In words, what it and its range rest on.",
+        examples=["4 people, 3 h each, as people say (known to half of the last digit)"],
+    )
+    inputs: dict[str, float]
 
 
 class ReachedProcess(BaseModel):
@@ -171,9 +191,10 @@ class Incident(BaseModel):
     )
     merged_into: str = Field(description="The incident that it is a part of; else empty.")
     cost: Sum | None = Field(
-        description="Sum of its priced measures, added draw by draw; null: nothing priced."
+        description="Sum of those of its `parts` that are added, draw by draw; null: no money."
     )
     cost_is: Literal["forecast", "final", ""]
+    parts: list[CostPart] = Field(description="What `cost` is the sum of, and what is beside it.")
     cost_so_far: Sum | None = Field(description="Before anything comes back.")
     per_minute: Amount | None = Field(description="What one more minute costs, while it burns.")
     summary: str = Field(

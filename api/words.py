@@ -23,6 +23,7 @@ from enrich.edits import (
     Title,
     Undo,
 )
+from enrich.model import CostPart
 
 
 def units(number: float | None) -> str:
@@ -136,6 +137,17 @@ def sentence(impact: Impact) -> str:
     if impact.share < 0.995:
         parts.append(f"{impact.share:.0%} of a shared shortfall")
     return ", ".join(parts)
+
+
+# What people call the parts of a cost.
+PART_TITLES: Mapping[CostPart, str] = {
+    "lost_value": "Lost value",
+    "delay": "Delay",
+    "extra_calls": "Extra calls",
+    "response_time": "People's time",
+    "credits_owed": "Credits owed to customers",
+    "credits_due": "Credits due from providers",
+}
 
 
 def edit_in_words(action: Action) -> str:

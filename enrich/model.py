@@ -7,7 +7,7 @@ unique over processes and nodes together, so that a name alone says which thing 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal, TypeAlias, get_args
@@ -209,6 +209,14 @@ class BusinessMap:
     def carriers(self) -> frozenset[str]:
         """The ids of the measures whose money totals add."""
         return frozenset(m.id for m in self.measures() if self.adds(m))
+
+    def without_margins(self) -> BusinessMap:
+        """The map with its flows worth their revenue, whatever remains of it."""
+        processes = {
+            name: replace(p, measures=tuple(replace(m, margin=None) for m in p.measures))
+            for name, p in self.processes.items()
+        }
+        return replace(self, processes=processes)
 
     def title(self, name: str) -> str:
         """What people call a process or node; its name where the map does not know it."""

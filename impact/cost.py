@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from impact.model import DRAWS, FloatArray, MeasureImpact, MoneyRange, Range
 from impact.money import MissingRate, decimal, rate_on, rounded
 from impact.totals import Total, generator, quantile_range, total_money
 
+Basis = Literal["measured", "modelled", "people", "pager", "contract", ""]
 HOUR = Decimal(3600)
 _NONE = np.zeros(DRAWS)
 
@@ -41,7 +43,7 @@ class Part:
     money: MoneyRange | None
     draws: FloatArray  # (DRAWS,)
     adds: bool  # whether the map has it counted
-    method: str
+    method: Basis
     rests_on: str
     hours: Range | None = None  # of people together
     inputs: Mapping[str, float] = field(default_factory=dict)
@@ -140,7 +142,7 @@ def _with(total: Total, left_out: Sequence[str]) -> Total:
 _Spent = tuple[Decimal, Decimal, Decimal]  # hours of all people: low, middle, high
 
 
-def _spent(incident: Incident, end: datetime) -> tuple[int, _Spent | None, str, str]:
+def _spent(incident: Incident, end: datetime) -> tuple[int, _Spent | None, Basis, str]:
     """(people, hours of all of them, method, in words what that rests on)."""
     said, length = incident.response, _hours(end - incident.started_at)
     if said is not None and said.hours is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def ends(found: Part) -> tuple[Decimal, Decimal, Decimal]:
     return found.money.low, found.money.mid, found.money.high
 
 
-def lost(kind: str, measure: str, middle: float):
+def lost(kind: Literal["flow", "lead_time", "load"], measure: str, middle: float):
     draws = middle + np.linspace(-10, 10, DRAWS)
     name = {"flow": "lost", "lead_time": "delayed", "load": "excess"}[kind]
     made = impact("i", draws, measure=measure)

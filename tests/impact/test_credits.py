@@ -116,7 +116,9 @@ def test_the_admitted_minutes_decide_and_the_lived_ones_are_the_other_end():
     assert sums(due) == ["1200.00", "3000.00"]
     [part] = credit_parts("a", [due], MAP)
     assert part.name == "credits_due" and part.money is not None
-    assert (part.money.low, part.money.mid, part.money.high) == (-3000, -1200, -1200)
+    assert (part.money.low, part.money.mid, part.money.high) == tuple(
+        map(Decimal, (-3000, -1200, -1200))
+    )
     assert set(part.draws) == {-3000.0, -1200.0}
     assert part.rests_on == (
         "Stripe in 2026-11: 99.86 % admitted, 98.84 % lived, 99.9 % promised; "
