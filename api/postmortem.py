@@ -94,6 +94,7 @@ class Postmortem:
 
     def _cost(self) -> Iterator[str]:
         yield "## What it did"
+        yield from self._parts()
         for impact in self.incident.impacts:
             name = f"{plain(impact.process_title)}: {plain(impact.measure_title)}"
             yield f"### {name}\n\n{plain(words.sentence(impact))}."
@@ -115,6 +116,25 @@ class Postmortem:
                     yield f"![{plain(picture.about)}]({picture.source})"
         if not self.incident.impacts:
             yield "It reaches no measured process."
+
+    def _parts(self) -> Iterator[str]:
+        if self.incident.parts:
+            head = ("part", "low", "middle", "high", "rests on")
+            rows = [
+                (
+                    plain(part.title) + ("" if part.added or not part.money else ", not added"),
+                    *(
+                        (f"{v:,.2f}" for v in (part.money.low, part.money.mid, part.money.high))
+                        if part.money
+                        else ("–", "–", "–")
+                    ),
+                    plain(part.rests_on),
+                )
+                for part in self.incident.parts
+            ]
+            currency = next((p.money.currency for p in self.incident.parts if p.money), "")
+            yield f"What the cost is the sum of{f', in {currency}' if currency else ''}:"
+            yield _table(head, rows)
 
     def _why(self) -> Iterator[str]:
         one = self.incident

@@ -14,7 +14,7 @@ named them, the high end all from the beginning.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 
 from enrich.incident import Incident
-from enrich.model import PART_OF_KIND, BusinessMap, CostPart
+from enrich.model import COST_PARTS, PART_OF_KIND, BusinessMap, CostPart
 from impact.model import DRAWS, FloatArray, MeasureImpact, MoneyRange, Range
 from impact.money import MissingRate, decimal, rate_on, rounded
 from impact.totals import Total, generator, quantile_range, total_money
@@ -116,7 +116,10 @@ def spread(ends: Range, seed: str) -> FloatArray:
 
 
 def plus(total: Total, parts: Iterable[Part]) -> Total:
-    """A total of measures and the parts beside it that count: all but `measured_parts`."""
+    """A total of measures and the parts beside it that count: all but `measured_parts`.
+
+    What has no money though something is known of it is left out and said.
+    """
     of_measures = frozenset(PART_OF_KIND.values())
     mid, draws, count = total.money.mid, total.draws, total.count
     left_out = list(total.left_out)
@@ -125,18 +128,37 @@ def plus(total: Total, parts: Iterable[Part]) -> Total:
         if not part.adds or part.name in of_measures:
             continue
         if part.money is None or part.money.currency != currency:
-            left_out.append(f"{part.name}: {part.rests_on}")
+            left_out += [f"{part.name}: {part.rests_on}"] if part.method else []
             continue
         mid, draws, count = mid + part.money.mid, draws + part.draws, count + 1
     if count == total.count:
-        return total if len(left_out) == len(total.left_out) else _with(total, left_out)
+        return replace(total, left_out=tuple(left_out))
     ends = quantile_range(float(mid), draws)
     low, high = min(decimal(ends.low), mid), max(decimal(ends.high), mid)
     return Total(rounded(MoneyRange(low, mid, high, currency)), count, draws, tuple(left_out))
 
 
-def _with(total: Total, left_out: Sequence[str]) -> Total:
-    return Total(total.money, total.count, total.draws, tuple(left_out))
+def together(parts: Iterable[Part]) -> list[Part]:
+    """The parts of several incidents, one of each name that has money, in the usual order."""
+    by_name: dict[CostPart, list[Part]] = {}
+    for part in parts:
+        if part.money is not None:
+            by_name.setdefault(part.name, []).append(part)
+    return [_summed(by_name[name]) for name in COST_PARTS if name in by_name]
+
+
+def _summed(parts: Sequence[Part]) -> Part:
+    first = parts[0]
+    if len(parts) == 1 or first.money is None:
+        return first
+    mid = sum((p.money.mid for p in parts if p.money), Decimal(0))
+    draws = np.sum([p.draws for p in parts], axis=0)
+    ends = quantile_range(float(mid), draws)
+    low, high = min(decimal(ends.low), mid), max(decimal(ends.high), mid)
+    money = rounded(MoneyRange(low, mid, high, first.money.currency))
+    methods = {p.method for p in parts}
+    method = first.method if len(methods) == 1 else ""
+    return Part(first.name, money, draws, first.adds, method, f"{len(parts)} incidents")
 
 
 _Spent = tuple[Decimal, Decimal, Decimal]  # hours of all people: low, middle, high

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from enrich.incident import Episode, Incident
 from enrich.model import BusinessMap
 from impact.assess import felt
+from impact.cost import Part, measured_parts, plus, together
 from impact.model import MeasureImpact, Range
 from impact.money import MissingRate, decimal, round_money
 from impact.running import running_cost
@@ -71,6 +72,7 @@ class Score:
     sla: float | None  # percent, as promised
     units: Mapping[str, tuple[str, Range]]  # by measure: which number, and its sum
     money: Total
+    parts: Sequence[Part]  # what the money is the sum of, and what is beside it
     share: Range | None  # of the total loss; None where that is not clearly above nothing
     running: Decimal | MissingRate | None  # what it costs over the time
 
@@ -102,14 +104,23 @@ def scores(
     now: datetime,
     incidents: Sequence[Incident],
     impacts: Sequence[MeasureImpact],
+    beside: Mapping[str, Sequence[Part]] | None = None,
 ) -> tuple[list[Score], Total]:
-    """Every provider of the map, the dearest first, and the loss of all incidents together."""
+    """Every provider of the map, the dearest first, and the loss of all incidents together.
+
+    beside: by incident, the parts of its cost that no measure carries.
+    """
     asked = {i.id: i for i in incidents if i.kind != "maintenance"}
     begun = {name for name, i in asked.items() if grid.start <= i.started_at < grid.end}
     carriers = business_map.carriers()
-    whole = total_money(
-        [i for i in impacts if i.incident in begun], carriers, business_map.currency
-    )
+
+    def beside_of(names: Iterable[str]) -> list[Part]:
+        return [part for name in sorted(names) for part in (beside or {}).get(name, ())]
+
+    def cost(its: Sequence[MeasureImpact], more: Sequence[Part]) -> Total:
+        return plus(total_money(its, carriers, business_map.currency), more)
+
+    whole = cost([i for i in impacts if i.incident in begun], beside_of(begun))
     planned = [i for i in incidents if i.kind == "maintenance"]
     found = []
     for name, node in business_map.nodes.items():
@@ -122,7 +133,8 @@ def scores(
         aside = mask_of(grid, ((e.started_at, e.ended_at or now) for i in planned
                              for e in i.episodes if name in e.nodes))  # fmt: skip
         mine = [i for i in its if i.incident in begun]
-        money = total_money(mine, carriers, business_map.currency)
+        more = beside_of(rooted.keys() & begun)
+        money = cost(mine, more)
         day = grid.end.date()
         found.append(
             Score(
@@ -135,6 +147,7 @@ def scores(
                 sla=node.sla,
                 units=_units(mine),
                 money=money,
+                parts=(*measured_parts(mine, business_map), *together(more)),
                 share=_share(money, whole),
                 running=running_cost(node, business_map, grid.size * MINUTE, day),
             )

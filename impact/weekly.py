@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from enrich.incident import Incident
 from impact.assess import felt
+from impact.cost import Part, plus
 from impact.model import MeasureImpact, MoneyRange, Range
 from impact.money import decimal, rounded
 from impact.totals import LEVEL, Total, cost_name, quantile_range, total_money, total_units
@@ -27,6 +28,7 @@ class Case:
 
     incident: Incident
     impacts: tuple[MeasureImpact, ...]
+    beside: tuple[Part, ...] = ()  # of its cost, what no measure carries
 
     @property
     def planned(self) -> bool:
@@ -56,8 +58,10 @@ class Book:
         return total_money(impacts, self.carriers, self.currency)
 
     def cost(self, cases: Iterable[Case]) -> Total:
-        """What incidents cost together."""
-        return self.total(impact for case in cases for impact in case.impacts)
+        """What incidents cost together, with people's time and service credits."""
+        every = list(cases)
+        measured = self.total(impact for case in every for impact in case.impacts)
+        return plus(measured, (part for case in every for part in case.beside))
 
     def apart(self, cases: Sequence[Case]) -> list[MoneyRange]:
         """Sums in currencies without a rate, which no total can hold, by currency."""
@@ -71,7 +75,7 @@ class Book:
         return [total.money for total in sums if total.count]
 
     def by_process(self, cases: Iterable[Case], process: str) -> Total:
-        """What incidents cost one process; processes add up to the whole."""
+        """What incidents cost one process: what its own measures lost."""
         return self.total(i for case in cases for i in case.impacts if i.process == process)
 
 
@@ -100,7 +104,7 @@ def dearest(cases: Iterable[Case], book: Book) -> list[Case]:
     """Incidents, those that cost most first; without money, those that the business felt first."""
 
     def rank(case: Case) -> tuple[Decimal, bool, float]:
-        total = book.total(case.impacts)
+        total = book.cost([case])
         return (
             total.money.mid if total.count else Decimal(0),
             case.felt,

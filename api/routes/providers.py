@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 
 from api import problems, schemas
 from api.auth import Reading
-from api.present import present_range, present_sum
+from api.costing import beside
+from api.present import present_part, present_range, present_sum
 from api.pricing import is_withdrawn
 from api.state import state_of
 from enrich.model import BusinessMap
@@ -65,7 +66,10 @@ class ProviderScore(BaseModel):
     kept: bool | None = Field(description="Whether what was lived stays within its promise.")
     lag_s: int | None = Field(description="Median over its incidents, in seconds.")
     units: list[ProviderUnits]
-    cost: schemas.Sum | None = Field(description="What its incidents cost; null: nothing priced.")
+    cost: schemas.Sum | None = Field(
+        description="What its incidents cost, less what it owes for them; null: nothing priced."
+    )
+    parts: list[schemas.CostPart] = Field(description="What `cost` is the sum of.")
     share: schemas.Share | None = Field(description="Of the loss by all incidents, 0 to 1.")
     running_cost: schemas.Amount | None = Field(description="What it costs over this time.")
     paid_while_down: schemas.Amount | None = Field(
@@ -111,7 +115,7 @@ def get_providers(
     ids = [i.id for i in incidents]
     impacts = parts.store.estimates.latest(ids, draws=True) if ids else []
     kept = [i for i in impacts if not is_withdrawn(i)]
-    found, whole = scores(parts.map.map, grid, now, incidents, kept)
+    found, whole = scores(parts.map.map, grid, now, incidents, kept, beside(parts, incidents))
     return Providers(
         start=begin,
         end=grid.end,
@@ -151,6 +155,7 @@ def _score(one: Score, business_map: BusinessMap) -> ProviderScore:
             for name, (part, units) in one.units.items()
         ],
         cost=present_sum(one.money.money) if one.money.count else None,
+        parts=[present_part(p) for p in one.parts],
         share=_share(one.share),
         running_cost=None if isinstance(one.running, MissingRate) else one.running,
         paid_while_down=one.paid_while_down(business_map.currency),

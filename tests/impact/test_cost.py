@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from enrich.edits import Response
 from enrich.incident import Episode, Incident, Responder
 from enrich.model import BusinessMap, Measure, Money, Process, Rate, Value
-from impact.cost import Part, measured_parts, plus, response_part, spread
+from impact.cost import Part, measured_parts, plus, response_part, spread, together
 from impact.model import DRAWS, Range
 from impact.totals import total_money
 from tests.impact.arrays import at
@@ -178,7 +178,7 @@ def test_a_part_that_is_off_is_shown_and_not_added():
     total = total_money(impacts, off.carriers(), "EUR")
     assert total.money.mid == parts[0].money.mid  # type: ignore[union-attr]
     response = part(incident(said=Response(4, Decimal("3"))), off)
-    assert response.money is not None and plus(total, [response]) == total
+    assert response.money is not None and plus(total, [response]).money == total.money
 
 
 def test_a_total_adds_draws_of_the_parts_beside_it():
@@ -190,13 +190,23 @@ def test_a_total_adds_draws_of_the_parts_beside_it():
     assert np.array_equal(found.draws, total.draws + response.draws)
     width = float(found.money.high - found.money.low)
     assert width < float(total.money.high - total.money.low) + 127.5  # ends are not added
-    assert plus(total, measured_parts([lost("flow", "payments", 100.0)], MAP)) == total
+    again = plus(total, measured_parts([lost("flow", "payments", 100.0)], MAP))
+    assert again.money == total.money and again.count == total.count
 
 
 def test_what_cannot_be_added_is_left_out_and_said():
     total = total_money([], MAP.carriers(), "EUR")
-    found = plus(total, [part(incident())])
-    assert not found.count and found.left_out[0].startswith("response_time: nobody has said")
+    assert plus(total, [part(incident())]).left_out == ()  # nothing is known: nothing is missing
+    found = plus(total, [part(incident(said=Response(1)), replace(MAP, labour_rate=None))])
+    assert not found.count and found.left_out[0].startswith("response_time: one person")
+
+
+def test_parts_of_several_incidents_come_together_by_name():
+    one, other = part(incident(("P1", 30))), part(incident(("P1", 30), ("P2", 60)))
+    [found] = together([one, other, part(incident())])
+    assert found.money is not None and found.money.mid == Decimal("127.50") + Decimal("255.00")
+    assert np.array_equal(found.draws, one.draws + other.draws)
+    assert found.rests_on == "2 incidents" and together([one]) == [one]
 
 
 def test_an_incident_of_a_moment_takes_no_time():
