@@ -20,7 +20,7 @@ from enrich.incident import Incident
 from enrich.model import BusinessMap, Measure
 from enrich.severity import Predictor
 from impact.assess_flow import Group, Member, divide, overlapping
-from impact.assess_lead_time import lead_time
+from impact.assess_lead_time import Concurrent, LeadTimes
 from impact.assess_measured import measured, modelled
 from impact.assess_record import Draft, Facts, record
 from impact.attribute import driven, subsets
@@ -170,6 +170,7 @@ class Tick:
         self.silences = find_silences(business_map, baselines, states, self.marks, incidents)
         self._windows: dict[tuple[str, str], EffectWindow] = {}
         self._groups: dict[tuple[str, tuple[str, ...]], Group] = {}
+        self._lead_times = LeadTimes(reader, baselines.kept)
 
     def measures(self, incident: Incident) -> tuple[Measure, ...]:
         """What it is priced on."""
@@ -245,9 +246,13 @@ class Tick:
     def _draft(self, facts: Facts) -> Draft:
         incident, measure, mark = facts.incident, facts.measure, facts.mark
         if measure.kind == "lead_time":
-            others = self._incidents.get(measure.id, [incident])
-            earlier = self._known.get(measure.id, ())
-            return lead_time(facts, others, partial(self._v, measure), self._reader, earlier)
+            at_once = Concurrent(
+                self._incidents.get(measure.id, [incident]),
+                partial(self._v, measure),
+                partial(self._players, measure),
+                self._known.get(measure.id, ()),
+            )
+            return self._lead_times.draft(facts, at_once)
         window = self.window(incident, measure)
         if facts.learned is None:
             said = ("less than a week of history: no baseline yet",)
@@ -304,7 +309,7 @@ class Tick:
 
         state = (start, end, cut, self._baselines.state(measure, mark))
         key = ("estimate", measure.id, start)
-        found, until = self._baselines.kept(key, state, answer, may_wait=True)
+        found, until = self._baselines.kept(key, state, answer, waits=1)
         watched = self._baselines.watched(measure, start, min(mark.until, cut or mark.until), mark)
         assert watched is not None
         players = self._players(measure, members)

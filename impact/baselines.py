@@ -167,16 +167,17 @@ class Baselines:
         return datetime.fromtimestamp(history.first + history.width * history.complete(mark), UTC)
 
     def kept(
-        self, key: Hashable, state: Hashable, compute: Callable[[], T], *, may_wait: bool = False
+        self, key: Hashable, state: Hashable, compute: Callable[[], T], *, waits: int = 0
     ) -> T:
         """What the last tick computed for `key`, if in the same `state`; else computed anew.
 
-        may_wait: an older answer will do once this tick has computed AT_ONCE answers anew.
+        waits: where not 0, the weight of an answer: an older one will do once this tick has
+        computed answers of weight AT_ONCE anew.
         """
         found = self._kept.get(key) or self._kept_before.get(key)
-        if found is None or (found[0] != state and not (may_wait and self._left <= 0)):
+        if found is None or (found[0] != state and not (waits and self._left <= 0)):
             found = (state, compute())
-            self._left -= may_wait
+            self._left -= waits
         self._kept[key] = found
         value: T = found[1]
         return value

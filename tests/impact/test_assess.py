@@ -1,6 +1,8 @@
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from enrich.model import BusinessMap, Hard, Measure, Money, Node, Process, Value
 from enrich.severity import Predictor
 from impact.assess import Missing, Tick, assess, independent, known_windows, predicted_by
 from impact.baselines import Baselines
-from impact.ports import Cohort, StreamState
+from impact.ports import Cohort, LateHistory, StreamState
 from impact.totals import total_money
 from tests.impact.arrays import NOWHERE, ArrayReader, at, business_map, daily, incident, stamp
 
@@ -244,6 +246,63 @@ def test_two_incidents_share_delayed_orders():
     both = [tick.assess(i).impacts[0] for i in (a, b)]
     assert [i.share for i in both] == [0.5, 0.5]
     assert sum(i.units["delayed"].mid for i in both) == pytest.approx(60, abs=3)
+
+
+@dataclass
+class CountingReader(ArrayReader):
+    """Counts how often a history of lateness is asked for."""
+
+    histories: int = 0
+
+    def late_history(self, *asked: Any) -> LateHistory:
+        self.histories += 1
+        return super().late_history(*asked)
+
+
+def delayed_orders(*incidents: Incident) -> tuple[CountingReader, Callable[[datetime], list[Any]]]:
+    """A reader of orders that an outage delays, and what a tick says at a moment."""
+    reader = CountingReader(journeys=journeys(late_hours=20))
+    reader.streams["orders", "placed"] = (at(), np.ones(DAYS * 1440))
+    where = business_map(ORDERS)
+    baselines = Baselines(where, reader)
+
+    def says(now: datetime) -> list[Any]:
+        reader.now = now
+        tick = Tick(where, reader, baselines, incidents, now=now)
+        return [tick.assess(i).impacts[0] for i in incidents]
+
+    return reader, says
+
+
+def test_delays_stand_until_a_minute_has_passed_or_an_order_has_moved():
+    open_ones = [incident(name, START, None, {"fulfilment": 1.0}) for name in "ab"]
+    reader, says = delayed_orders(*open_ones)
+    now = START + timedelta(hours=12)
+    first = says(now)
+    assert reader.histories == 1  # for both of them
+    again = says(now + timedelta(seconds=10))
+    assert reader.histories == 1
+    assert [i.units for i in again] == [i.units for i in first]
+    assert says(now + timedelta(seconds=60)) and reader.histories == 2
+    orders = journeys(late_hours=20)
+    waiting = np.flatnonzero((orders.started < stamp(now)) & (orders.finished > stamp(now)))
+    orders.finished[waiting[0]] = stamp(now - timedelta(minutes=30))  # an event that came late
+    reader.journeys = orders
+    assert says(now + timedelta(seconds=70)) and reader.histories == 3
+    # the same as one who has not seen the ticks before
+    fresh, ask_anew = delayed_orders(*open_ones)
+    fresh.journeys = reader.journeys
+    moment = now + timedelta(seconds=90)
+    assert [i.units for i in ask_anew(moment)] == [i.units for i in says(moment)]
+
+
+def test_of_a_crowd_that_delays_orders_the_least_severe_get_no_part():
+    crowd = [incident(f"i{n}", START, None, {"fulfilment": (n + 1) / 30}) for n in range(20)]
+    _, says = delayed_orders(*crowd)
+    found = says(START + timedelta(hours=12))
+    assert sum(i.share for i in found) == pytest.approx(1.0)
+    assert [i.share > 0.0 for i in found] == [False] * 8 + [True] * 12
+    assert "20 incidents at once: the 8 least got no part" in found[0].warnings
 
 
 def test_windows_that_are_over_and_were_felt_are_left_out_of_the_history():

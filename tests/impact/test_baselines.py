@@ -136,7 +136,7 @@ def test_beyond_its_fill_a_tick_makes_do_with_older_answers():
 
     def answers(state: int) -> list[int]:
         baselines.update(NOW)
-        return [baselines.kept(n, state, lambda: state, may_wait=True) for n in range(asked)]
+        return [baselines.kept(n, state, lambda: state, waits=1) for n in range(asked)]
 
     assert answers(1) == [1] * asked  # what was never answered cannot wait
     assert answers(2) == [2] * AT_ONCE + [1] * 20
