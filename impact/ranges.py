@@ -20,7 +20,7 @@ from impact.usual import Usual
 
 DAYS = 28
 PRIOR_COUNT = 12
-PRIOR_FACTOR = 1.35
+PRIOR_FACTOR = 1.28
 QUANTILE = 0.90
 
 

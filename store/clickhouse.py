@@ -37,6 +37,8 @@ _SESSION: Mapping[str, str | int] = {
     "do_not_merge_across_partitions_select_final": 1,  # the partition follows from the sorting key
     "session_timezone": "UTC",  # never the zone of the host
 }
+# Rows come as one block: a second thread only waits for the first.
+_INSERT: Mapping[str, str | int] = {"max_threads": 1}
 _UNKNOWN_DATABASE, _ACCESS_DENIED, _WRONG_PASSWORD = 81, 497, 516
 _CREDENTIALS = frozenset({192, 193, 194, _ACCESS_DENIED, _WRONG_PASSWORD})
 # What the server says when it cannot do the work now: limits of time, memory, parts, disk, network.
@@ -137,9 +139,9 @@ class Database:
         the table must have a `non_replicated_deduplication_window`.
         """
         if rows.num_rows:
-            only = {"insert_deduplicate": 1, "insert_deduplication_token": once} if once else None
+            only = {"insert_deduplicate": 1, "insert_deduplication_token": once} if once else {}
             with self._client() as client:
-                client.insert_arrow(table, rows, settings=only)
+                client.insert_arrow(table, rows, settings={**_INSERT, **only})
 
     def close(self) -> None:
         """Close every client; the embedded engine stops with the last one of the process."""
