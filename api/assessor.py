@@ -142,6 +142,7 @@ class Desk:
         looked = self._look(now)
         self._keep(looked, now)
         found, self._pricer.gone = looked.incidents, looked.gone
+        self._pricer.short_since = self._register.short_since
         live, past = self._pricer.split(found.values(), now)
         self._issue(self._pricer.live(live, now), now)
         deadline = time.monotonic() + BACKLOG_S

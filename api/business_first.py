@@ -9,9 +9,9 @@ start that the business-first one had (`api.register`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from enrich.explain import explain_incident
 from enrich.graph import Graph
@@ -19,6 +19,8 @@ from enrich.incident import Incident
 from enrich.model import BusinessMap, Measure
 from impact.effect import JOIN, LEAD
 from impact.shortfall import Shortfall
+
+MOVED = timedelta(hours=2)  # by which the start of a shortfall may be estimated later than before
 
 
 def business_first(
@@ -30,33 +32,51 @@ def business_first(
 ) -> dict[str, Incident]:
     """The business-first incidents at `now`; `before` are those of the last tick, by id.
 
-    What is left out of the answer is explained by something technical after all.
+    What is left out of the answer is explained by something technical after all. That is decided
+    by when the measures were red, never by when somebody looked: of an incident that was open at
+    the last tick nobody knows the end before its measures have been looked at again.
     """
     business_map, others = graph.map, list(technical)
-    found = {
-        name: incident
-        for name, incident in before.items()
-        if not any(_explains(other, incident, business_map) for other in others)
-    }
     if shortfalls is None:  # nobody has looked yet
-        return found
-    red = set()
-    for shortfall in shortfalls:
-        measure = business_map.measure(shortfall.measure)
+        return {
+            name: incident
+            for name, incident in before.items()
+            if incident.ended_at is None or not _any_explains(others, incident, business_map)
+        }
+    found, looked_at = _followed(graph, before, shortfalls)
+    alone = {}
+    for name, incident in found.items():
+        lost = incident.ended_at is None and name not in looked_at
+        # nothing says how long it was red: only what was there at its start explains it
+        seen = replace(incident, ended_at=incident.started_at) if lost else incident
+        if not _any_explains(others, seen, business_map):
+            alone[name] = replace(incident, ended_at=now) if lost else incident
+    return alone
+
+
+def _followed(
+    graph: Graph, before: Mapping[str, Incident], shortfalls: Sequence[Shortfall]
+) -> tuple[dict[str, Incident], Container[str]]:
+    """All business-first incidents as shortfalls say they are, and of which these say anything."""
+    found, ends = dict(before), dict[str, datetime | None]()
+    for shortfall in sorted(shortfalls, key=lambda s: s.start):
+        measure = graph.map.measure(shortfall.measure)
         if measure is None:
             continue
-        known = next((i for i in found.values() if _continues(i, measure, shortfall)), None)
-        fresh = _grown(known, shortfall) if known else _opened(graph, measure, shortfall)
-        if any(_explains(other, fresh, business_map) for other in others):
-            found.pop(fresh.id, None)
-            continue
-        found[fresh.id] = fresh
-        if shortfall.end is None:
-            red.add(fresh.id)
-    return {
-        name: incident if name in red or incident.ended_at else replace(incident, ended_at=now)
-        for name, incident in found.items()
-    }
+        known = next(
+            (i for i in found.values() if _continues(i, measure, shortfall, i.id in ends)), None
+        )
+        if known is None and shortfall.beyond <= 1.0:
+            continue  # deep enough to go on with an incident, not to open one
+        fresh = known or _opened(graph, measure, shortfall)
+        measures = tuple(dict.fromkeys((*fresh.measures, shortfall.measure)))
+        end = shortfall.end
+        if fresh.id in ends:  # red while any of its measures is
+            so_far = ends[fresh.id]
+            end = None if so_far is None or end is None else max(so_far, end)
+        ends[fresh.id] = end
+        found[fresh.id] = replace(fresh, measures=measures, ended_at=end)
+    return found, ends
 
 
 def explained_by(
@@ -86,22 +106,34 @@ def _opened(graph: Graph, measure: Measure, shortfall: Shortfall) -> Incident:
     )
 
 
-def _grown(incident: Incident, shortfall: Shortfall) -> Incident:
-    """The same incident, with this measure among its own and its end as known now."""
-    measures = tuple(dict.fromkeys((*incident.measures, shortfall.measure)))
-    return replace(incident, measures=measures, ended_at=shortfall.end)
+def _continues(incident: Incident, measure: Measure, shortfall: Shortfall, known: bool) -> bool:
+    """Whether a shortfall goes on with an incident of its process.
+
+    known: its end, or that it is red now, is known from shortfalls that began earlier. Without
+    that an open one goes on with what began when it did: its start may be estimated anew.
+    """
+    if not any(name.partition("/")[0] == measure.process for name in incident.measures):
+        return False
+    if incident.ended_at is not None:
+        return shortfall.start <= incident.ended_at + JOIN
+    return known or shortfall.start <= incident.started_at + MOVED
 
 
-def _continues(incident: Incident, measure: Measure, shortfall: Shortfall) -> bool:
-    same = any(name.partition("/")[0] == measure.process for name in incident.measures)
-    return same and (incident.ended_at is None or shortfall.start <= incident.ended_at + JOIN)
+def _any_explains(
+    technical: Iterable[Incident], business: Incident, business_map: BusinessMap
+) -> bool:
+    return any(_explains(other, business, business_map) for other in technical)
 
 
 def _explains(technical: Incident, business: Incident, business_map: BusinessMap) -> bool:
-    """Whether a technical incident reaches a measure of it at that time."""
+    """Whether a technical incident reaches a measure of it, and fired while that was red.
+
+    As for its effect (`impact.effect`): the measure may have turned red before the first signal,
+    and be back up to LEAD before it, but not turn red when the last signal has cleared.
+    """
     if business.ended_at is not None and technical.started_at > business.ended_at + LEAD:
         return False
-    if technical.ended_at is not None and technical.ended_at < business.started_at - LEAD:
+    if technical.ended_at is not None and technical.ended_at < business.started_at:
         return False
     if technical.kind == "business":
         return False

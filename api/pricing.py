@@ -58,6 +58,7 @@ class Pricer:
         self._edits: dict[str, tuple[str, ...]] = {}  # by incident, taken into what was issued
         self._vigilance = Vigilance(loaded.map)
         self.shortfalls: Sequence[Shortfall] | None = None  # as of the last live tick
+        self.short_since: Mapping[str, datetime] = {}  # by measure: business-first, and open
         self.gone: Container[str] = ()  # what is no incident: its hours teach as any other
         self.silences: Sequence[Silence] = ()
         self._all: tuple[Incident, ...] = ()
@@ -125,7 +126,7 @@ class Pricer:
             if self._shared.baselines is not baselines:
                 return found
             self.shortfalls = find_shortfalls(
-                self._loaded.map, baselines, tick.marks, self._vigilance.vigil
+                self._loaded.map, baselines, tick.marks, self._vigilance.vigil, self.short_since
             )
         return found
 

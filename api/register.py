@@ -50,6 +50,19 @@ class Register:
         found = edited({**technical, **alone}, edits, build)
         return self._told_of(found, absorbed, corrected, edits, build)
 
+    @property
+    def short_since(self) -> dict[str, datetime]:
+        """By measure, the start of the open business-first incident that it is short in.
+
+        Also of those that people dismissed or merged: they go on for as long as the measure is red.
+        """
+        found: dict[str, datetime] = {}
+        for incident in self._business.values():
+            if incident.ended_at is None:
+                for name in incident.measures:
+                    found[name] = min(found.get(name, incident.started_at), incident.started_at)
+        return found
+
     def changed(self, found: Edited) -> tuple[list[Incident], list[Incident]]:
         """(incidents to be stored, those to be stored as gone) since the last time of asking."""
         lost = [i for name, i in self.stored.items() if name not in found.incidents]

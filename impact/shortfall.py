@@ -9,31 +9,39 @@ watermark lets them see.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 import numpy as np
 
 from enrich.model import BusinessMap, Measure
 from impact.baselines import Baselines
-from impact.effect import THRESHOLD, Interval, Watched, sustained_shortfall
+from impact.effect import JOIN, THRESHOLD, Interval, Watched, red_intervals
 from impact.vigil import Kind, Vigil, depths
 from impact.watermark import Watermark
 
 LOOK_BACK = timedelta(hours=12)
 BEFORE = timedelta(hours=36)  # it, whose level says how the days have been going
+HEAD_START = timedelta(hours=2)  # before the start of a known one, from which it is followed
 RECENT = timedelta(hours=1)  # a shortfall that was over for longer opens nothing any more
+
+NONE_OPEN: Mapping[str, datetime] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """One measure that is red, or was until just now; `end` is None while it is."""
+    """One measure that is red, or was until just now; `end` is None while it is.
+
+    Of a measure with an open incident also what is long over: how that incident ended, and what
+    came after it.
+    """
 
     measure: str  # process/name
     start: datetime
     end: datetime | None
-    beyond: float  # the deepest of it, in bars: more than 1
+    beyond: float  # the deepest of it, in bars: more than 1, or of a known one
     share: float  # of what was expected between start and end, missing (load: on top)
 
 
@@ -42,8 +50,12 @@ def find_shortfalls(
     baselines: Baselines,
     marks: Mapping[str, Watermark],
     vigil: Vigil | None,
+    since: Mapping[str, datetime] = NONE_OPEN,
 ) -> tuple[Shortfall, ...]:
     """The measures that are short now, the deepest first.
+
+    since: by measure, when the open incident began that it is known to be short in. It is followed
+    from then on, however deep it is, so that what was missed meanwhile makes no difference.
 
     marks: by stream, as a `Tick` has them. vigil: the bars; a measure without one is not judged.
     Measures that a technical incident reaches are found too: whether a signal explains them is the
@@ -54,17 +66,28 @@ def find_shortfalls(
         mark = marks.get(measure.stream)
         if mark is None or vigil is None or measure.id not in vigil.bars:
             continue
-        series = baselines.followed(measure, mark.until - LOOK_BACK, mark.until, mark)
+        known = since.get(measure.id)
+        first = mark.until - LOOK_BACK
+        if known is not None:
+            first = min(first, known - HEAD_START)
+        series = baselines.followed(measure, first, mark.until, mark)
         if series is None:
             continue
-        red = sustained_shortfall(series, threshold=THRESHOLD)
-        if red is None or (red.end is not None and red.end < mark.until - RECENT):
-            continue
-        beyond = _beyond(measure, baselines, mark, red, vigil)
-        if beyond > 1.0:
-            share = _share(series, red)
-            found.append(Shortfall(measure.id, red.start, red.end, beyond, share))
+        for red in _of_interest(red_intervals(series, threshold=THRESHOLD), mark.until, known):
+            beyond = _beyond(measure, baselines, mark, red, vigil)
+            if beyond > 1.0 or known is not None:
+                share = _share(series, red)
+                found.append(Shortfall(measure.id, red.start, red.end, beyond, share))
     return tuple(sorted(found, key=lambda s: -s.beyond))
+
+
+def _of_interest(
+    reds: Sequence[Interval], until: datetime, known: datetime | None
+) -> Sequence[Interval]:
+    """The newest stretch, unless it is over for long; where one is known, all since that."""
+    since = until - RECENT if known is None else known - JOIN
+    chosen = [r for r in reds if r.end is None or r.end >= since]
+    return chosen if known is not None else chosen[-1:]
 
 
 def _beyond(
@@ -74,7 +97,7 @@ def _beyond(
     learned = baselines.learned(measure)
     assert learned is not None
     times, actual = baselines.series(measure, mark)
-    recent = times >= _np(mark.until - LOOK_BACK - BEFORE)
+    recent = times >= _np(min(mark.until - LOOK_BACK, red.start) - BEFORE)
     times, actual = times[recent], actual[recent]
     usual = learned.baseline.usual(times.astype("datetime64[s]").astype(np.int64))[0]
     kind: Kind = "load" if measure.kind == "load" else "flow"

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from api.business_first import business_first
 from enrich.graph import Graph
 from enrich.incident import Incident, Reached
@@ -104,3 +107,85 @@ def test_what_drives_a_load_explains_its_rise():
     (alone,) = business_first(GRAPH, {}, [calls], [], NOW).values()
     assert alone.title == "Support: more than usual calls, and no alert"
     assert business_first(GRAPH, {}, [calls], [technical("checkout", SHORT.start)], NOW) == {}
+
+
+def test_one_that_fired_only_after_it_was_over_explains_nothing_whenever_that_is_found_out():
+    before = business_first(GRAPH, {}, [SHORT], [], NOW)
+    later = NOW + timedelta(hours=27)  # nobody has looked in between
+    alert = technical("checkout", later - 5 * MINUTE)
+    assert business_first(GRAPH, before, None, [alert], later) == before  # nothing is known yet
+    over = replace(SHORT, end=NOW + 40 * MINUTE)
+    again = replace(SHORT, start=later - 4 * MINUTE)
+    (ended,) = business_first(GRAPH, before, [again, over], [alert], later).values()
+    assert (ended.started_at, ended.ended_at) == (SHORT.start, NOW + 40 * MINUTE)
+
+
+def test_a_later_shortfall_does_not_go_on_with_one_of_which_nothing_is_to_be_seen():
+    before = business_first(GRAPH, {}, [SHORT], [], NOW)
+    later = NOW + timedelta(hours=27)
+    again = replace(SHORT, start=later - 30 * MINUTE)
+    alert = technical("checkout", later - 5 * MINUTE)
+    (ended,) = business_first(GRAPH, before, [again], [alert], later).values()
+    assert (ended.started_at, ended.ended_at) == (SHORT.start, later)
+    assert len(business_first(GRAPH, before, [again], [], later)) == 2
+
+
+def test_signals_that_had_cleared_before_it_turned_red_explain_nothing():
+    over = technical("checkout", SHORT.start - timedelta(hours=1), SHORT.start - 10 * MINUTE)
+    assert len(business_first(GRAPH, {}, [SHORT], [over], NOW)) == 1
+
+
+def test_it_lasts_while_any_of_its_measures_is_red():
+    carts = replace(SHORT, measure="checkout/carts", start=SHORT.start + MINUTE)
+    before = business_first(GRAPH, {}, [SHORT, carts], [], NOW)
+    back = replace(carts, end=NOW)
+    (incident,) = business_first(GRAPH, before, [SHORT, back], [], NOW + MINUTE).values()
+    assert incident.ended_at is None
+
+
+def test_one_that_is_known_goes_on_below_the_bars_but_none_opens():
+    shallow = replace(SHORT, beyond=0.5)
+    assert business_first(GRAPH, {}, [shallow], [], NOW) == {}
+    before = business_first(GRAPH, {}, [SHORT], [], NOW)
+    assert business_first(GRAPH, before, [shallow], [], NOW + MINUTE) == before
+
+
+HALF_HOURS = st.integers(0, 60).map(lambda n: NOW + n * 30 * MINUTE)
+
+
+@given(
+    red=st.tuples(HALF_HOURS, st.integers(2, 20)),
+    fired=st.tuples(HALF_HOURS, st.integers(1, 20)),
+    first_tick=st.integers(0, 8),
+    process=st.sampled_from(["checkout", "support"]),
+)
+def test_ticks_that_were_missed_make_no_difference(red, fired, first_tick, process):
+    """Seen at every step, or (after it was opened) only once when all is over: the same."""
+    start, end = red[0], red[0] + red[1] * 30 * MINUTE
+    signal = technical(process, fired[0], fired[0] + fired[1] * 30 * MINUTE)
+
+    def tick(before, now, register):
+        shown = [replace(SHORT, start=start, end=end if end <= now else None)]
+        heard = [replace(signal, ended_at=signal.ended_at if signal.ended_at <= now else None)]
+        heard = heard if signal.started_at <= now else []
+        # what was looked at and is explained is over for good (`api.register`)
+        alone = business_first(GRAPH, before, shown if start < now else [], heard, now)
+        absorbed = {
+            k: v if v.ended_at else replace(v, ended_at=now)
+            for k, v in before.items()
+            if k not in alone
+        }
+        register.append(alone)
+        return {**absorbed, **alone}
+
+    opened = start + (1 + first_tick % red[1]) * 30 * MINUTE
+    known = tick({}, opened, [])
+    last = max(end, signal.ended_at) + 6 * 30 * MINUTE
+    often: list[dict[str, Incident]] = []
+    seldom: list[dict[str, Incident]] = []
+    now, before = opened, known
+    while now < last:
+        now += 30 * MINUTE
+        before = tick(before, now, often)
+    tick(known, last, seldom)
+    assert often[-1] == seldom[-1]
