@@ -63,6 +63,10 @@ class Book:
         measured = self.total(impact for case in every for impact in case.impacts)
         return plus(measured, (part for case in every for part in case.beside))
 
+    def beside(self, cases: Iterable[Case]) -> Total:
+        """What of their cost no measure carries, so that processes and this add up to it."""
+        return plus(self.total(()), (part for case in cases for part in case.beside))
+
     def apart(self, cases: Sequence[Case]) -> list[MoneyRange]:
         """Sums in currencies without a rate, which no total can hold, by currency."""
         impacts = [impact for case in cases for impact in case.impacts]

@@ -116,6 +116,7 @@ def _print_provider(one: Mapping[str, Any], currency: str) -> None:
     if one["cost"]:
         cost = _sum(one["cost"])
         show.indented(out, f"cost {words.money(cost)} ({words.money_range(cost)})", 2)
+        show.cost_parts([_part(p) for p in one["parts"]], out)
     if one["running_cost"] is not None:
         paid = words.amount(Decimal(one["running_cost"]), currency)
         down = words.amount(Decimal(one["paid_while_down"] or 0), currency)
@@ -163,6 +164,12 @@ def _print_portfolio(found: Mapping[str, Any]) -> None:
 def _number(amount: str | None) -> str:
     """A sum whose currency stands above the table, in whole units."""
     return "–" if amount is None else f"{Decimal(amount):,.0f}"
+
+
+def _part(found: Mapping[str, Any]) -> Any:
+    from api import schemas
+
+    return schemas.CostPart.model_validate(found)
 
 
 def _sum(found: Mapping[str, Any]) -> Any:

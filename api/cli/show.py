@@ -120,6 +120,21 @@ def incidents(found: Sequence[schemas.Incident]) -> None:
         out.print(Text(f"    {one.title}", style="dim"))
 
 
+def cost_parts(parts: Sequence[schemas.CostPart], out: Console) -> None:
+    """What a cost is the sum of, each part with what it rests on."""
+    for part in parts:
+        said = f"{part.title}: "
+        if part.money:
+            said += f"{words.money(part.money)} ({words.money_range(part.money)})"
+            said += "" if part.added else ", not added"
+        elif part.hours:
+            said += f"{words.units_range(part.hours)} h"
+        else:
+            said += "not known"
+        indented(out, said, 2)
+        indented(out, part.rests_on, 4, "dim")
+
+
 def impact(found: schemas.Incident) -> None:
     """One incident with all its numbers."""
     out = console()
@@ -130,6 +145,7 @@ def impact(found: schemas.Incident) -> None:
     if found.trigger:
         out.print(f"likely trigger: {found.trigger.summary} at {_time(found.trigger.at)}")
     out.print(_cost_line(found), style="bold")
+    cost_parts(found.parts, out)
     for one in found.impacts:
         out.print()
         out.print(f"{one.process_title}: {one.measure_title}", style="bold")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Annotated
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -105,7 +104,6 @@ def _page(
         as_of=as_of,
         query="" if as_of is None else f"as_of={quote(_written(as_of))}",
         more=more,
-        named_parts=_named_parts(found),
         owners=owners(found, business_map),
         overlaps=_overlaps(state, found, as_of),
         done=done,
@@ -154,15 +152,6 @@ def _moments(happened: list[Entry]) -> list[tuple[str, datetime, str]]:
     newest = sorted(known, reverse=True)
     chosen = newest if len(newest) <= _CHOICES else [*newest[: _CHOICES - 1], newest[-1]]
     return [(_written(moment), moment, known[moment]) for moment in chosen]
-
-
-def _named_parts(found: schemas.Incident) -> list[tuple[str, schemas.Sum]]:
-    """What the cost is made of: each measure that carries money of its own."""
-    return [
-        (f"{i.process_title}, {i.measure_title.lower()}", i.money[i.cost])
-        for i in found.impacts
-        if i.cost and i.money[i.cost].mid != Decimal(0)
-    ]
 
 
 def _overlaps(

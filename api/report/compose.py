@@ -9,7 +9,7 @@ from importlib.metadata import version
 import numpy as np
 
 from api import words
-from api.present import present_sum
+from api.present import present_part, present_sum
 from api.report import model, sentences
 from api.report.better import better
 from api.report.gather import TREND, Facts
@@ -17,6 +17,7 @@ from api.report.method import METHOD
 from api.report.questions import questions
 from api.report.restate import ledger, restatements
 from api.schemas import Sum, Units
+from impact.cost import measured_parts
 from impact.model import DRAWS, MoneyRange
 from impact.money import decimal, round_money, rounded
 from impact.perception import Part
@@ -60,6 +61,7 @@ def compose(facts: Facts) -> model.WeeklyReport:
         cost_before=(sum_of(earlier) or _nothing(facts)) if known_before else None,
         change=present_sum(difference(whole, earlier)) if known_before else None,
         usual=_usual(trend[:-1], book),
+        beside=sum_of(book.beside(outages)),
         planned=sum_of(book.cost(planned)),
         apart=[present_sum(s) for s in book.apart(facts.this_week)],
         units=_units(outages, facts),
@@ -150,7 +152,8 @@ def _upper(text: str) -> str:
 
 def _case(case: Case, facts: Facts) -> model.Case:
     incident, business_map = case.incident, facts.loaded.map
-    total = facts.book.total(case.impacts)
+    total = facts.book.cost([case])
+    parts = (*measured_parts(case.impacts, business_map), *case.beside)
     return model.Case(
         id=incident.id,
         kind=incident.kind,
@@ -164,6 +167,7 @@ def _case(case: Case, facts: Facts) -> model.Case:
         felt=case.felt,
         cost=sum_of(total),
         cost_is="" if not total.count else "forecast" if case.live else "final",
+        parts=[present_part(p) for p in parts if p.money or p.hours],
         units=_units([case], facts),
         processes=sentences.hit_by(case),
     )

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from api.costing import beside
 from api.mapfiles import LoadedMap
 from api.outlook import Outlook, View
 from api.perceiving import Answer, perceived
@@ -144,12 +145,14 @@ def _cases(
         if not is_withdrawn(impact):
             impacts[impact.incident].append(impact)
     order = {m.id: number for number, m in enumerate(parts.map.map.measures())}
+    costs = beside(parts, [v.incident for v in began if not v.gone])
     cases: dict[Week, list[Case]] = defaultdict(list)
     for version in began:
         if not version.gone:
             found = impacts[version.incident.id]
             found.sort(key=lambda i: order.get(f"{i.process}/{i.measure}", len(order)))
-            case = Case(version.incident, tuple(found))
+            more = tuple(costs.get(version.incident.id, ()))
+            case = Case(version.incident, tuple(found), more)
             cases[Week.of(version.incident.started_at, zone)].append(case)
     return cases, {v.incident.id: v.incident for v in versions if v.gone}
 

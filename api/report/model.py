@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from api.schemas import Amount, Sum, Units, Utc
+from api.schemas import Amount, CostPart, Sum, Units, Utc
 
 Kind = Literal["flow", "lead_time", "load", "level"]
 
@@ -41,6 +41,7 @@ class Case(BaseModel):
     felt: bool = Field(description="Whether the business was touched for certain.")
     cost: Sum | None
     cost_is: Literal["forecast", "final", ""]
+    parts: list[CostPart] = Field([], description="What `cost` is the sum of.")
     units: list[UnitsLine]
     processes: list[str] = Field(description="Whom it hit, by name.")
 
@@ -181,6 +182,9 @@ class WeeklyReport(BaseModel):
     cost_before: Sum | None
     change: Sum | None = Field(description="Against the week before, draw by draw.")
     usual: Amount | None = Field(description="Mean of the thirteen weeks before, where known.")
+    beside: Sum | None = Field(
+        None, description="Of `cost`, people's time and service credits: of no one process."
+    )
     planned: Sum | None = Field(description="Planned maintenance, in no other sum.")
     apart: list[Sum] = Field(description="In currencies without a rate, in no other sum.")
     units: list[UnitsLine]

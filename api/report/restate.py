@@ -13,7 +13,7 @@ from api.report import model, sentences
 from api.report.gather import Facts
 from api.report.week import Week
 from api.schemas import Sum
-from enrich.edits import Cause, Dismiss, End, Merge, Reach, Split, Start
+from enrich.edits import Cause, Dismiss, End, Merge, Reach, Response, Split, Start
 from impact.weekly import Case
 
 _SMALL = Decimal("0.01")  # of what was said: less is no news
@@ -27,7 +27,7 @@ def ledger(facts: Facts) -> list[model.LedgerLine]:
 
 
 def _line(case: Case, week: Week, facts: Facts) -> model.LedgerLine:
-    total = facts.book.total(case.impacts)
+    total = facts.book.cost([case])
     return model.LedgerLine(
         incident=case.incident.id,
         week=week.name,
@@ -140,6 +140,7 @@ def _corrected(incident: str, fresh: set[str], facts: Facts) -> str:
         Merge: "what belongs to it",
         Split: "what belongs to it",
         Dismiss: "whether it was one",
+        Response: "who worked on it",
     }
     what = list(dict.fromkeys(kinds[type(e.action)] for e in edits if type(e.action) in kinds))
     reasons = "; ".join(f"“{e.why.rstrip('.')}”" for e in edits if e.why)

@@ -44,6 +44,9 @@ def _sums(report: WeeklyReport) -> Iterator[Block]:
         for p in report.processes
         if p.cost is not None
     ]
+    if report.beside is not None:
+        sums = (words.money(report.beside), words.money_range(report.beside))
+        rows.append(("People's time and service credits", "", *sums))
     if len(rows) > 1 and report.cost is not None:
         outages = sum(c.felt and c.kind != "maintenance" for c in report.cases)
         total = (words.money(report.cost), words.money_range(report.cost))
@@ -149,9 +152,26 @@ def _case(case: Case, pictures: tuple[Picture, ...], zone: ZoneInfo) -> Iterator
     yield Text(case.cause)
     if case.units:
         yield Bullets(tuple(u.says for u in case.units))
+    yield from _parts(case)
     for picture in pictures:
         yield Text(picture.text, "quiet", keep=True)
         yield replace(picture, text="")
+
+
+def _parts(case: Case) -> Iterator[Block]:
+    """What the cost is the sum of, where that is more than one thing."""
+    if len(case.parts) < 2:
+        return
+    rows = [
+        (
+            part.title + ("" if part.added else ", not added"),
+            words.money(part.money) if part.money else f"{words.units_range(part.hours)} h",
+            words.money_range(part.money) if part.money else "–",
+        )
+        for part in case.parts
+    ]
+    columns = (Column("Part of the cost"), Column("Cost", right=True), Column("Range", right=True))
+    yield Table(columns, tuple(rows))
 
 
 def _rows(cases: list[Case]) -> Block:
