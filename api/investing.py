@@ -87,7 +87,7 @@ def portfolio(parts: Parts, outlook: Outlook, length: timedelta, limit: int) -> 
 
 def _data_since(outlook: Outlook, now: datetime) -> datetime:
     """When the oldest data of a measure begin."""
-    views = outlook.view().measures.values()
+    views = outlook.learned().measures.values()
     return min((v.data_since for v in views if v.data_since is not None), default=now)
 
 

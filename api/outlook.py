@@ -1,12 +1,15 @@
 """What is usual, beside what is: the baselines as the HTTP side and the page read them.
 
 A view is made by one thread (or by the caller, where nothing runs in the background) from the
-baselines that this process shares, and read by many: it never changes once it is made.
+baselines that this process shares, and read by many: it never changes once it is made. While that
+thread learns for the first time, which takes seconds, or for another map, nobody waits for it: the
+view then says of every measure that it is being learned. What is kept for good waits (`learned`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -16,9 +19,9 @@ import numpy as np
 
 from api.shared_baselines import SharedBaselines
 from api.wiring import Parts
-from enrich.model import Measure
+from enrich.model import BusinessMap, Measure
 from enrich.propagate import severities
-from impact.baselines import RANGE_SD
+from impact.baselines import RANGE_SD, Baselines
 from impact.cost_now import (
     CostOfAnHour,
     Outage,
@@ -32,6 +35,7 @@ from impact.silence import Silence
 from impact.spread import sd_of_sums
 
 FRESH = timedelta(seconds=30)
+LEARNING = "learning the usual weeks"
 HOUR = timedelta(hours=1)
 
 
@@ -68,6 +72,7 @@ class View:
     measures: Mapping[str, MeasureView]
     hours: Mapping[str, CostOfAnHour]  # by process
     silences: tuple[Silence, ...]  # measures whose newest data are missing
+    learning: bool = False  # nothing is known of the usual yet: seconds
 
 
 class Outlook:
@@ -77,20 +82,32 @@ class Outlook:
         self._parts = parts
         self._shared = shared or SharedBaselines(parts.map.map, parts.store)
         self._view: View | None = None
+        self._kept = False  # by a thread
 
     def run(self, stop: Event) -> None:
         """Keep the view fresh until told to stop."""
+        self._kept = True
         while not stop.is_set():
             self.refresh(datetime.now(UTC))
             stop.wait(FRESH.total_seconds() / 3)
 
     def view(self) -> View:
-        """The newest view; makes one where there is none yet or nobody has kept it fresh."""
+        """The newest view; makes one where nobody has kept it fresh, or one that is learning."""
         view, now = self._view, datetime.now(UTC)
-        version = self._parts.map.map.version
-        if view is None or view.map_version != version or now - view.made_at > 4 * FRESH:
-            return self.refresh(now)
-        return view
+        if view is None or view.map_version != self._parts.map.map.version:
+            return self._learning(now) if self._kept else self.refresh(now)
+        return self.refresh(now) if now - view.made_at > 4 * FRESH else view
+
+    @property
+    def learning(self) -> bool:
+        """Whether a thread is still learning, so that `view` knows nothing of the usual."""
+        view = self._view
+        return self._kept and (view is None or view.map_version != self._parts.map.map.version)
+
+    def learned(self) -> View:
+        """The newest view, after a wait of seconds where the usual weeks are still learned."""
+        view = self.view()
+        return self.refresh(datetime.now(UTC)) if view.learning else view
 
     def refresh(self, now: datetime) -> View:
         """Read what is new and make a view of it."""
@@ -98,46 +115,58 @@ class Outlook:
             self._shared.keep_fresh(now)
             business_map, baselines = self._parts.map.map, self._shared.baselines
             measures = {m.id: self._measure(m) for m in business_map.measures()}
-            hours = {
-                name: cost_of_an_hour(name, {name: 1.0}, business_map, baselines, now)
-                for name in business_map.processes
-            }
+            hours = _hours(business_map, baselines, now)
             silences = tuple(self._shared.silences)
             self._view = View(now, business_map.version, measures, hours, silences)
             return self._view
 
+    def _learning(self, now: datetime) -> View:
+        business_map = self._parts.map.map
+        measures = {
+            m.id: MeasureView(m, None, None, False, LEARNING, None, None, None)
+            for m in business_map.measures()
+        }
+        hours = _hours(business_map, self._unlearned(), now)
+        return View(now, business_map.version, measures, hours, (), learning=True)
+
+    def _unlearned(self) -> Baselines:
+        return Baselines(self._parts.map.map, self._parts.store)
+
+    @contextmanager
+    def _baselines(self) -> Iterator[Baselines]:
+        """What is known of the usual, for as long as this lasts: nothing while it is learned."""
+        if self.view().learning:
+            yield self._unlearned()
+            return
+        with self._shared.lock:
+            yield self._shared.baselines
+
     def without(self, node: str, now: datetime) -> CostOfAnHour:
         """What an hour without a node would cost."""
-        self.view()
         return self.cost(node, severities(self._parts.map.graph, {node: 0.0}), now)
 
     def cost(self, name: str, hit: Mapping[str, float], now: datetime) -> CostOfAnHour:
         """What an hour would cost that hits processes so badly, 0 to 1 each."""
-        self.view()
-        with self._shared.lock:
-            business_map = self._parts.map.map
-            return cost_of_an_hour(name, hit, business_map, self._shared.baselines, now)
+        with self._baselines() as baselines:
+            return cost_of_an_hour(name, hit, self._parts.map.map, baselines, now)
 
     def outage(
         self, name: str, hit: Mapping[str, float], window: tuple[datetime, datetime]
     ) -> Outage:
         """What it would cost to hit processes so badly in a window, past or to come."""
-        self.view()
-        with self._shared.lock:
-            return cost_of_an_outage(name, hit, self._parts.map.map, self._shared.baselines, window)
+        with self._baselines() as baselines:
+            return cost_of_an_outage(name, hit, self._parts.map.map, baselines, window)
 
     def average_hours(self, now: datetime) -> dict[str, float]:
         """By process, what an hour without it costs on average over the week."""
-        self.view()
-        with self._shared.lock:
-            return average_hours(self._parts.map.map, self._shared.baselines, now)
+        with self._baselines() as baselines:
+            return average_hours(self._parts.map.map, baselines, now)
 
     def watched(self, measure: Measure, start: datetime, end: datetime) -> Watched | None:
         """Actual beside expected, per bin, in [start, end); None without a baseline."""
-        self.view()
-        with self._shared.lock:
+        with self._baselines() as baselines:
             mark = self._shared.marks.get(measure.stream)
-            return self._shared.baselines.watched(measure, start, end, mark) if mark else None
+            return baselines.watched(measure, start, end, mark) if mark else None
 
     def today(self, measure: Measure) -> Today | None:
         """The measure since local midnight; None where nothing is expected or seen yet."""
@@ -179,6 +208,15 @@ class Outlook:
             _usual(watched),
             learned.normal_week,
         )
+
+
+def _hours(
+    business_map: BusinessMap, baselines: Baselines, now: datetime
+) -> dict[str, CostOfAnHour]:
+    return {
+        name: cost_of_an_hour(name, {name: 1.0}, business_map, baselines, now)
+        for name in business_map.processes
+    }
 
 
 def _bins(watched: Watched) -> int:

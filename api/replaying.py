@@ -154,7 +154,7 @@ def usual_weeks(outlook: Outlook) -> dict[str, FloatArray]:
     """(168,) usual units by local hour of the week, by measure."""
     return {
         name: np.array([hour.mid for hour in view.week])
-        for name, view in outlook.view().measures.items()
+        for name, view in outlook.learned().measures.items()
         if view.week
     }
 

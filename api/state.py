@@ -11,6 +11,7 @@ from typing import cast
 from fastapi import Request
 
 from api.intake import signal_messages
+from api.newest import Newest
 from api.outlook import Outlook
 from api.pulse import Pulse
 from api.runtime import Runtime
@@ -20,6 +21,8 @@ from api.tokens import Tokens
 from api.wiring import Parts
 from ingest.events import Signal
 from ingest.log import Producer
+
+DRAWN = 128  # charts of a few ten kB each
 
 
 @dataclass(slots=True)
@@ -32,6 +35,7 @@ class State:
     simulated: bool = False  # the data is the demo's: every page says so
     since: datetime = field(default_factory=lambda: datetime.now(UTC))  # when this was put together
     pulse: Pulse = field(init=False)  # tells pages that there is something new
+    drawn: Newest = field(default_factory=lambda: Newest(DRAWN))  # charts, by what they show
     _producer: Producer | None = None
     _outlook: Outlook | None = None
     _standings: Standings | None = None

@@ -71,6 +71,10 @@ class CostOfAnHour:
     tonight: HourCost
     not_counted: tuple[str, ...]  # "process/measure: why"
 
+    def worth(self, hour: HourCost) -> MoneyRange | None:
+        """What one of the hours costs; None where it is not known."""
+        return _known(hour.money, hour.measures, self.not_counted)
+
 
 @dataclass(frozen=True)
 class Outage:
@@ -82,6 +86,19 @@ class Outage:
     money: MoneyRange
     measures: tuple[MeasureHour, ...]  # of all of that time
     not_counted: tuple[str, ...]
+
+    @property
+    def worth(self) -> MoneyRange | None:
+        """What it costs; None where it is not known."""
+        return _known(self.money, self.measures, self.not_counted)
+
+
+def _known(
+    money: MoneyRange, measures: tuple[MeasureHour, ...], not_counted: tuple[str, ...]
+) -> MoneyRange | None:
+    """A sum of nothing is zero where nothing is hit; else it is no sum."""
+    hit = bool(measures or not_counted)
+    return money if any(m.added for m in measures) or not hit else None
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from api.app import build_app
 from api.cli.run import port
+from api.serving import Server
 from api.settings import Listen
 from tests.api.app import Toll
 
@@ -41,8 +41,7 @@ def senders() -> None:
 def served(toll: Toll, listens: int = 0) -> Iterator[str]:
     """The Toll of a test behind a real server on loopback; gives its host:port."""
     with port(Listen("127.0.0.1", listens)) as door:
-        config = uvicorn.Config(build_app(toll.state), log_level="warning", access_log=False)
-        server = uvicorn.Server(config)
+        server = Server(build_app(toll.state))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [door]})
         thread.start()
         try:

@@ -146,20 +146,17 @@ def _colours(theme: Theme) -> dict[str, str]:
 
 
 def _stretches(processes: Sequence[Lanes], span: tuple[float, float], zone: ZoneInfo) -> list[Row]:
-    least = (span[1] - span[0]) * _LEAST
     rows: list[Row] = []
     for number, process in enumerate(processes):
         for part, start, end in process.stretches:
             lanes, name = _PARTS[part]
-            a, b = start.timestamp(), end.timestamp()
-            if b - a < least:
-                a, b = a - (least - (b - a)) / 2, b + (least - (b - a)) / 2
+            a, b = _seen(start.timestamp(), end.timestamp(), span)
             for lane in lanes:
                 top = _tops(number)[lane]
                 rows.append(
                     {
-                        "a": max(a, span[0]) * 1000,
-                        "b": min(b, span[1]) * 1000,
+                        "a": a * 1000,
+                        "b": b * 1000,
                         "y": top,
                         "end": top + LANE,
                         "part": name,
@@ -169,6 +166,14 @@ def _stretches(processes: Sequence[Lanes], span: tuple[float, float], zone: Zone
                     }
                 )
     return rows
+
+
+def _seen(start: float, end: float, span: tuple[float, float]) -> tuple[float, float]:
+    """What of a stretch lies in the picture, and as much around it that it is seen."""
+    a, b = max(start, span[0]), min(end, span[1])
+    least = (span[1] - span[0]) * _LEAST
+    missing = max(0.0, least - (b - a)) / 2
+    return max(a - missing, span[0]), min(b + missing, span[1])
 
 
 def _axis(first: float, last: float, zone: ZoneInfo) -> alt.Axis:

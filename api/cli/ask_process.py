@@ -91,10 +91,9 @@ def _print_hours(hours: Mapping[str, Any]) -> None:
     table = show.new_table("An hour without it", "Measure", "Units", "Money", "Range")
     for name, label in (("now", "now"), ("peak", "at the peak"), ("tonight", "tonight")):
         hour = hours[name]
-        whole = schemas.Sum.model_validate(hour["cost"])
-        table.add_row(
-            f"{label}, {hour['hour']}", "", "", words.money(whole), words.money_range(whole)
-        )
+        whole = hour["cost"] and schemas.Sum.model_validate(hour["cost"])
+        said = (words.money(whole), words.money_range(whole)) if whole else ("–", "")
+        table.add_row(f"{label}, {hour['hour']}", "", "", *said)
         for measure in hour["measures"]:
             units = schemas.Units.model_validate(measure["units"])
             money = measure["money"] and schemas.Sum.model_validate(measure["money"])

@@ -243,8 +243,8 @@ def _print_outage(found: Mapping[str, Any]) -> None:
         severity = one["severity"]
         hit = "would stop" if severity >= 1 else f"would lose {severity:.0%}"
         show.indented(out, f"{one['title']} {hit}", 2, mark="- ")
-    cost = schemas.Sum.model_validate(found["cost"])
-    if found["processes"]:
+    if found["cost"]:
+        cost = schemas.Sum.model_validate(found["cost"])
         show.indented(out, f"{words.money(cost)} ({words.money_range(cost)})", 2, "bold")
     table = show.new_table("Measure", "Units", "Range", "Money", "", numbers_from=1)
     for row in found["measures"]:

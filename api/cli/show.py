@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # models are dear to import: `toll --help` does without
     from api.silent import Silent
 
 _WIDTH = 80
+# Why an hour of an outage has no price, which is not to say that it costs nothing.
+NO_HOUR = "nothing that it stops carries money by the hour, or it has no usual week yet"
 _SMALL = 8  # characters of a picture in a table
 
 # (process, measure) -> what was and what was to be expected, bin by bin
@@ -175,11 +177,15 @@ def reach(found: dict[str, Any]) -> None:
     cost = found["cost_of_an_hour"]
     for name in ("now", "peak", "tonight"):
         hour = cost[name]
+        if hour["cost"] is None:
+            continue
         sum_ = schemas.Sum.model_validate(hour["cost"])
         out.print(
             f"An hour without it {name if name != 'peak' else 'at the peak'} ({hour['hour']}): "
             f"{words.money(sum_)} ({words.money_range(sum_)})"
         )
+    if cost["peak"]["cost"] is None:
+        out.print(f"An hour without it has no price: {NO_HOUR}.")
     for left_out in cost["not_counted"]:
         out.print(f"not counted: {left_out}", style="dim")
 

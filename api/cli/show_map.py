@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from api import words
-from api.cli.show import console, indented, new_table
+from api.cli.show import NO_HOUR, console, indented, new_table
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
@@ -64,9 +64,14 @@ def risks(found: Mapping[str, Any]) -> None:
                 p["title"] + ("" if p["severity"] >= 1 else f" ({p['severity']:.0%})")
                 for p in one["processes"]
             ]
-            sums = [schemas.Sum.model_validate(one[key]) for key in ("hour_now", "hour_peak")]
-            table.add_row(one["title"], _few(hits), *map(words.money, sums))
+            sums = [
+                words.money(schemas.Sum.model_validate(one[key])) if one[key] else "–"
+                for key in ("hour_now", "hour_peak")
+            ]
+            table.add_row(one["title"], _few(hits), *sums)
         out.print(table)
+        if not all(one["hour_peak"] for one in found["risks"]):
+            out.print(f"–: {NO_HOUR}.", style="dim")
     more = found["total"] - len(found["risks"])
     if more:
         out.print(f"and {more:,} more (--limit)", style="dim")

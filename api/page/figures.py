@@ -11,15 +11,19 @@ and beside it:
 
     @router.get("/processes/{process}/week.{form}")
     def week(_: Reading, wanted: Wanted, process: str) -> Response:
-        return wanted.answer(lambda theme, width: usual_week(expected, theme=theme, width=width))
+        return wanted.answer(lambda theme, width: usual_week(expected, theme, width), expected)
+
+Making a spec and drawing it takes longer than all else of a request, so both are done once for what
+is shown: the newest few answers are kept.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import pickle
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache, partial
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
@@ -29,12 +33,12 @@ from fastapi.concurrency import run_in_threadpool
 
 from api.charts.draw import VERSION, script, to_svg
 from api.charts.theme import DARK, LIGHT, Theme
+from api.state import state_of
 
 router = APIRouter(include_in_schema=False)
 
 NARROW = 358  # pixels: what a telephone of 390 leaves; api/page/templates/figure.html says the same
 WIDE = 860
-KEPT = 64  # drawn pictures of a few ten kB each
 Spec = dict[str, Any]
 Make = Callable[[Theme, int | None], Spec]
 
@@ -49,34 +53,40 @@ class Picture:
 
     def __init__(
         self,
+        request: Request,
         form: Literal["svg", "json"],
         paper: Literal["light", "dark"] = "light",
         narrow: bool = False,
     ) -> None:
+        self._drawn = state_of(request).drawn
         self.form, self.paper, self.narrow = form, paper, narrow
 
-    def answer(self, make: Make) -> Response:
-        """The chart that `make` makes of a theme and a width (None: that of what holds it)."""
+    def answer(self, make: Make, *shown: object) -> Response:
+        """The chart that `make` makes of a theme and a width (None: that of what holds it).
+
+        shown: all that the chart depends on beside them. It is not made again for the same.
+        """
+        kind = f"{make.__module__} {make.__qualname__}"
+        key = hashlib.sha256(pickle.dumps((kind, self.form, self.paper, self.narrow, shown)))
+        content = self._drawn.get(key.digest(), partial(self._made, make))
         # A page asks anew when its numbers have changed; the address then says so.
         headers = {"Cache-Control": "private, max-age=300"}
+        return Response(content, headers=headers, media_type=_MEDIA_TYPES[self.form])
+
+    def _made(self, make: Make) -> bytes:
         if self.form == "json":
             both = {paper: _bare(make(theme, None)) for paper, theme in _THEMES.items()}
-            return Response(orjson.dumps(both), headers=headers, media_type="application/json")
-        spec = _bare(make(_THEMES[self.paper], NARROW if self.narrow else WIDE))
-        return Response(_drawn(orjson.dumps(spec)), headers=headers, media_type="image/svg+xml")
+            return orjson.dumps(both)
+        return to_svg(_bare(make(_THEMES[self.paper], NARROW if self.narrow else WIDE))).encode()
 
 
+_MEDIA_TYPES = {"svg": "image/svg+xml", "json": "application/json"}
 Wanted = Annotated[Picture, Depends(Picture)]
 
 
 def _bare(spec: Spec) -> Spec:
     """On whatever paper the page has."""
     return spec | {"background": "transparent"}
-
-
-@lru_cache(maxsize=KEPT)  # drawing takes longer than all else, and many look at the same
-def _drawn(spec: bytes) -> str:
-    return to_svg(orjson.loads(spec))
 
 
 @router.get(f"/{SCRIPT}")

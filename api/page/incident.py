@@ -136,7 +136,7 @@ def figure(
     what = story(named[0], state.parts.map.map, state.outlook()) if named else None
     if what is None:
         raise NotFoundError(f"no picture of {process}/{measure} in incident '{incident_id}'")
-    return wanted.answer(lambda theme, width: shortfall(what, theme, width))
+    return wanted.answer(lambda theme, width: shortfall(what, theme, width), what)
 
 
 def _written(moment: datetime) -> str:

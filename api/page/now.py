@@ -90,7 +90,7 @@ def _rows(state: State, view: View, burning: list[schemas.Incident]) -> list[dic
     rows: list[dict[str, object]] = []
     for process in state.parts.map.map.processes.values():
         cost = view.hours[process.name]
-        counted = any(m.added for m in cost.now.measures)
+        worth = cost.worth(cost.now)
         for number, measure in enumerate(process.measures):
             found = view.measures[measure.id]
             rows.append(
@@ -101,7 +101,7 @@ def _rows(state: State, view: View, burning: list[schemas.Incident]) -> list[dic
                     "actual": found.actual,
                     "expected": found.expected and present_range(found.expected),
                     "why": found.why,
-                    "hour": present_sum(cost.now.money) if counted and number == 0 else None,
+                    "hour": present_sum(worth) if worth and number == 0 else None,
                     "data_until": found.data_until,
                     "red": (process.name, measure.name) in red,
                 }

@@ -62,7 +62,9 @@ def strips(
     lanes = _lanes(found)
     span = (found.start, found.end)
     zone = state_of(request).parts.map.map.timezone
-    return wanted.answer(lambda theme, width: agreement(lanes, span, zone, theme, width))
+    return wanted.answer(
+        lambda theme, width: agreement(lanes, span, zone, theme, width), lanes, span, zone
+    )
 
 
 def _lanes(found: PerceptionGap) -> list[Lanes]:

@@ -100,7 +100,10 @@ def week(request: Request, caller: Reading, wanted: Wanted, process: str, measur
     return wanted.answer(
         lambda theme, width: usual_week(
             expected, found.called.lower(), theme, width, actual=so_far, title=False
-        )
+        ),
+        expected,
+        found.called,
+        so_far,
     )
 
 
@@ -122,7 +125,7 @@ def today(
         raise NotFoundError(f"today of {found.id} has only just begun")
     bins = get_minutes(request, caller, process, measure, so_far.since, until, step)
     what = _day(bins, state.parts.map.map.timezone, found.called.lower())
-    return wanted.answer(lambda theme, width: day(what, theme, width))
+    return wanted.answer(lambda theme, width: day(what, theme, width), what)
 
 
 def _measure(state: State, process: str, name: str) -> Measure:

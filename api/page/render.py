@@ -34,6 +34,7 @@ def render(state: State, template: str, root: str = "./", **values: Any) -> HTML
             company_currency=business_map.currency,
             timezone=business_map.timezone,
             simulated=state.simulated,
+            learning=state.outlook().learning,
             now=datetime.now(UTC),
             vega=figures.SCRIPT,
             **values,

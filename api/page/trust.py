@@ -64,7 +64,7 @@ def chart(
     told = _told(pairs, state)
     on_map = state.parts.map.map.measure(f"{process}/{measure}")
     unit = (on_map.called if on_map else measure).lower()
-    return wanted.answer(lambda theme, width: kept_word(told, unit, theme, width))
+    return wanted.answer(lambda theme, width: kept_word(told, unit, theme, width), told, unit)
 
 
 def _charted(pair: schemas.TrustPair) -> bool:

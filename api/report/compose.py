@@ -83,7 +83,7 @@ def compose(facts: Facts) -> model.WeeklyReport:
                 node=risk.node,
                 title=business_map.title(risk.node),
                 processes=[business_map.title(p) for p in risk.processes],
-                hour=present_sum(risk.hour),
+                hour=None if risk.hour is None else present_sum(risk.hour),
             )
             for risk in facts.risks
         ],
@@ -209,6 +209,7 @@ def _process(
 ) -> model.ProcessWeek:
     process, book = facts.loaded.map.processes[name], facts.book
     hour = facts.view.hours.get(name)
+    worth = None if hour is None else hour.worth(hour.peak)
     seen = next((s for s in facts.seen.processes if s.name == name), None)
     values = [v for c in facts.before if (v := c.value.get(name)) is not None]
     usual = sum(values, Decimal(0)) / len(values) if values else None
@@ -225,8 +226,8 @@ def _process(
         value=None if value is None else round_money(value, book.currency),
         value_usual=None if usual is None else round_money(usual, book.currency),
         delivered=present_share(seen),
-        hour=model.Hour(cost=present_sum(hour.peak.money), when=words.slot(hour.peak.hour))
-        if hour is not None and any(m.added for m in hour.peak.measures)
+        hour=model.Hour(cost=present_sum(worth), when=words.slot(hour.peak.hour))
+        if hour is not None and worth is not None
         else None,
         minutes={str(part): n for part, n in seen.minutes.items()} if seen is not None else {},
         blind=_part_sum(seen, "only_business_red"),

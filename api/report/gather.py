@@ -47,7 +47,7 @@ class Risk:
 
     node: str
     processes: tuple[str, ...]
-    hour: MoneyRange
+    hour: MoneyRange | None  # None: nothing of it is priced by the hour
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ def _risks(loaded: LoadedMap, outlook: Outlook, now: datetime) -> list[Risk]:
         Risk(
             node,
             tuple(sorted(hit[node], key=lambda p: -hit[node][p])),
-            outlook.cost(node, loaded.losses.severity[node], now).peak.money,
+            (cost := outlook.cost(node, loaded.losses.severity[node], now)).worth(cost.peak),
         )
         for node in sorted(hit, key=carries, reverse=True)[:RISKS]
     ]

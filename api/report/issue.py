@@ -110,6 +110,7 @@ def issue_report(
         raise NotFoundError(f"week {week.name} has not begun")
     now = now.replace(microsecond=0)
     outlook = outlook or Outlook(parts)
+    outlook.learned()  # what is issued never changes: it waits
     facts = gather(parts, outlook, week, now)
     report = compose(facts)
     made = IssuedReport(week, now, report.provisional, _made(facts, report, outlook))

@@ -119,7 +119,7 @@ class SinglePoint(BaseModel):
     node: str
     title: str
     processes: list[str] = Field(description="Titles of what it stops or halves.")
-    hour: Sum
+    hour: Sum | None = Field(description="Null where nothing of it is priced by the hour.")
 
 
 class NearMiss(BaseModel):

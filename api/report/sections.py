@@ -262,7 +262,7 @@ def _risks(report: WeeklyReport) -> Iterator[Block]:
         alone = "Each of these alone, if it failed, takes at least half of a process with it:"
         yield Text(alone, keep=True)
         points = [
-            (s.title, sentences.listed(s.processes), words.money(s.hour))
+            (s.title, sentences.listed(s.processes), words.money(s.hour) if s.hour else "–")
             for s in report.single_points
         ]
         columns = (Column("What"), Column("Stops"), Column("An hour", right=True))

@@ -74,8 +74,11 @@ class Risk(BaseModel):
     layer: str
     owner: str
     processes: list[RiskProcess] = Field(description="Worst first.")
-    hour_now: schemas.Sum = Field(description="What an hour without it costs now.")
-    hour_peak: schemas.Sum = Field(description="And at the peak of the week.")
+    hour_now: schemas.Sum | None = Field(
+        description="What an hour without it costs now; null where nothing is counted by the hour."
+    )
+    hour_peak: schemas.Sum | None = Field(description="And at the peak of the week.")
+    not_counted: list[str] = Field(description="Measures left out, and why.")
     peak: str = Field(examples=["Sat 20:00"])
 
 
@@ -298,6 +301,7 @@ def _evidence(evidence: Evidence) -> GapEvidence:
 def _risk(loaded: LoadedMap, outlook: Outlook, name: str, hit: dict[str, float]) -> Risk:
     node = loaded.map.nodes[name]
     cost = outlook.cost(name, loaded.losses.severity[name], datetime.now(UTC))
+    hour_now, hour_peak = cost.worth(cost.now), cost.worth(cost.peak)
     return Risk(
         node=name,
         title=node.title,
@@ -307,9 +311,10 @@ def _risk(loaded: LoadedMap, outlook: Outlook, name: str, hit: dict[str, float])
             RiskProcess(process=p, title=loaded.map.processes[p].title, severity=round(severity, 4))
             for p, severity in sorted(hit.items(), key=lambda item: -item[1])
         ],
-        hour_now=present_sum(cost.now.money),
-        hour_peak=present_sum(cost.peak.money),
+        hour_now=None if hour_now is None else present_sum(hour_now),
+        hour_peak=None if hour_peak is None else present_sum(hour_peak),
         peak=words.slot(cost.peak.hour),
+        not_counted=list(cost.not_counted),
     )
 
 

@@ -20,7 +20,7 @@ from api.state import State, state_of
 from enrich.model import Measure, Process
 from enrich.suggest import did_you_mean
 from impact.cost_now import CostOfAnHour, HourCost
-from impact.model import Range
+from impact.model import MoneyRange, Range
 from impact.spread import sd_of_sums
 from ingest.errors import InputError, NotFoundError
 
@@ -66,7 +66,9 @@ class Hour(BaseModel):
     """One hour of the week and what it would cost."""
 
     hour: str = Field(description="Local weekday and hour.", examples=["Tue 20:00"])
-    cost: schemas.Sum
+    cost: schemas.Sum | None = Field(
+        description="Null where no measure that carries money is counted: see `not_counted`."
+    )
     measures: list[MeasureHour] = Field(description="What that hour usually has, and its worth.")
 
 
@@ -231,14 +233,14 @@ def hour_costs(cost: CostOfAnHour) -> HourCosts:
     """As HTTP says it."""
     return HourCosts(
         name=cost.name,
-        now=_hour(cost.now),
-        peak=_hour(cost.peak),
-        tonight=_hour(cost.tonight),
+        now=_hour(cost.now, cost.worth(cost.now)),
+        peak=_hour(cost.peak, cost.worth(cost.peak)),
+        tonight=_hour(cost.tonight, cost.worth(cost.tonight)),
         not_counted=list(cost.not_counted),
     )
 
 
-def _hour(hour: HourCost) -> Hour:
+def _hour(hour: HourCost, worth: MoneyRange | None) -> Hour:
     measures = [
         MeasureHour(
             measure=m.measure,
@@ -248,7 +250,11 @@ def _hour(hour: HourCost) -> Hour:
         )
         for m in hour.measures
     ]
-    return Hour(hour=words.slot(hour.hour), cost=present_sum(hour.money), measures=measures)
+    return Hour(
+        hour=words.slot(hour.hour),
+        cost=None if worth is None else present_sum(worth),
+        measures=measures,
+    )
 
 
 def _week(week: Sequence[Range]) -> list[WeekHour]:
@@ -265,13 +271,13 @@ def _peak(week: Sequence[Range]) -> Peak:
 
 def _now(process: Process, view: View) -> ProcessNow:
     cost = view.hours[process.name]
-    counted = any(m.added for m in cost.now.measures)
+    worth = cost.worth(cost.now)
     return ProcessNow(
         process=process.name,
         title=process.title,
         owner=process.owner,
         measures=[_measure_now(view.measures[m.id]) for m in process.measures],
-        hour_now=present_sum(cost.now.money) if counted else None,
+        hour_now=None if worth is None else present_sum(worth),
     )
 
 

@@ -137,7 +137,9 @@ class OutageAnswer(BaseModel):
     end: schemas.Utc
     method: Literal["modelled"] = "modelled"
     processes: list[ProcessHit]
-    cost: schemas.Sum
+    cost: schemas.Sum | None = Field(
+        description="Null where nothing that carries money is counted: see `not_counted`."
+    )
     measures: list[MeasureHour] = Field(description="Units and money over all of that time.")
     not_counted: list[str] = Field(description="Measures left out, and why.")
     rests_on: list[str]
@@ -211,6 +213,7 @@ def get_outage(
     if node not in graph.map.processes:
         known_node(state, node)
     hit = severities(graph, {node: 0.0})
+    state.outlook().learned()
     found = state.outlook().outage(node, hit, (start, start + lasts))
     return OutageAnswer(
         node=node,
@@ -221,7 +224,7 @@ def get_outage(
             ProcessHit(process=p, title=graph.map.title(p), severity=round(s, 4))
             for p, s in sorted(hit.items(), key=lambda x: -x[1])
         ],
-        cost=present_sum(found.money),
+        cost=None if found.worth is None else present_sum(found.worth),
         measures=[
             MeasureHour(
                 measure=m.measure,

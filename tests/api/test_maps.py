@@ -54,7 +54,7 @@ def test_a_map_without_a_past_has_no_difference(toll):
 def test_risks_are_sorted_by_what_they_carry(shop):
     found = shop.toll.ask("/v1/map/risks")
     assert found["total"] == len(found["risks"])
-    peaks = [float(r["hour_peak"]["mid"]) for r in found["risks"]]
+    peaks = [float(r["hour_peak"]["mid"]) if r["hour_peak"] else 0.0 for r in found["risks"]]
     assert peaks == sorted(peaks, reverse=True) and peaks[0] > 0
     centre = next(r for r in found["risks"] if r["node"] == "data-centre")
     assert {p["process"] for p in centre["processes"]} == {"checkout", "fulfilment", "support"}
@@ -66,6 +66,21 @@ def test_risks_are_sorted_by_what_they_carry(shop):
     assert (
         "Payments application has a choice of Host A, Host B, and all hang on Data centre" in said
     )
+
+
+def test_what_has_no_price_by_the_hour_is_not_said_to_cost_nothing(shop):
+    risks = shop.toll.ask("/v1/map/risks")["risks"]
+    calls_only = [r for r in risks if {p["process"] for p in r["processes"]} == {"support"}]
+    assert calls_only
+    for risk in calls_only:
+        assert risk["hour_now"] is None and risk["hour_peak"] is None
+        assert "support/calls: a load depends on how long an outage lasts" in risk["not_counted"]
+        outage = shop.toll.ask("/v1/what-if/outage", node=risk["node"])
+        assert outage["cost"] is None
+        page = shop.toll.http.get(f"/map/{risk['node']}").text
+        assert "No price: nothing that it reaches carries money by the hour." in page
+    for path in ("/map", "/processes", "/processes/support", "/"):
+        assert "EUR 0" not in shop.toll.http.get(path).text, path
 
 
 def test_reach_tells_paths_in_words_and_what_is_left_now(shop):

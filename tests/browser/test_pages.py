@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser import axe
 from tests.browser.conftest import Looking
-from tests.browser.harness import NARROW, WIDE
+from tests.browser.harness import NARROW, WIDE, Scheme
 from tests.browser.world import Shown
 
 pytestmark = [
@@ -41,6 +41,7 @@ PATHS = (
     "{letter}",
     "docs",
 )
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 TABS = 60  # more than any page has before its content
 
 _FOCUS = """() => {
@@ -57,15 +58,15 @@ def test_a_page_can_be_used_by_everybody_on_everything(
     address = path.format(**vars(told))
     with looking() as look:
         for width in (WIDE, NARROW):
-            for scheme in ("light", "dark"):
-                look.page.set_viewport_size({"width": width, "height": 900})
-                look.page.emulate_media(color_scheme=scheme)
-                page = look.go(address)
+            look.page.set_viewport_size({"width": width, "height": 900})
+            page = look.go(address)
+            for scheme in SCHEMES:
+                page.emulate_media(color_scheme=scheme)
                 found = axe.findings(page, axe_script)
                 grave = [f for f in found if f["impact"] in ("serious", "critical")]
                 assert not grave, f"{width} px, {scheme}: {json.dumps(grave, indent=1)}"
-                look.settle()
-                assert look.sideways() <= 0, f"{width} px: {look.wide_parts()}"
+            look.settle()
+            assert look.sideways() <= 0, f"{width} px: {look.wide_parts()}"
         look.assert_clean()
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,14 @@ import orjson
 from api.assessor import Assessor
 from api.demo import Incident, Shop
 from api.demo.incidents import Kind
+from api.pulse import Pulse
 from api.tokens import Tokens
 from store.store import Store
 from tests.api.app import Toll, opened, send
 from tests.senders import served
 
 SEED = 11
+LOOK_S = 0.2  # seconds: pages are told at once
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -44,6 +45,7 @@ class Shown:
     letter: str  # the path of the page of a dead letter
     now: datetime
     shop: Shop
+    desk: Desk
 
     def get(self, path: str) -> httpx2.Response:
         return httpx2.get(self.url + path.lstrip("/"), timeout=60)
@@ -60,7 +62,21 @@ class Shown:
             answer = httpx2.post(self.url + "v1/business", content=body, timeout=60)
             assert answer.status_code == 202, answer.text
         self.toll.ingest()
-        self.toll.assess(now)
+        self.desk.assess(now)
+
+
+class Desk:
+    """One assessor all along, which need not learn everything anew, at whatever moment."""
+
+    def __init__(self, toll: Toll) -> None:
+        self._when = datetime.now(UTC)
+        self._assessor = Assessor(toll.parts, now=lambda: self._when)
+
+    def assess(self, when: datetime, ticks: int = 1) -> None:
+        """Assess as of a moment, a second on with each tick."""
+        for n in range(ticks):
+            self._when = when + timedelta(seconds=n)
+            self._assessor.tick()
 
 
 @contextmanager
@@ -76,6 +92,8 @@ def shown(
     now = datetime.now(UTC).replace(microsecond=0)
     with opened(folder, store, tokens=tokens) as toll:
         toll.state.simulated = True
+        toll.state.pulse = Pulse(toll.parts.store.news, look_s=LOOK_S)
+        desk = Desk(toll)
         shop = Shop(
             SEED,
             now.replace(second=0),
@@ -83,7 +101,7 @@ def shown(
             payments_per_minute=payments_per_minute,
             incidents=tuple(_incidents(now)),
         )
-        _tell(toll, shop, now)
+        _tell(toll, desk, shop, now)
         by_root = {i["root"]: i["id"] for i in toll.ask("/v1/incidents", limit=50)[::-1]}
         settled = toll.ask("/v1/incidents", state="settled", limit=50)
         letter = toll.ask("/v1/dead-letters")[0]
@@ -98,6 +116,7 @@ def shown(
                 letter="/".join(("dead-letters", *place)),
                 now=now,
                 shop=shop,
+                desk=desk,
             )
 
 
@@ -119,12 +138,9 @@ _STORY: tuple[tuple[str, Kind, timedelta, int, float], ...] = (
 )
 
 
-def _tell(toll: Toll, shop: Shop, now: datetime) -> None:
+def _tell(toll: Toll, desk: Desk, shop: Shop, now: datetime) -> None:
     """Business and signals, as they came: while what no tool saw burned, once it was over, now."""
     unseen = next(i for i in shop.incidents if i.id == "unseen")
-    seconds = count(1)
-    when = unseen.start
-    assessor = Assessor(toll.parts, now=lambda: when + timedelta(seconds=next(seconds)))
     told = shop.first
     # One tick sees a shortfall, the next makes an incident of it; later ones play a past incident
     # through for the ledger.
@@ -132,11 +148,10 @@ def _tell(toll: Toll, shop: Shop, now: datetime) -> None:
     steps = ((unseen.start + timedelta(minutes=45), 2), (unseen.end + HOUR, 3), (before, 2))
     for until, ticks in (*steps, (now, 5)):
         _send(toll, shop, told, until)
-        told = when = until
-        if when == now:
+        told = until
+        if until == now:
             _oddities(toll, now)
-        for _ in range(ticks):
-            assessor.tick()
+        desk.assess(until, ticks)
 
 
 def _send(toll: Toll, shop: Shop, frm: datetime, until: datetime) -> None:
