@@ -154,7 +154,10 @@ class Pricer:
             known=self._known(self._all),
         )
         found = self._issue(era, tick, now)
-        self._priced.update({incident.id: incident for incident in era})
+        for incident in era:  # one that settles later than was thought is priced once more
+            known_at = self._hindsight(incident, now)
+            if known_at is not None and known_at <= moment:
+                self._priced[incident.id] = incident
         return found
 
     def effects(self) -> dict[str, Windows]:
@@ -204,7 +207,10 @@ class Pricer:
             promised = [m for m in self._loaded.map.measures() if m.promise]
             last = max((due(m, self._loaded.map, end) for m in promised), default=end)
             self._known_at[end] = last + SETTLING_MAX + _MARGIN
-        return None if self._known_at[end] > now else self._known_at[end]
+        settling = [m.settling_until for m in self.issued(incident.id) if m.settling_until]
+        # doors that were closed for long open later than all that is settled by day and night
+        known_at = max((self._known_at[end], *(until + _MARGIN for until in settling)))
+        return None if known_at > now else known_at
 
     def _known(self, incidents: Iterable[Incident]) -> dict[str, Windows]:
         """What the history must leave out: effects that were measured, else technical windows."""

@@ -24,7 +24,7 @@ from impact.assess_lead_time import Concurrent, LeadTimes
 from impact.assess_measured import measured, modelled
 from impact.assess_record import Draft, Facts, record
 from impact.attribute import driven, subsets
-from impact.baselines import Baselines, Windows
+from impact.baselines import Baselines, Learned, Windows
 from impact.calendar import IntArray
 from impact.effect import SETTLING_MAX, EffectWindow, earliest_effect, effect_window
 from impact.estimate import estimate
@@ -206,14 +206,21 @@ class Tick:
         earliest = earliest_effect(incident.started_at, incident.red_since)
         if learned is None or mark.until <= earliest:
             return EffectWindow(incident.started_at, over, None, None, False)
-        until = mark.until if over is None else min(mark.until, over + SETTLING_MAX)
+        until = mark.until
+        if over is not None:
+            until = min(until, over + _closed_after(learned, over) + SETTLING_MAX)
         technical = (incident.started_at, over)
 
         def look() -> EffectWindow:
             watched = self._baselines.watched(measure, earliest, until, mark)
             assert watched is not None
             return effect_window(
-                watched, technical, until, threshold=learned.felt, red_since=incident.red_since
+                watched,
+                technical,
+                until,
+                threshold=learned.felt,
+                red_since=incident.red_since,
+                closed_after=partial(_closed_after, learned),
             )
 
         state = (technical, earliest, self._baselines.state(measure, mark))
@@ -330,3 +337,7 @@ class Tick:
             for r in incident.reached
             if r.process in self.map.processes and not self.map.processes[r.process].measures
         ]
+
+
+def _closed_after(learned: Learned, moment: datetime) -> timedelta:
+    return timedelta(seconds=learned.baseline.closed_after(moment.timestamp()))

@@ -16,7 +16,7 @@ of a Poisson count. Bins' errors are taken as weakly correlated (`ERROR_CORRELAT
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import log
@@ -99,6 +99,11 @@ class _Bins:
     expected: FloatArray  # (T,) of the fine bins, 0 where unseen
 
 
+def never_closed(moment: datetime) -> timedelta:
+    """Of a business that is open day and night."""
+    return timedelta(0)
+
+
 def sigma_from_range(low: FloatArray, high: FloatArray, level: float = 0.90) -> FloatArray:
     """The standard deviation of a normal whose central `level` range is (low, high)."""
     # 1.6449 for 90 %; the two other levels in use have theirs, so that scipy stays out of the tick
@@ -129,11 +134,14 @@ def effect_window(
     *,
     threshold: float = THRESHOLD,
     red_since: datetime | None = None,
+    closed_after: Callable[[datetime], timedelta] = never_closed,
 ) -> EffectWindow:
     """The measure's own window for an incident with the `technical` one, from data up to `until`.
 
     `series` should begin some hours before the technical window and reach to `until`.
     `red_since`: since when the business had been short before any signal, if it was known.
+    `closed_after`: how long business is closed after a moment. What was lost comes back when the
+    doors open, so settling begins then.
     """
     start, ended = technical
     earliest = earliest_effect(start, red_since)
@@ -142,11 +150,11 @@ def effect_window(
     ours = _belonging(red, earliest, ended or until)
     if not ours:
         thin = _expected_between(series, start, over or until) < BIN_UNITS
-        settling = over + SETTLING_QUIET if over is not None else None
+        settling = over + closed_after(over) + SETTLING_QUIET if over is not None else None
         return EffectWindow(start, over, settling, None if thin else False, False)
     begin = max(min(start, ours[0].start), earliest)
     end = ours[-1].end
-    settling = _settling(series, end) if end is not None else None
+    settling = _settling(series, end, end + closed_after(end)) if end is not None else None
     return EffectWindow(begin, end, settling, end is None, True)
 
 
@@ -329,24 +337,27 @@ def _belonging(red: Sequence[Interval], earliest: datetime, latest: datetime) ->
     return [r for r in red if r.start <= latest and (r.end is None or r.end > earliest)]
 
 
-def _settling(series: Watched, end: datetime) -> datetime:
-    """When the surplus (of a load: the tail) after the effect is over, or can be at the latest."""
+def _settling(series: Watched, end: datetime, opens: datetime) -> datetime:
+    """When the surplus (of a load: the tail) after the effect is over, or can be at the latest.
+
+    opens: when business goes on after `end`; the same moment unless it is closed for long.
+    """
     if series.kind == "load":
-        return end + SETTLING_QUIET
+        return opens + SETTLING_QUIET
     after = series.times >= _np(end)
     tail = Watched(
         series.times[after], series.actual[after], series.expected[after], series.sigma[after]
     )
     last: datetime | None = None
     for surplus in surplus_intervals(tail, anchor=end):
-        if surplus.start - (last or end) > SURPLUS_WITHIN:
+        if surplus.start - (last or opens) > SURPLUS_WITHIN:
             break
         if surplus.end is None:
-            return end + SETTLING_MAX
+            return opens + SETTLING_MAX
         last = surplus.end
     if last is None:
-        return end + SETTLING_QUIET
-    return min(max(last, end + SETTLING_MIN), end + SETTLING_MAX)
+        return opens + SETTLING_QUIET
+    return min(max(last, opens + SETTLING_MIN), opens + SETTLING_MAX)
 
 
 def _expected_between(series: Watched, start: datetime, end: datetime) -> float:

@@ -305,6 +305,51 @@ def test_of_a_crowd_that_delays_orders_the_least_severe_get_no_part():
     assert "20 incidents at once: the 8 least got no part" in found[0].warnings
 
 
+def office(first: datetime, back: float = 0.0) -> ArrayReader:
+    """Business from 8 to 18 on weekdays; the hour from `first` is lost, and comes back or not.
+
+    What comes back does so in the two hours after the doors have opened again.
+    """
+    minute = np.arange(DAYS * 1440)
+    open_ = (minute // 60 % 24 >= 8) & (minute // 60 % 24 < 18) & (minute // 1440 % 7 < 5)
+    expected = np.where(open_, 20.0, 0.0)
+    begin = int((first - at()) / timedelta(minutes=1))
+    opens = begin + 60 + int(np.argmax(open_[begin + 60 :]))
+    expected[begin : begin + 60] = 0.0
+    expected[opens : opens + 120] *= 1.0 + back / 2
+    counts = np.random.default_rng(2).poisson(expected).astype(float)
+    return ArrayReader({("payments", "ok"): (at(), counts)})
+
+
+@pytest.mark.parametrize(
+    ("day", "opens"),
+    [
+        (DAYS - 12, timedelta(hours=14)),  # a Wednesday's last hour: over night
+        (DAYS - 10, timedelta(hours=62)),  # a Friday's: over the weekend
+    ],
+)
+def test_what_was_lost_before_the_doors_closed_settles_after_they_open(day, opens):
+    first = at(days=day, hours=17)
+    end = first + timedelta(hours=1)
+    a = incident("a", first, end, {"checkout": 1.0})
+    reader, where = office(first, back=0.5), business_map(PAYMENTS)
+
+    def says(moment: datetime) -> Any:
+        reader.now = moment
+        baselines = Baselines(where, reader, step=FIVE)
+        return Tick(where, reader, baselines, [a], now=moment).assess(a).impacts[0]
+
+    for hours in (1.0, 13.0):  # nothing can have come back yet
+        assert says(end + timedelta(hours=hours)).state == "live"
+    found = says(end + opens + timedelta(hours=1))  # half of it is on its way
+    assert (found.state, found.effect[1] is not None) == ("live", True)
+    assert found.settling_until >= end + opens + timedelta(hours=2)
+    final = says(end + opens + timedelta(hours=49))
+    assert final.state == "final"
+    assert final.units["recovered"].mid == pytest.approx(600, abs=150)
+    assert final.units["lost"].mid == pytest.approx(600, abs=200)
+
+
 def test_windows_that_are_over_and_were_felt_are_left_out_of_the_history():
     a = hit()
     (felt,) = ask(world((0, 1, 0.0)), a, hours=14).assess(a).impacts
