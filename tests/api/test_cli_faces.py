@@ -239,6 +239,10 @@ def test_long_names_and_numbers_fit_eighty_columns(monkeypatch, capsys):
                     "lived_availability": 99.1, "admitted_availability": 99.2,
                     "units": [{"title": LONG, "part": "lost", "units": UNITS}],
                     "running_cost": "123456.00", "paid_while_down": "1234.00",
+                    "parts": [
+                        {"part": "delay", "title": LONG, "money": SUM, "hours": None, "added": False,
+                         "method": "measured", "rests_on": LONG, "inputs": {}},
+                    ],
                 }
             ],
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +20,7 @@ from enrich.edits import (
     End,
     Merge,
     Reach,
+    Response,
     Split,
     Start,
     Title,
@@ -72,6 +74,24 @@ def over(node: str, start: float, end: float, **more: float) -> list[Signal]:
 
 
 # one field at a time
+
+
+def test_who_worked_on_it_is_what_people_said_last():
+    (name,) = ids([PAYMENT])
+    four = edit(name, Response(4, Decimal("1.5")))
+    assert one(applied([PAYMENT], [four])).response == Response(4, Decimal("1.5"))
+    five = edit(name, Response(5), 2, 501)
+    assert one(applied([PAYMENT], [four, five])).response == Response(5)
+    undone = [four, five, edit(name, Undo(five.id), 3, 502)]
+    assert one(applied([PAYMENT], undone)).response == four.action
+    assert one(applied([PAYMENT], [])).response is None
+
+
+def test_who_worked_on_a_part_worked_on_the_whole():
+    first, second = ids([PAYMENT, CDN])
+    said = edit(second, Response(2))
+    whole = one(applied([PAYMENT, CDN], [said, edit(second, Merge(first), 2, 501)]))
+    assert whole.response == Response(2)
 
 
 def test_start_and_end_are_what_people_say():

@@ -115,6 +115,21 @@ def test_an_acknowledgement_begins_ends_and_describes_nothing():
     assert episode.ended_at == at(7) + timedelta(days=7)  # it was still spoken of
 
 
+def test_who_works_on_it_is_everybody_named_by_any_statement_since_the_first():
+    def named(people: str, minute: float) -> Signal:
+        labels = {"responders": people, "responders_at": at(minute).isoformat()}
+        return signal("db", 0, heard=minute, labels=labels)
+
+    said = [signal("db", 0, heard=0), named("P1 P2", 10), named("P2 P3", 5)]
+    for told in (said, said[::-1]):
+        [episode] = put_together(told, MAP, 100)
+        assert [(r.person, r.since) for r in episode.responders] == [
+            ("P2", at(5)),
+            ("P3", at(5)),
+            ("P1", at(10)),
+        ]
+
+
 def test_maintenance_ends_as_announced_and_is_not_stale():
     planned = replace(signal("db", 0, kind="maintenance"), ended_at=at(90))
     assert spans([planned], now=60) == [(0, None, False)]

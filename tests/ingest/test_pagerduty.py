@@ -189,6 +189,27 @@ def test_an_incident_of_the_pager_fires_until_it_is_resolved():
     assert later.status == "firing"  # and so leaves the end where it was
 
 
+def person(name: str, kind: str = "user_reference") -> dict[str, str]:
+    return {"id": name, "type": kind, "summary": "a name that is nobody's business"}
+
+
+def test_who_works_on_what_is_acknowledged_is_told_by_ids_alone():
+    paged, service = [person("P1")], person("S1", "service_reference")
+    [fires] = webhook("incident.triggered", "2026-11-22T10:03:00Z", assignees=paged)
+    assert "responders" not in fires.labels  # paged is not at work
+    [known] = webhook(
+        "incident.acknowledged",
+        "2026-11-22T10:07:00Z",
+        status="acknowledged",
+        assignees=[person("P2"), *paged, service],
+    )
+    assert known.labels["responders"] == "P1 P2"
+    assert known.labels["responders_at"] == "2026-11-22T10:07:00+00:00"
+    assert "nobody's business" not in str(known.labels)
+    [again] = webhook("incident.acknowledged", "2026-11-22T10:07:00Z", status="acknowledged")
+    assert "responders" not in again.labels
+
+
 def test_what_is_reopened_begins_anew():
     [again] = webhook(
         "incident.reopened", "2026-11-22T11:00:00Z", reopened_at="2026-11-22T11:00:00Z"
