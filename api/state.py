@@ -42,7 +42,7 @@ class State:
     _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
-        self.pulse = Pulse(self.parts.store.news)
+        self.pulse = Pulse(lambda: self.parts.store.news())
 
     @property
     def body_limit(self) -> int:

@@ -1,4 +1,5 @@
-"""One browser and one Toll with a story for all tests of the pages.
+"""One browser and one Toll with a story for all tests of the pages, and for no others: the engine
+is held while they run, and Playwright has an event loop running in the tests' own thread.
 
 def test_something(looking, told):
     with looking(width=NARROW, scheme="dark") as look:
@@ -26,14 +27,14 @@ from tests.clickhouse_engine import Engine
 Looking = Callable[..., AbstractContextManager[Look]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def axe_script() -> str:
     """The text of axe-core."""
     _require(axe.missing())
     return axe.script()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def told(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     """The Toll that pages are looked at in. Tests may add to its story; nothing is taken back."""
     _require(harness.missing())
@@ -44,7 +45,7 @@ def told(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     engine.empty(store.database.name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(told: Shown) -> Iterator[Browser]:
     """Chromium. After the story, for that one runs a loop of its own in this thread."""
     with harness.chromium() as found:

@@ -56,7 +56,7 @@ def test_units_that_stand_still_for_as_long_as_they_have_to_spare_become_late():
     # nine tenths of the promise is the usual way; a stop of a fifth makes them all late
     placed = np.repeat(np.linspace(-0.85, -0.05, 40), 5)
     found = said(placed, np.full(200, np.nan), now=0.2)
-    assert np.median(found) > 0.4 * 200  # or hands are found to make it good
+    assert np.median(found) > 0.35 * 200  # or hands are found to make it good
     assert np.quantile(found, 0.95) > 0.7 * 200
 
 
