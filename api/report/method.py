@@ -17,6 +17,10 @@ METHOD: tuple[str, ...] = (
     "two counts are about the same customers' money, only one of them is added.",
     "Planned maintenance is priced and shown, and is in no other sum. Foreign money is converted "
     "with the rate of its day; without a rate it is shown apart.",
+    "What an incident costs is a sum of parts: what was lost, delays, extra calls, the time of the "
+    "people who worked on it where that is known, and service credits, as far as the company's map "
+    "names them. Credits of a month are shared by its incidents in proportion to their minutes; "
+    "those that outside companies owe take from the cost.",
     "What is lost counts with the value of a usual order, or its margin where the company says so. "
     "Reputation, and customers who never come back, are not counted.",
     "Numbers of an incident settle within days. This report is never changed: what is learned "

@@ -240,8 +240,10 @@ def test_long_names_and_numbers_fit_eighty_columns(monkeypatch, capsys):
                     "units": [{"title": LONG, "part": "lost", "units": UNITS}],
                     "running_cost": "123456.00", "paid_while_down": "1234.00",
                     "parts": [
-                        {"part": "delay", "title": LONG, "money": SUM, "hours": None, "added": False,
-                         "method": "measured", "rests_on": LONG, "inputs": {}},
+                        {
+                            "part": "delay", "title": LONG, "money": SUM, "hours": None,
+                            "added": False, "method": "measured", "rests_on": LONG, "inputs": {},
+                        },
                     ],
                 }
             ],

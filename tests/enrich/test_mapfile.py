@@ -88,7 +88,7 @@ def test_every_field_means_what_it_says():
     assert paying.cost == Cost(Money(Decimal(12000), "EUR"), "month")
     assert (paying.layer, paying.sla) == ("provider", 99.95)
     assert paying.status_page == "https://status.example/api/v2"
-    assert found.sources["shop"] == "every-field.yaml:26"
+    assert found.sources["shop"] == "every-field.yaml:29"
     orders = found.measure("sales/orders")
     assert orders is not None
     assert (orders.start, orders.finish, orders.closed) == ("placed", "shipped", ("cancelled",))
