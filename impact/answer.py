@@ -22,6 +22,7 @@ from impact.model import Estimate, FloatArray, Range
 from impact.pieces import Pieces, cut
 from impact.profile import dead
 from impact.ranges import draws_along, even_normals, placebo_errors, range_of, widening
+from impact.thin import thin_total
 from impact.usual import Band, Usual
 
 Kind = Literal["flow", "load"]
@@ -187,6 +188,10 @@ def draw(
     z = np.maximum(noise[chosen.noise] + p.mean.T[chosen.which], 0.0)
     wider = np.diag(p.cov) * (1 - 1 / widen**2)  # a wider range is no larger mean
     expected = np.maximum(z**2 - v.offset - wider, 0.0) * v.opened  # (DRAWS, Nw)
+    few = thin_total(baseline, known, first, last, shared)
+    if few is not None:
+        width = np.diff(pieces.edges)[v.window]
+        expected = few[:, None] * (width / width.sum())
     sign = 1.0 if kind == "flow" else -1.0
     actual = pieces.actual[v.window]
     gross = _total(sign * (expected - actual), expected, _shares(data, pieces, window), kind)

@@ -52,3 +52,34 @@ def test_two_an_hour_have_honest_ranges(an_hour: float, lumps: float, kind: Kind
 @pytest.mark.parametrize("days", [3, 14])
 def test_a_new_process_has_honest_ranges(days: int, kind: Kind) -> None:
     assert share_held(50, 0.1, days, kind) >= 0.8
+
+
+@pytest.mark.parametrize("kind", ["flow", "load"])
+@pytest.mark.parametrize(("hours", "units"), [(3, 1), (6, 1), (6, 3), (3, 10)])
+def test_placebos_of_a_few_units_lie_inside(hours: int, units: int, kind: Kind) -> None:
+    """Nothing happened in the window: a range of 90 % says so."""
+    at = times(44, 900)
+    rng = np.random.default_rng(hours * 100 + units)
+    values, held = np.zeros(0), []
+    for window in range(40):
+        if window % 8 == 0:
+            values = rng.poisson(units * 900 / (hours * HOUR), len(at)).astype(float)
+        start = utc(36 + window % 8, int(rng.integers(0, 24 - hours)))
+        end = start + timedelta(hours=hours)
+        answer = impact.estimate(at, values, start=start, end=end, kind=kind, as_of=end)
+        found = answer.gross if kind == "flow" else answer.excess
+        assert found is not None
+        held.append(found.low <= 0 <= found.high)
+    assert np.mean(held) >= 0.85
+
+
+def test_a_window_of_a_series_with_hardly_any_units_expects_what_other_days_saw() -> None:
+    at = times(44, 900)
+    values = np.zeros(len(at))
+    values[np.arange(44) * 96 + 40] = 1.0  # one a day, at ten
+    start = utc(43, 6)
+    end = start + timedelta(hours=6)
+    answer = impact.estimate(at, values, start=start, end=end, kind="load", as_of=end)
+    assert answer.excess is not None
+    assert answer.excess.low <= 0 <= answer.excess.high
+    assert (1.0 - answer.draws["excess"]).mean() == pytest.approx(1.0, abs=0.2)
