@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from enrich.mapfile import MapError, load
 from enrich.mapwrite import as_yaml
-from enrich.model import AtLeast, BusinessMap, Hard, Soft
+from enrich.model import AtLeast, BusinessMap, Credit, Hard, Soft
 from enrich.resolve import Resolver
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "examples" / "backstage"
@@ -122,6 +123,15 @@ def test_documents_of_others_are_passed_over():
     other = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
     template = "apiVersion: scaffolder.backstage.io/v1beta3\nkind: Template\nmetadata: {name: t}\n"
     assert set(catalogue(entity("Component", "web"), other, template).nodes) == {"web"}
+
+
+def test_credits_of_a_provider_are_an_annotation():
+    told = "toll.dev/cost: 100 EUR/month, toll.dev/credits: '[{below: 99.9, share: 10%}]'"
+    found = catalogue(entity("Resource", "stripe", "type: external", told))
+    assert found.nodes["stripe"].credits == (Credit(Decimal("99.9"), Decimal("0.1")),)
+    priceless = "toll.dev/credits: '[{below: 99.9, share: 10%}]'"
+    [said] = mistakes(entity("Resource", "stripe", "type: external", priceless))
+    assert "write cost: 12000 EUR/month, too" in said
 
 
 def test_all_mistakes_are_told_at_once_with_what_was_meant():
