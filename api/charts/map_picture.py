@@ -95,7 +95,7 @@ class _Picture:
         self._ports = self._ports_of()
 
     def svg(self) -> str:
-        least = 720 if self._live else 520  # pixels that the legend takes
+        least = 800 if self._live else 520  # pixels that the legend takes
         width, height = round(max(self._width, least)), round(self._height)
         name = f"The map of {self._graph.map.company}"
         return "\n".join(
