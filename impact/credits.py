@@ -321,7 +321,7 @@ def _words(credit: MonthCredit) -> str:
     promised = "" if credit.promise is None else f", {credit.promise:g} % promised"
     why = f" ({credit.without})" if credit.without else ""
     whole = " or ".join(
-        f"{amount:f}" for amount in sorted({r.credit for r in credit.readings}, reverse=True)
+        f"{amount:,.2f}" for amount in sorted({r.credit for r in credit.readings}, reverse=True)
     )
     sums = "" if why else f"; {credit.currency} {whole} for the month"
     return f"{credit.title} in {credit.month.name}: {read}{promised}{sums}{why}"

@@ -122,7 +122,7 @@ def test_the_admitted_minutes_decide_and_the_lived_ones_are_the_other_end():
     assert set(part.draws) == {-3000.0, -1200.0}
     assert part.rests_on == (
         "Stripe in 2026-11: 99.86 % admitted, 98.84 % lived, 99.9 % promised; "
-        "EUR 3000.00 or 1200.00 for the month"
+        "EUR 3,000.00 or 1,200.00 for the month"
     )
 
 
