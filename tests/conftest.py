@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from hypothesis import settings
+
 from tests.clickhouse_engine import engine, make_store, own_engine, store, store_clock
 from tests.guards import engine_as_marked, sockets_as_marked
 from tests.kafka_broker import kafka_broker, kafka_topic
 from tests.senders import senders
 from tests.shared_data import shared_data
+
+# How long an example takes says how busy the machine is, and nothing else.
+settings.register_profile("toll", deadline=None)
+settings.load_profile("toll")
 
 __all__ = [
     "engine",
