@@ -9,8 +9,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from api import problems
-from api.auth import PathToken, SafeHeaders, ThisMachineOnly
+from api.http import problems
+from api.http.auth import PathToken, SafeHeaders, ThisMachineOnly
+from api.http.state import State
 from api.page.routers import ROUTERS
 from api.routes import (
     business,
@@ -36,7 +37,6 @@ from api.routes import (
     trust,
     whatif,
 )
-from api.state import State
 
 _DESCRIPTION = """
 What an outage costs the business while it burns: units and money, each with a range that holds the

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import httpx2
 
-from api.settings import SETTINGS, Settings
+from api.setup.settings import SETTINGS, Settings
 from ingest.errors import (
     BusyError,
     InputError,
@@ -26,7 +26,7 @@ from ingest.errors import (
 )
 
 if TYPE_CHECKING:  # a second or two of imports, for who opens Toll here
-    from api.state import State
+    from api.http.state import State
 
 _DEFAULT_URL = next(s.default for s in SETTINGS if s.name == "url")
 _TIMEOUT = httpx2.Timeout(60.0, connect=2.0)
@@ -143,9 +143,9 @@ def connect(settings: Settings, *, background: bool = False) -> Iterator[Client]
 @contextmanager
 def _opened(settings: Settings, background: bool) -> Iterator[Client]:
     """A client of a Toll within this process: only now is the application imported."""
-    from api.runtime import Runtime
-    from api.state import State
-    from api.wiring import open_parts
+    from api.http.state import State
+    from api.run.runtime import Runtime
+    from api.run.wiring import open_parts
 
     with open_parts(settings) as parts:
         state = State(parts)

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from api.schemas import Impact, Sum, Units
+    from api.http.schemas import Impact, Sum, Units
 from enrich.edits import (
     Action,
     Cause,

@@ -17,10 +17,10 @@ from typer import Typer
 
 from api.app import build_app
 from api.cli.main import app as cli
-from api.metrics import METRICS
-from api.settings import SETTINGS
-from api.state import State
-from api.wiring import Parts
+from api.http.state import State
+from api.run.metrics import METRICS
+from api.run.wiring import Parts
+from api.setup.settings import SETTINGS
 
 README = Path(__file__).parents[1] / "README.md"
 _BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from api.assessor import Assessor
+from api.ask.outlook import Outlook, View
+from api.assess.assessor import Assessor
 from api.demo import Shop
-from api.outlook import Outlook, View
 from api.report.compose import compose
 from api.report.document import document
 from api.report.gather import gather
@@ -22,8 +22,8 @@ from api.report.issue import issue_report
 from api.report.pdf import to_pngs
 from api.report.pictures import Shortfalls
 from api.report.week import Week
-from api.simulate import LogSender, demo_map
-from api.wiring import Parts
+from api.run.wiring import Parts
+from api.simulated.drive import LogSender, demo_map
 from enrich.edits import Edit, Start
 from enrich.incident import Incident
 from store.store import open_store
@@ -95,7 +95,7 @@ def _correction(incident: Incident, now: datetime) -> Edit:
     """What somebody finds out on the day after the report."""
     began = Start(incident.started_at - timedelta(minutes=10))
     why = "customers complained ten minutes before the first alarm"
-    return Edit("correction", incident.id, now + timedelta(days=1), "ana", why, began)
+    return Edit("correction", incident.id, now + timedelta(days=1), "on-call", why, began)
 
 
 def _assess(parts: Parts, now: datetime) -> None:

@@ -17,8 +17,8 @@ import pytest
 
 from api.app import build_app
 from api.cli.run import port
-from api.serving import Server
-from api.settings import Listen
+from api.run.serving import Server
+from api.setup.settings import Listen
 from tests.api.app import Toll
 
 STARTS_S, STOPS_S = 30, 15

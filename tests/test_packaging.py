@@ -55,9 +55,9 @@ def test_the_wheel_works_by_itself(wheel, tmp_path):
 import {", ".join(ROOMS)}
 from pathlib import Path
 from api.app import build_app
-from api.mapfiles import read_map
-from api.simulate import demo_map
-from api.state import State
+from api.setup.mapfiles import read_map
+from api.simulated.drive import demo_map
+from api.http.state import State
 from store.sql import statement
 here = Path({str(tmp_path)!r}).resolve()
 for room in ({", ".join(ROOMS)}):

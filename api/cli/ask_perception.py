@@ -72,7 +72,7 @@ def perception(
 
 
 def _print_gap(found: Mapping[str, Any], said: str) -> None:
-    from api import schemas
+    from api.http import schemas
 
     out = show.console()
     out.print()

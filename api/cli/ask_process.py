@@ -57,7 +57,7 @@ def process(
 
 
 def _print_today(found: Mapping[str, Any]) -> None:
-    from api import schemas
+    from api.http import schemas
 
     table = show.new_table("Measure", "Today so far", "Usual by now", "Range", numbers_from=1)
     for measure in found["measures"]:
@@ -84,7 +84,7 @@ def _print_week(title: str, week: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _print_hours(hours: Mapping[str, Any]) -> None:
-    from api import schemas
+    from api.http import schemas
 
     out = show.console()
     out.print()

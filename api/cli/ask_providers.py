@@ -167,18 +167,18 @@ def _number(amount: str | None) -> str:
 
 
 def _part(found: Mapping[str, Any]) -> Any:
-    from api import schemas
+    from api.http import schemas
 
     return schemas.CostPart.model_validate(found)
 
 
 def _sum(found: Mapping[str, Any]) -> Any:
-    from api import schemas
+    from api.http import schemas
 
     return schemas.Sum.model_validate(found)
 
 
 def _units(found: Mapping[str, Any]) -> Any:
-    from api import schemas
+    from api.http import schemas
 
     return schemas.Units.model_validate(found)

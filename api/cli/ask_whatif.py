@@ -136,7 +136,7 @@ def _change(text: str) -> tuple[str, str]:
 
 def _written(path: Path) -> str:
     """The other map as one file: its mistakes are told here, with their places."""
-    from api.mapfiles import read_map
+    from api.setup.mapfiles import read_map
     from enrich.mapwrite import as_yaml
 
     return as_yaml(read_map(path).map)
@@ -166,7 +166,7 @@ def _kept(found: Mapping[str, Any]) -> bool:
 
 
 def _verdict(found: Mapping[str, Any]) -> str:
-    from api import schemas
+    from api.http import schemas
 
     cost, saved, left = (
         schemas.Sum.model_validate(found[name]) for name in ("cost", "saved", "left")
@@ -186,7 +186,7 @@ def _verdict(found: Mapping[str, Any]) -> str:
 
 
 def _print_measures(processes: Sequence[Mapping[str, Any]]) -> None:
-    from api import schemas
+    from api.http import schemas
 
     table = show.new_table("Process", "Measure", "Was", "Saved", "Range", "Money", numbers_from=2)
     for process in processes:
@@ -207,7 +207,7 @@ def _print_measures(processes: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _print_incidents(incidents: Sequence[Mapping[str, Any]]) -> None:
-    from api import schemas
+    from api.http import schemas
 
     if not incidents:
         return
@@ -231,7 +231,7 @@ def _print_incidents(incidents: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _print_outage(found: Mapping[str, Any]) -> None:
-    from api import schemas
+    from api.http import schemas
 
     out = show.console()
     start, end = (datetime.fromisoformat(found[name]) for name in ("start", "end"))

@@ -17,7 +17,7 @@ from api.cli.options import DataOption, JsonOption, ListenOption, settings_from
 from api.cli.read import print_json
 from api.cli.run import port, serve_parts, tokens_of
 from api.client import connect
-from api.settings import Settings, read_settings
+from api.setup.settings import Settings, read_settings
 from ingest.errors import UnavailableError
 
 
@@ -54,9 +54,9 @@ def demo(
 
 def _run(given: Settings, fresh: bool) -> None:
     """The shop and Toll in one process, until they are stopped."""
-    from api.runtime import Runtime, Supervised
-    from api.simulate import LogSender, Simulation, demo_settings, take_up
-    from api.wiring import open_parts
+    from api.run.runtime import Runtime, Supervised
+    from api.run.wiring import open_parts
+    from api.simulated.drive import LogSender, Simulation, demo_settings, take_up
 
     overrides = {"listen": f"{given.listen.host}:{given.listen.port}"}
     settings = read_settings(overrides=overrides | demo_settings(given))
@@ -84,7 +84,7 @@ def _saying(out: Console) -> Callable[[str], None]:
 
 def _send(settings: Settings) -> None:
     """The shop alone, until it is stopped: everything goes over HTTP to a Toll that runs."""
-    from api.simulate import HttpSender, Simulation, go_on
+    from api.simulated.drive import HttpSender, Simulation, go_on
 
     out = Console(stderr=True, highlight=False)
     stop = Event()
@@ -104,7 +104,7 @@ def _send(settings: Settings) -> None:
 
 
 def _calibrate(runs: int, seed: int, as_json: bool) -> None:
-    from api.calibrate import calibrate
+    from api.simulated.worlds import calibrate
 
     with progress_bar(f"{runs} simulated worlds") as advance:
         result = calibrate(runs, seed, advance)

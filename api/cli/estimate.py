@@ -15,8 +15,8 @@ from api.cli.read import print_json
 from ingest.errors import InputError
 
 if TYPE_CHECKING:  # imported by the estimate itself: `toll --help` does without
+    from api.ask.estimating import Window
     from api.charts.story import Shortfall
-    from api.estimating import Window
 
 CHARTS = (".svg", ".png", ".html")
 
@@ -83,8 +83,8 @@ def estimate(
     as_json: JsonOption = False,
 ) -> None:
     """What an outage cost, from a file of volumes: with a range, and a picture."""
+    from api.ask.estimating import Asked, as_dict, ask
     from api.cli import show_estimate
-    from api.estimating import Asked, as_dict, ask
     from api.table import Reading, moment_of, read_series
 
     if chart is not None and chart.suffix.lower() not in CHARTS:

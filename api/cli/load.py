@@ -18,12 +18,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
 from api.cli.read import print_json
 from api.client import Client, connect
-from api.settings import Settings
+from api.setup.settings import Settings
 from ingest.errors import InputError
 
 if TYPE_CHECKING:  # imported by the import itself: `toll --help` does without
     from api.imports import Kind
-    from api.runtime import Runtime
+    from api.run.runtime import Runtime
 
 _LOADING = {"history": "true", "keep_bad": "true"}
 _NDJSON = {"Content-Type": "application/x-ndjson"}

@@ -26,7 +26,7 @@ from api.cli import (
     run,
     trust,
 )
-from api.settings import SETTINGS
+from api.setup.settings import SETTINGS
 from ingest.errors import BusyError, NotFoundError, TollError, UnavailableError
 
 EXIT_CODES = {

@@ -16,8 +16,8 @@ from api.client import connect
 from ingest.errors import InputError
 
 if TYPE_CHECKING:
-    from api.mapfiles import LoadedMap
-    from api.settings import Settings
+    from api.setup.mapfiles import LoadedMap
+    from api.setup.settings import Settings
 
 app = typer.Typer(help="The map: import it, look at it, see how it changed.", no_args_is_help=True)
 importing = typer.Typer(help="Write a map from what a company has already.", no_args_is_help=True)
@@ -34,7 +34,7 @@ def import_backstage(
     folder: Annotated[Path, typer.Argument(help="A folder with catalog-info.yaml files, or one.")],
 ) -> None:
     """Print the map that a Backstage catalogue makes, with map files that lie beside it."""
-    from api.mapfiles import read_texts
+    from api.setup.mapfiles import read_texts
     from enrich.catalogue import is_catalogue
     from enrich.mapschema import is_map
 
@@ -49,7 +49,7 @@ def import_csv(
     file: Annotated[Path, typer.Argument(help="name, layer, needs, owner; see the README.")],
 ) -> None:
     """Print the map that an inventory in CSV makes."""
-    from api.mapfiles import read_texts
+    from api.setup.mapfiles import read_texts
 
     if file.suffix != ".csv":
         raise InputError(f"{file}: write the name of a .csv file")
@@ -135,7 +135,7 @@ def draw(
     """Draw the map as SVG: columns by layer, redundancy marked, lines to what is needed."""
     from api.charts.map_picture import around as around_of
     from api.charts.map_picture import map_svg
-    from api.mapfiles import read_map
+    from api.setup.mapfiles import read_map
 
     if live or map_path is None:
         with connect(settings_from(map_path, data)) as client:
@@ -157,8 +157,8 @@ def _is_file(text: str | None) -> bool:
 
 def _with_files(before: str | None, after: str | None, settings: Settings) -> Any:
     """The difference where at least one side is a file. One alone is what would come."""
-    from api.map_difference import difference
-    from api.mapfiles import loaded, read_map
+    from api.ask.map_difference import difference
+    from api.setup.mapfiles import loaded, read_map
 
     sides = (before, after) if after is not None else (None, before)
     maps: dict[str | None, LoadedMap] = {

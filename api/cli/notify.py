@@ -30,10 +30,10 @@ def test(
     map_path: MapOption = None,
 ) -> None:
     """Send a test note to one subscriber, at once and from here; nothing is stored."""
-    from api.mapfiles import read_map
     from api.notify.dispatcher import senders_of
     from api.notify.subscriptions_file import read_subscriptions
     from api.notify.trial import try_out
+    from api.setup.mapfiles import read_map
     from enrich.suggest import did_you_mean
 
     settings = settings_from(map_path)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.settings import Settings, read_settings
+from api.setup.settings import Settings, read_settings
 
 
 def moment(text: str) -> str:

@@ -43,7 +43,7 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Check a map: prints every mistake with its place, or what the map holds."""
-    from api.mapfiles import read_map
+    from api.setup.mapfiles import read_map
 
     found = read_map(map_path).map
     measures = found.measures()
@@ -106,8 +106,8 @@ def _then(client: Client, as_of: str) -> dict[str, Any]:
 
 
 def _print_now(found: dict[str, Any], out: Console, as_of: str | None = None) -> None:
-    from api import schemas
-    from api.silent import Silent
+    from api.ask.silent import Silent
+    from api.http import schemas
 
     moment = datetime.now(UTC) if as_of is None else datetime.fromisoformat(as_of)
     if as_of is not None:
@@ -148,7 +148,7 @@ def incidents(
 ) -> None:
     """Incidents, newest first, with what they cost."""
 
-    from api import schemas
+    from api.http import schemas
 
     with connect(settings_from(map_path, data)) as client:
         found = client.get("/v1/incidents", process=process, limit=limit, as_of=as_of)
@@ -172,7 +172,7 @@ def impact(
 ) -> None:
     """What one incident did to every measure it reaches."""
 
-    from api import schemas
+    from api.http import schemas
 
     with connect(settings_from(map_path, data)) as client:
         found = client.get(f"/v1/incidents/{part(incident)}", as_of=as_of)

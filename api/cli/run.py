@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.options import DataOption, ListenOption, MapOption, settings_from
-from api.settings import Listen, Settings
-from api.tokens import Tokens, keep_token, new_token, read_tokens
+from api.setup.settings import Listen, Settings
+from api.setup.tokens import Tokens, keep_token, new_token, read_tokens
 from ingest.errors import BusyError, InputError, SettingsError
 
 if TYPE_CHECKING:  # imported by what runs: `toll --help` and small commands do without
     from fastapi import FastAPI
 
-    from api.runtime import Supervised
-    from api.wiring import Parts
+    from api.run.runtime import Supervised
+    from api.run.wiring import Parts
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +50,7 @@ def assess(map_path: MapOption = None) -> None:
 
 def serve(map_path: MapOption = None, listen: ListenOption = None) -> None:
     """Only HTTP."""
-    from api.wiring import require_servers
+    from api.run.wiring import require_servers
 
     settings = settings_from(map_path, listen=listen)
     require_servers(settings)
@@ -80,7 +80,7 @@ def token(
 
 def serve_until_stopped(settings: Settings, *, ingest: bool, assess: bool) -> None:
     """Open the parts and serve HTTP, with background threads, until a signal says stop."""
-    from api.wiring import open_parts
+    from api.run.wiring import open_parts
 
     tokens = tokens_of(settings)
     with port(settings.listen) as door, open_parts(settings) as parts:
@@ -118,8 +118,8 @@ def serve_parts(
 ) -> None:
     """Serve HTTP over open parts; `beside` are more threads to run meanwhile."""
     from api.app import build_app
-    from api.runtime import Runtime
-    from api.state import State
+    from api.http.state import State
+    from api.run.runtime import Runtime
 
     settings = parts.settings
     # The server ends on a signal and then raises it again; the parts are to be closed all the same.
@@ -137,7 +137,7 @@ def serve_parts(
 
 
 def _answer(app: FastAPI, host: str, door: socket.socket) -> None:
-    from api.serving import Server
+    from api.run.serving import Server
 
     typer.echo(f"Toll listens on {Listen(host, door.getsockname()[1]).url}", err=True)
     Server(app).run(sockets=[door])
@@ -161,8 +161,8 @@ def tokens_of(settings: Settings, listen: Listen | None = None) -> Tokens | None
 
 
 def _work_until_stopped(settings: Settings, *, ingest: bool, assess: bool) -> None:
-    from api.runtime import Runtime
-    from api.wiring import open_parts, require_servers
+    from api.run.runtime import Runtime
+    from api.run.wiring import open_parts, require_servers
 
     require_servers(settings)
     if settings.health_listen is not None:
@@ -178,10 +178,10 @@ def _work_until_stopped(settings: Settings, *, ingest: bool, assess: bool) -> No
 
 def _work_and_answer(settings: Settings, listen: Listen, *, ingest: bool, assess: bool) -> None:
     """The same, and say over HTTP how it goes: all that is served are health and metrics."""
-    from api.health_app import build_health_app
-    from api.runtime import Runtime
-    from api.state import State
-    from api.wiring import open_parts
+    from api.http.state import State
+    from api.run.health_app import build_health_app
+    from api.run.runtime import Runtime
+    from api.run.wiring import open_parts
 
     tokens = tokens_of(settings, listen)
     with ExitStack() as stack:

@@ -16,8 +16,8 @@ from api import words
 from api.cli.spark import against, in_bins
 
 if TYPE_CHECKING:  # models are dear to import: `toll --help` does without
-    from api import schemas
-    from api.silent import Silent
+    from api.ask.silent import Silent
+    from api.http import schemas
 
 _WIDTH = 80
 # Why an hour of an outage has no price, which is not to say that it costs nothing.
@@ -70,7 +70,7 @@ def silent(found: Sequence[Silent], out: Console) -> None:
 def processes(found: Sequence[dict[str, Any]], out: Console, lines: Lines = NO_LINES) -> None:
     """Every measure: the last hour, the usual hour, what an hour of outage costs."""
 
-    from api import schemas
+    from api.http import schemas
 
     table = new_table("Process", "Measure", "4 hours", "Last hour", "Usual", "Without it")
     for process in found:
@@ -169,7 +169,7 @@ def impact(found: schemas.Incident) -> None:
 def reach(found: dict[str, Any]) -> None:
     """Whom a node reaches, in sentences, and what that costs."""
 
-    from api import schemas
+    from api.http import schemas
 
     out = console()
     for line in found["words"]:

@@ -52,7 +52,7 @@ def difference(found: Mapping[str, Any]) -> None:
 def risks(found: Mapping[str, Any]) -> None:
     """The dearest single points of failure, and the near misses."""
 
-    from api import schemas
+    from api.http import schemas
 
     out = console()
     if not found["risks"]:

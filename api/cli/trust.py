@@ -15,8 +15,8 @@ from api.client import connect
 from api.words import AGE_WORDS, PART_WORDS, units
 
 if TYPE_CHECKING:  # imported when there is something to show
-    from api import schemas
-    from api.backtest import Backtest, MeasureScores
+    from api.ask.backtest import Backtest, MeasureScores
+    from api.http import schemas
 
 
 def register(app: typer.Typer) -> None:
@@ -47,11 +47,11 @@ def trust(
 ) -> None:
     """How far the numbers can be trusted: what was said live beside what it came to."""
 
-    from api import schemas
+    from api.http import schemas
 
     if backtest:
-        from api.backtest import fetch as fetch_pasts
-        from api.backtest import run_backtest
+        from api.ask.backtest import fetch as fetch_pasts
+        from api.ask.backtest import run_backtest
 
         with connect(settings_from(map_path, data)) as client:
             fetched = fetch_pasts(client, process, measure)

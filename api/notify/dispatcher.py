@@ -33,7 +33,7 @@ from api.notify.telling import Telling, key_of
 from api.notify.weekly import due, weekly_note
 from api.report.issue import IssuedReport
 from api.report.week import Week
-from api.wiring import Parts
+from api.run.wiring import Parts
 from ingest.errors import TollError, UnavailableError
 from store.records import Note
 

@@ -19,8 +19,8 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from api import words
+from api.http.schemas import Sum
 from api.notify.telling import Telling
-from api.schemas import Sum
 
 _HEADER, _FIELD = 150, 2000
 _CARD = 12_000  # bytes of facts: of 28,000 for all, what cannot be over it with the rest

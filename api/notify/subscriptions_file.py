@@ -3,7 +3,7 @@
 mail: {host: smtp.example.com, tls: starttls, user: toll, password: ${SMTP_PASSWORD},
        from: Toll <toll@example.com>}
 subscribers:
-  sales: {mail: [ana@example.com, bo@example.com], processes: [checkout], above: 10000}
+  sales: {mail: [desk@example.com, team@example.com], processes: [checkout], above: 10000}
   on-call: {slack: "${SLACK_URL}", above: 1000}
   board: {mail: board@example.com, weekly: Mon 08:00, timezone: Europe/Paris}
 
@@ -35,7 +35,7 @@ from api.notify.subscribers import (
     Tls,
     Weekly,
 )
-from api.settings import is_loopback
+from api.setup.settings import is_loopback
 from enrich.mapsettings import timezone
 from enrich.mapyaml import Entry, Source
 from enrich.mistakes import Mistake
@@ -169,7 +169,7 @@ class _Reader:
         if not isinstance(node, SequenceNode):
             address = entry.read("mail", _address, "")
             return [(name, Mail(address))]
-        addresses = entry.texts("mail", _address, "[ana@example.com]")
+        addresses = entry.texts("mail", _address, "[desk@example.com]")
         return [(f"{name}/{address}", Mail(address)) for address in addresses]
 
     def _secret(self, entry: Entry, key: str, parse: object = None) -> str:
@@ -239,7 +239,7 @@ def _address(text: str) -> str:
     try:
         return Address(addr_spec=text.strip()).addr_spec
     except (ValueError, IndexError) as error:
-        raise ValueError(f"'{text}' is no mail address; write ana@example.com") from error
+        raise ValueError(f"'{text}' is no mail address; write desk@example.com") from error
 
 
 def _sender(text: str) -> str:

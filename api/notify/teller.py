@@ -13,14 +13,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import cast
 
+from api.assess.pricing import is_withdrawn
+from api.http.present import present_incident
+from api.http.schemas import Sum
 from api.notify import rules
 from api.notify.rules import TAKEN_BACK, Said
 from api.notify.subscribers import Subscriber
 from api.notify.telling import Kind, Telling, of_incident
-from api.present import present_incident
-from api.pricing import is_withdrawn
-from api.schemas import Sum
-from api.wiring import Parts
+from api.run.wiring import Parts
 from enrich.incident import Incident
 from impact.model import MeasureImpact
 from store.records import Note

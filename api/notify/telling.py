@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from api import schemas
+from api.http import schemas
 from api.words import sentence
 from impact.model import MeasureImpact
 

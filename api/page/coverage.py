@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from api.auth import Reading
+from api.http.auth import Reading
+from api.http.state import State, state_of
 from api.page.render import render
 from api.routes.coverage import CoverageAnswer, get_coverage
-from api.state import State, state_of
 
 router = APIRouter(include_in_schema=False)
 

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from api.auth import Administering, Reading
-from api.bodies import read_body
+from api.http.auth import Administering, Reading
+from api.http.bodies import read_body
+from api.http.state import state_of
 from api.page.render import render
 from api.routes.dead_letters import (
     Line,
@@ -21,7 +22,6 @@ from api.routes.dead_letters import (
     list_dead_letters,
     replay,
 )
-from api.state import state_of
 from ingest.dead_letters import REASONS
 from ingest.errors import InputError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from api.http.state import state_of
 from api.page.render import render
-from api.state import state_of
 
 router = APIRouter(include_in_schema=False)
 

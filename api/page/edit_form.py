@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from api.editing import IncidentEdit
-from api.problems import ListedError
+from api.ask.editing import IncidentEdit
+from api.http.problems import ListedError
 
 FIELDS = 200  # at most: a form has a few, and a box for each signal
 _TEXTS = ("why", "by", "title", "cause", "merge_into", "people", "hours")

@@ -33,7 +33,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from api.charts.draw import VERSION, script, to_svg
 from api.charts.theme import DARK, LIGHT, Theme
-from api.state import state_of
+from api.http.state import state_of
 
 router = APIRouter(include_in_schema=False)
 

@@ -12,20 +12,21 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from api import editing, reading, schemas
-from api.auth import Administering, Reading
-from api.bodies import read_body
+from api.ask import editing, reading
+from api.ask.one_more_hour import one_more_hour
+from api.ask.shortfall_pictures import story
+from api.ask.timeline import Entry, timeline
 from api.charts.shortfall import shortfall
-from api.one_more_hour import one_more_hour
+from api.http import schemas
+from api.http.auth import Administering, Reading
+from api.http.bodies import read_body
+from api.http.problems import ListedError
+from api.http.state import State, state_of
 from api.page.edit_form import EditForm, read_form
 from api.page.figures import Wanted
 from api.page.owners import owners
 from api.page.render import render
-from api.problems import ListedError
-from api.shortfall_pictures import story
-from api.state import State, state_of
-from api.timeline import Entry, timeline
-from api.tokens import LOCAL, Caller
+from api.setup.tokens import LOCAL, Caller
 from enrich.model import BusinessMap
 from ingest.errors import BusyError, NotFoundError
 

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from api import reading
-from api.auth import Reading
+from api.ask import reading
+from api.http.auth import Reading
+from api.http.state import state_of
 from api.page.render import render
-from api.state import state_of
 from enrich.incident import IncidentState
 from enrich.model import BusinessMap
 

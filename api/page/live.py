@@ -9,9 +9,9 @@ from fastapi import APIRouter, Header, HTTPException, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
-from api.auth import Reading
-from api.pulse import Pulse
-from api.state import state_of
+from api.http.auth import Reading
+from api.http.pulse import Pulse
+from api.http.state import state_of
 
 router = APIRouter(include_in_schema=False)
 

@@ -8,16 +8,17 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
-from api import reading, schemas
-from api.auth import Reading
+from api.ask import reading
+from api.ask.live import Standing, standing
 from api.charts.map_picture import MOST, around, map_svg
 from api.charts.map_picture import State as Colours
-from api.live import Standing, standing
+from api.http import schemas
+from api.http.auth import Reading
+from api.http.state import State, state_of
 from api.page.render import render
 from api.routes.maps import get_gaps, get_history, get_risks
 from api.routes.nodes import get_reach
 from api.routes.processes import hour_costs
-from api.state import State, state_of
 from enrich.explain import need_in_words, path_in_words
 from enrich.model import Node, Process
 from enrich.suggest import did_you_mean

@@ -9,17 +9,18 @@ from decimal import Decimal
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from api import reading, schemas
-from api.auth import Reading
-from api.one_more_hour import OneMoreHour, one_more_hour
-from api.outlook import View
+from api.ask import reading
+from api.ask.one_more_hour import OneMoreHour, one_more_hour
+from api.ask.outlook import View
+from api.ask.shortfall_pictures import drawable, story
+from api.http import schemas
+from api.http.auth import Reading
+from api.http.present import present_range, present_sum
+from api.http.state import State, state_of
 from api.page.owners import Owner, owners
 from api.page.render import render
 from api.page.spark import Spark, spark
-from api.present import present_range, present_sum
 from api.routes.silent import silent_now
-from api.shortfall_pictures import drawable, story
-from api.state import State, state_of
 
 router = APIRouter(include_in_schema=False)
 

@@ -8,12 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from api.auth import Reading
 from api.charts.agreement import Lanes, agreement, height_of
+from api.http.auth import Reading
+from api.http.state import state_of
 from api.page.figures import Wanted
 from api.page.render import render
 from api.routes.perception import PerceptionGap, get_perception
-from api.state import state_of
 from ingest.errors import NotFoundError
 
 router = APIRouter(include_in_schema=False)

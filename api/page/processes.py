@@ -11,11 +11,12 @@ import numpy as np
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from api import reading
-from api.auth import Reading
+from api.ask import reading
+from api.ask.live import standing
 from api.charts.day import Day, day
 from api.charts.usual_week import HOURS, usual_week
-from api.live import standing
+from api.http.auth import Reading
+from api.http.state import State, state_of
 from api.page.figures import Wanted
 from api.page.render import render
 from api.routes.processes import (
@@ -27,7 +28,6 @@ from api.routes.processes import (
     known_process,
     list_processes,
 )
-from api.state import State, state_of
 from enrich.explain import need_in_words
 from enrich.model import Measure, needed
 from impact.model import FloatArray

@@ -15,9 +15,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from api import words
+from api.ask.shortfall_pictures import drawable
+from api.http.state import State
 from api.page import figures
-from api.shortfall_pictures import drawable
-from api.state import State
 from enrich.mapwrite import promise_text
 
 _POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"

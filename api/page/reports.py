@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from api.auth import Reading
+from api.http.auth import Reading
+from api.http.state import state_of
 from api.page.render import render
 from api.report.issue import FORMS, weeks_issued
 from api.report.week import Week
-from api.state import state_of
 
 router = APIRouter(include_in_schema=False)
 

@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from api import schemas, words
-from api.auth import Reading
+from api import words
 from api.charts.kept_word import MOST, Kept, kept_word
+from api.http import schemas
+from api.http.auth import Reading
+from api.http.state import State, state_of
 from api.page.figures import Wanted
 from api.page.render import render
 from api.routes.trust import get_trust
-from api.state import State, state_of
 from impact.model import Range
 from impact.trust import AGES, COMPARED
 from ingest.errors import NotFoundError

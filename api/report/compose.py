@@ -9,14 +9,14 @@ from importlib.metadata import version
 import numpy as np
 
 from api import words
-from api.present import present_part, present_sum
+from api.http.present import present_part, present_sum
+from api.http.schemas import Sum, Units
 from api.report import model, sentences
 from api.report.better import better
 from api.report.gather import TREND, Facts
 from api.report.method import METHOD
 from api.report.questions import questions
 from api.report.restate import ledger, restatements
-from api.schemas import Sum, Units
 from impact.cost import measured_parts
 from impact.model import DRAWS, MoneyRange
 from impact.money import decimal, round_money, rounded

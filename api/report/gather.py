@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from api.costing import beside
-from api.mapfiles import LoadedMap
-from api.outlook import Outlook, View
-from api.perceiving import Answer, perceived
-from api.pricing import is_withdrawn
+from api.ask.costing import beside
+from api.ask.outlook import Outlook, View
+from api.ask.perceiving import Answer, perceived
+from api.assess.pricing import is_withdrawn
 from api.report.model import WeeklyReport
 from api.report.week import Week
-from api.wiring import Parts
+from api.run.wiring import Parts
+from api.setup.mapfiles import LoadedMap
 from enrich.coverage import Coverage, coverage
 from enrich.edits import Edit, standing
 from enrich.incident import Incident

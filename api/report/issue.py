@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from api.outlook import Outlook
+from api.ask.outlook import Outlook
 from api.report.compose import compose
 from api.report.document import document
 from api.report.gather import Facts, gather, week_of
@@ -29,7 +29,7 @@ from api.report.model import WeeklyReport
 from api.report.pdf import to_pdf
 from api.report.pictures import Shortfalls
 from api.report.week import Week
-from api.wiring import Parts
+from api.run.wiring import Parts
 from ingest.errors import NotFoundError
 from store.records import Report
 

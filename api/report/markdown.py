@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from api.postmortem import plain
+from api.ask.postmortem import plain
 from api.report.blocks import (
     Block,
     Bullets,

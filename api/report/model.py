@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from api.schemas import Amount, CostPart, Sum, Units, Utc
+from api.http.schemas import Amount, CostPart, Sum, Units, Utc
 
 Kind = Literal["flow", "lead_time", "load", "level"]
 

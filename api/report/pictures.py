@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from api.ask.outlook import Outlook
+from api.ask.shortfall_pictures import story
 from api.charts.draw import to_svg
 from api.charts.shortfall import shortfall
 from api.charts.story import headline, told
 from api.charts.theme import LIGHT
 from api.charts.weeks import WeekBar, weeks
-from api.outlook import Outlook
-from api.present import present_impact
+from api.http.present import present_impact
 from api.report.blocks import Picture
 from api.report.model import TrendWeek
-from api.shortfall_pictures import story
 from enrich.model import BusinessMap
 from impact.model import MeasureImpact
 from impact.weekly import HEADLINE

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from api.present import present_sum
+from api.http.present import present_sum
+from api.http.schemas import Sum
 from api.report import model, sentences
 from api.report.gather import Facts
 from api.report.week import Week
-from api.schemas import Sum
 from enrich.edits import Cause, Dismiss, End, Merge, Reach, Response, Split, Start
 from impact.weekly import Case
 

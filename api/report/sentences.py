@@ -13,9 +13,9 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from api import words
-from api.present import present_range
+from api.http.present import present_range
+from api.http.schemas import Sum, Units
 from api.report.model import Kind, UnitsLine
-from api.schemas import Sum, Units
 from enrich.edits import Edit, Title
 from enrich.incident import Incident
 from enrich.model import BusinessMap

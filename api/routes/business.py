@@ -10,11 +10,11 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
-from api import problems
-from api.auth import Writing
-from api.bodies import read_body
+from api.http import problems
+from api.http.auth import Writing
+from api.http.bodies import read_body
+from api.http.state import State, state_of
 from api.intake import business_messages
-from api.state import State, state_of
 from ingest.cloudevents import is_cloudevent, lines_from_http
 from ingest.decode import check_lines
 

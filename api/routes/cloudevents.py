@@ -12,11 +12,11 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
-from api import problems
-from api.auth import Writing
-from api.bodies import read_body
+from api.http import problems
+from api.http.auth import Writing
+from api.http.bodies import read_body
+from api.http.state import keep, state_of
 from api.routes.signals import SignalsTaken
-from api.state import keep, state_of
 from ingest.cloudevents import STRUCTURED
 from ingest.sources.cloudevents import from_http, is_format
 

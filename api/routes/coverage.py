@@ -8,9 +8,9 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from api import problems, schemas
-from api.auth import Reading
-from api.state import state_of
+from api.http import problems, schemas
+from api.http.auth import Reading
+from api.http.state import state_of
 from enrich.coverage import coverage, paste
 from ingest.events import ACTION_LABEL
 

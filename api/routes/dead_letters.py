@@ -10,11 +10,11 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
-from api import problems, schemas
-from api.auth import Administering, Reading
-from api.bodies import read_body
+from api.http import problems, schemas
+from api.http.auth import Administering, Reading
+from api.http.bodies import read_body
+from api.http.state import State, state_of
 from api.intake import business_messages
-from api.state import State, state_of
 from ingest.dead_letters import REASONS
 from ingest.decode import check_lines
 from ingest.errors import InputError, NotFoundError

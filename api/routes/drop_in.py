@@ -16,12 +16,12 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from api import problems
-from api.auth import Bearer, Writing, admit, token_of
-from api.bodies import read_body
+from api.http import problems
+from api.http.auth import Bearer, Writing, admit, token_of
+from api.http.bodies import read_body
+from api.http.state import State, keep, state_of
 from api.routes.examples import CHANGE, EVENT, POSTED_ALERTS
 from api.routes.signals import SignalsTaken
-from api.state import State, keep, state_of
 from ingest.personal import hash_value
 from ingest.sources.alertmanager import posted_alerts
 from ingest.sources.pagerduty_events import (

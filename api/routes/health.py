@@ -11,10 +11,10 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
-from api import problems
-from api.auth import Reading
-from api.metrics import Telling, registry
-from api.state import State, state_of
+from api.http import problems
+from api.http.auth import Reading
+from api.http.state import State, state_of
+from api.run.metrics import Telling, registry
 from ingest.errors import TollError
 
 router = APIRouter(tags=["health"])

@@ -11,14 +11,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse
 from pydantic import ValidationError
 
-from api import editing, problems, reading, schemas
-from api.auth import Administering, Reading
-from api.bodies import read_body
-from api.postmortem import Postmortem
-from api.present import present_edits
-from api.shortfall_pictures import pictures as drawings
-from api.state import state_of
-from api.timeline import Entry, timeline
+from api.ask import editing, reading
+from api.ask.postmortem import Postmortem
+from api.ask.shortfall_pictures import pictures as drawings
+from api.ask.timeline import Entry, timeline
+from api.http import problems, schemas
+from api.http.auth import Administering, Reading
+from api.http.bodies import read_body
+from api.http.present import present_edits
+from api.http.state import state_of
 
 router = APIRouter(tags=["numbers"])
 
@@ -142,16 +143,16 @@ def get_postmortem(
 
 _ABOUT_TIMES: dict[str, Any] = {
     "why": "the first alert came ten minutes late",
-    "by": "ana",
+    "by": "on-call",
     "start": "2026-11-22T09:52:00Z",
     "cause": "stripe",
 }
 _EXAMPLES = {
     "times and cause": {"value": _ABOUT_TIMES},
     "merge": {
-        "value": {"why": "the same outage", "by": "ana", "merge_into": "20261122-5b1c2d3e4f"}
+        "value": {"why": "the same outage", "by": "on-call", "merge_into": "20261122-5b1c2d3e4f"}
     },
-    "false alarm": {"value": {"why": "a drill", "by": "ana", "not_an_incident": True}},
+    "false alarm": {"value": {"why": "a drill", "by": "on-call", "not_an_incident": True}},
 }
 
 

@@ -8,16 +8,17 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from api import problems, schemas, words
-from api.auth import Reading
+from api import words
+from api.ask.live import standing
+from api.ask.map_difference import Difference, difference
+from api.ask.outlook import Outlook
 from api.charts.map_picture import Paper, State, around, map_svg
-from api.live import standing
-from api.map_difference import Difference, difference
-from api.mapfiles import LoadedMap, plainly_named, read_kept
-from api.outlook import Outlook
-from api.present import present_sum
-from api.state import state_of
-from api.wiring import Parts
+from api.http import problems, schemas
+from api.http.auth import Reading
+from api.http.present import present_sum
+from api.http.state import state_of
+from api.run.wiring import Parts
+from api.setup.mapfiles import LoadedMap, plainly_named, read_kept
 from enrich.graph import Graph
 from enrich.mapdiff import diff
 from enrich.risks import NearMiss

@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
-from api import problems, schemas
-from api.auth import Reading
-from api.live import standing
+from api.ask.live import standing
+from api.http import problems, schemas
+from api.http.auth import Reading
+from api.http.state import state_of
 from api.routes.processes import HourCosts, hour_costs, known_node
-from api.state import state_of
 from enrich.explain import path_in_words, reach
 from enrich.model import needed
 

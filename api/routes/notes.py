@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from api import problems, schemas
-from api.auth import Reading
+from api.http import problems, schemas
+from api.http.auth import Reading
+from api.http.state import state_of
 from api.notify.messages import lines
 from api.notify.telling import Telling
-from api.state import state_of
 from store.records import Note, NoteState
 
 router = APIRouter(tags=["numbers"])
@@ -28,7 +28,7 @@ class NoteSent(BaseModel):
         "`weekly:WEEK`.",
         examples=["over:10000"],
     )
-    subscriber: str = Field(examples=["sales/ana@example.com"])
+    subscriber: str = Field(examples=["sales/desk@example.com"])
     subject: str = Field(examples=["Web checkout: an outage costs more than EUR 10,000"])
     state: Literal["pending", "sending", "sent", "given_up"]
     queued_at: schemas.Utc

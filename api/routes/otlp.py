@@ -13,11 +13,11 @@ from fastapi.concurrency import run_in_threadpool
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from pydantic import BaseModel, Field
 
-from api import problems
-from api.auth import Writing
-from api.bodies import read_body
+from api.http import problems
+from api.http.auth import Writing
+from api.http.bodies import read_body
+from api.http.state import State, keep, state_of
 from api.intake import business_messages
-from api.state import State, keep, state_of
 from ingest.decode import check_lines
 from ingest.errors import InputError
 from ingest.sources.otlp import read_json, read_logs, read_protobuf

@@ -8,12 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from api import problems, schemas
-from api.auth import Reading
-from api.perceiving import perceived
-from api.present import present_sum
+from api.ask.perceiving import perceived
+from api.http import problems, schemas
+from api.http.auth import Reading
+from api.http.present import present_sum
+from api.http.state import state_of
 from api.routes.processes import known_process
-from api.state import state_of
 from enrich.graph import Graph
 from impact.perception import Part, Perception
 from impact.tools import MINUTE

@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from api import problems, schemas
-from api.auth import Reading
-from api.investing import Invested, Portfolio, portfolio
-from api.present import present_range, present_sum
-from api.replaying import Replay
-from api.state import state_of
+from api.ask.investing import Invested, Portfolio, portfolio
+from api.ask.replaying import Replay
+from api.http import problems, schemas
+from api.http.auth import Reading
+from api.http.present import present_range, present_sum
+from api.http.state import state_of
 from enrich.model import BusinessMap
 from impact.model import MoneyRange, Range
 from impact.money import MissingRate, decimal, round_money, rounded

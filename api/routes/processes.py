@@ -10,13 +10,14 @@ import numpy as np
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
-from api import problems, schemas, words
-from api.auth import Reading
-from api.outlook import MeasureView, View
-from api.present import present_range, present_sum
+from api import words
+from api.ask.outlook import MeasureView, View
+from api.ask.silent import Silent
+from api.http import problems, schemas
+from api.http.auth import Reading
+from api.http.present import present_range, present_sum
+from api.http.state import State, state_of
 from api.routes.silent import silent_now
-from api.silent import Silent
-from api.state import State, state_of
 from enrich.model import Measure, Process
 from enrich.suggest import did_you_mean
 from impact.cost_now import CostOfAnHour, HourCost

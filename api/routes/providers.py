@@ -8,12 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from api import problems, schemas
-from api.auth import Reading
-from api.costing import beside
-from api.present import present_part, present_range, present_sum
-from api.pricing import is_withdrawn
-from api.state import state_of
+from api.ask.costing import beside
+from api.assess.pricing import is_withdrawn
+from api.http import problems, schemas
+from api.http.auth import Reading
+from api.http.present import present_part, present_range, present_sum
+from api.http.state import state_of
 from enrich.model import BusinessMap
 from impact.model import Range
 from impact.money import MissingRate

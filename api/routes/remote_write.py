@@ -7,10 +7,10 @@ from collections import defaultdict
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api import problems
-from api.auth import Writing
-from api.bodies import read_body
-from api.state import State, state_of
+from api.http import problems
+from api.http.auth import Writing
+from api.http.bodies import read_body
+from api.http.state import State, state_of
 from ingest.counters import CounterReader, sample_line
 from ingest.errors import InputError, NotFoundError
 from ingest.log import Message, partition_for

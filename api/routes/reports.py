@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
-from api import problems
-from api.auth import Reading
+from api.http import problems
+from api.http.auth import Reading
+from api.http.schemas import Utc
+from api.http.state import State, state_of
 from api.report.issue import FORMS, MEDIA_TYPES, Form, issue_report, weeks_issued
 from api.report.week import Week
-from api.schemas import Utc
-from api.state import State, state_of
 from ingest.errors import InputError
 
 router = APIRouter(tags=["numbers"])

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
-from api import problems
-from api.auth import Writing
-from api.bodies import read_body
+from api.http import problems
+from api.http.auth import Writing
+from api.http.bodies import read_body
+from api.http.signatures import check_signature
+from api.http.state import State, keep, state_of
 from api.routes.examples import WEBHOOKS
-from api.signatures import check_signature
-from api.state import State, keep, state_of
 from enrich.suggest import did_you_mean
 from ingest.errors import NotFoundError
 from ingest.sources import SOURCES, Source

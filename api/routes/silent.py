@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from api import problems
-from api.auth import Reading
-from api.present import present_range, present_sum
-from api.silent import IfFeed, IfStopped, Silent
-from api.state import State, state_of
+from api.ask.silent import IfFeed, IfStopped, Silent
+from api.http import problems
+from api.http.auth import Reading
+from api.http.present import present_range, present_sum
+from api.http.state import State, state_of
 from impact.silence import Silence, Stopped
 
 router = APIRouter(tags=["numbers"])

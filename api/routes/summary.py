@@ -16,14 +16,14 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from api import problems
-from api.auth import Reading
-from api.outlook import MeasureView
-from api.present import present_impact
-from api.pricing import is_withdrawn
+from api.ask.outlook import MeasureView
+from api.assess.pricing import is_withdrawn
+from api.http import problems
+from api.http.auth import Reading
+from api.http.present import present_impact
+from api.http.schemas import Utc
+from api.http.state import State, state_of
 from api.routes.processes import ProcessName
-from api.schemas import Utc
-from api.state import State, state_of
 from api.words import sentence
 from enrich.incident import Incident
 from enrich.model import Process

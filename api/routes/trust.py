@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from api import problems, schemas
-from api.auth import Reading
-from api.ledger import business_first, present_pair, read_ledger
-from api.state import State, state_of
+from api.ask.ledger import business_first, present_pair, read_ledger
+from api.http import problems, schemas
+from api.http.auth import Reading
+from api.http.state import State, state_of
 from enrich.suggest import did_you_mean
 from ingest.errors import NotFoundError
 

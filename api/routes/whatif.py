@@ -14,14 +14,14 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from api import problems, schemas
-from api.auth import Reading
-from api.bodies import read_body
-from api.present import present_range, present_sum
-from api.replaying import Replay, Supposition, past, replay
+from api.ask.replaying import Replay, Supposition, past, replay
+from api.ask.whatif_words import OUTAGE_RESTS_ON, RESTS_ON, in_words, length_of, moment_of
+from api.http import problems, schemas
+from api.http.auth import Reading
+from api.http.bodies import read_body
+from api.http.present import present_range, present_sum
+from api.http.state import State, state_of
 from api.routes.processes import MeasureHour, known_node
-from api.state import State, state_of
-from api.whatif_words import OUTAGE_RESTS_ON, RESTS_ON, in_words, length_of, moment_of
 from enrich.mapchange import MapChange
 from enrich.model import BusinessMap
 from enrich.propagate import severities

@@ -23,12 +23,12 @@ import numpy as np
 from fastapi import FastAPI
 
 from api.app import build_app
-from api.assessor import Assessor
-from api.mapfiles import LoadedMap, read_map
-from api.settings import Settings, read_settings
-from api.state import State
-from api.tokens import Caller, Role, Tokens, hash_token
-from api.wiring import Parts
+from api.assess.assessor import Assessor
+from api.http.state import State
+from api.run.wiring import Parts
+from api.setup.mapfiles import LoadedMap, read_map
+from api.setup.settings import Settings, read_settings
+from api.setup.tokens import Caller, Role, Tokens, hash_token
 from impact.model import DRAWS, MeasureImpact, MoneyRange, Range
 from ingest.consumer import ConsumerConfig, Ingester, topics_of
 from ingest.embedded import EmbeddedLog

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from api.cli import main
-from api.settings import SETTINGS
+from api.setup.settings import SETTINGS
 from store.store import Store
 from tests.api.app import Toll, opened, with_tokens
 from tests.api.shop import Shop, five_weeks

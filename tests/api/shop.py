@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class Shop:
     now: datetime
 
 
-def five_weeks(toll: Toll, ago: timedelta = timedelta(0), **signal: str) -> Shop:
+def five_weeks(toll: Toll, ago: timedelta = timedelta(0), **signal: Any) -> Shop:
     """The incident was this morning, or so long ago: after days its price is final.
 
     signal: what its signals say other than an alert does.

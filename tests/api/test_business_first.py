@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.business_first import business_first
+from api.assess.business_first import business_first
 from enrich.graph import Graph
 from enrich.incident import Incident, Reached
 from enrich.model import BusinessMap, Measure, Process
@@ -168,7 +168,7 @@ def test_ticks_that_were_missed_make_no_difference(red, fired, first_tick, proce
         shown = [replace(SHORT, start=start, end=end if end <= now else None)]
         heard = [replace(signal, ended_at=signal.ended_at if signal.ended_at <= now else None)]
         heard = heard if signal.started_at <= now else []
-        # what was looked at and is explained is over for good (`api.register`)
+        # what was looked at and is explained is over for good (`api.assess.register`)
         alone = business_first(GRAPH, before, shown if start < now else [], heard, now)
         absorbed = {
             k: v if v.ended_at else replace(v, ended_at=now)

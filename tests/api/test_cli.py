@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from api.cli.main import EXIT_CODES, app, exit_code
-from api.settings import SETTINGS
+from api.setup.settings import SETTINGS
 from ingest import errors
 from tests.api.app import SHOP, ndjson, payment
 from tests.api.test_signals import STATUSPAGE

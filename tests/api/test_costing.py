@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from api.mapfiles import loaded
 from api.report.compose import compose
 from api.report.gather import gather
 from api.report.sections import sections
 from api.report.week import Week
+from api.setup.mapfiles import loaded
 from store.store import Store
 from tests.api.app import SHOP, assert_problem, opened
 from tests.api.shop import Shop, five_weeks
@@ -144,7 +144,9 @@ def test_commands_say_people_and_show_the_parts(shop, cli, monkeypatch):
     running(monkeypatch, shop.toll)
     monkeypatch.setattr("api.cli.incident._TAKEN_S", 0.0)
     name = shop.incident
-    code, out, err = cli(f"incident edit {name} --by ana --why 'all hands' --people 4 --hours 3")
+    code, out, err = cli(
+        f"incident edit {name} --by on-call --why 'all hands' --people 4 --hours 3"
+    )
     assert (code, err) == (0, "") and "took 4 people 3 h each" in out
     tick(shop.toll)
     code, out, _ = cli(f"impact {name}")

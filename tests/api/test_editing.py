@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api.assessor import Assessor
+from api.assess.assessor import Assessor
 from store.store import Store
 from tests.api.app import Toll, alert, assert_problem, bearer, opened
 from tests.api.shop import Shop, five_weeks
@@ -48,7 +48,7 @@ def patch(toll: Toll, incident: str, **body: Any) -> Any:
 
 
 def send(toll: Toll, incident: str, headers: dict[str, str] | None = None, **body: Any) -> Any:
-    given = {"by": "ana", "why": "seen in the logs", **body}
+    given = {"by": "on-call", "why": "seen in the logs", **body}
     return toll.http.request(
         "PATCH", f"/v1/incidents/{incident}", json=given, headers=headers or {}
     )
@@ -104,7 +104,7 @@ def test_commands_edit_a_start_and_still_show_what_was_known_before(shop, cli, m
     _, before, _ = cli(f"impact {name} --json")
     day = timedelta(days=1)
     moved = f"--start {(shop.began - day).isoformat()} --end {(shop.ended - day).isoformat()}"
-    code, out, err = cli(f"incident edit {name} --by ana --why 'wrong day' {moved}")
+    code, out, err = cli(f"incident edit {name} --by on-call --why 'wrong day' {moved}")
     assert (code, err) == (0, "") and "began at" in out and "wrong day" in out
     tick(shop.toll)
     _, after, _ = cli(f"impact {name} --json")
@@ -291,7 +291,7 @@ def test_editing_needs_an_admin_and_the_token_says_who_it_was(guarded):
     for role in ("read", "write"):
         assert_problem(send(guarded, name, bearer(role), title="x"), 403)
     assert_problem(send(guarded, name, title="x"), 401)
-    answer = send(guarded, name, bearer("admin"), title="x", by="bo")
-    assert answer.json()["edits"][0]["who"] == "bo (the adminer)"
+    answer = send(guarded, name, bearer("admin"), title="x", by="desk")
+    assert answer.json()["edits"][0]["who"] == "desk (the adminer)"
     answer = send(guarded, name, bearer("admin"), title="y", by="")
     assert answer.json()["edits"][1]["who"] == "the adminer"

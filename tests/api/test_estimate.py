@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api.ask.estimating import Asked, as_dict, ask
 from api.charts.shortfall import shortfall
 from api.charts.story import headline
 from api.cli.show_estimate import sparkline
-from api.estimating import Asked, as_dict, ask
 from api.table import SeriesFile
 from ingest.errors import InputError
 

@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.health_app import build_health_app
-from api.metrics import METRICS, registry
+from api.assess.status import AssessStatus
 from api.notify.subscribers import Subscriptions
-from api.runtime import Runtime, Supervised
-from api.status import AssessStatus
+from api.run.health_app import build_health_app
+from api.run.metrics import METRICS, registry
+from api.run.runtime import Runtime, Supervised
 from ingest.consumer import Stats
 from ingest.errors import UnavailableError
 from tests.api.app import Http, bearer, payment, priced
@@ -127,7 +127,7 @@ def test_a_failing_thread_is_told_of_and_tried_again(monkeypatch):
         stop.wait(20)
 
     thread = Supervised("ingest", task)
-    monkeypatch.setattr("api.runtime.FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr("api.run.runtime.FIRST_PAUSE_S", 0.01)
     thread.start()
     while len(tries) < 2:
         assert thread.error in ("", "the log is away")

@@ -10,8 +10,8 @@ import orjson
 import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
 
-from api.impact_events import HEARTBEAT, MARK, ImpactEvents, cloudevent, matters
-from api.mapfiles import read_map
+from api.assess.impact_events import HEARTBEAT, MARK, ImpactEvents, cloudevent, matters
+from api.setup.mapfiles import read_map
 from impact.model import Range
 from ingest.errors import UnavailableError
 from tests.api.app import SHOP, priced
@@ -174,7 +174,7 @@ def test_a_log_that_is_away_holds_up_no_tick_and_nothing_is_lost(toll, topic, mo
     issue(toll, events, priced("i1", now))
     with pytest.raises(UnavailableError):
         events.turn()
-    monkeypatch.setattr("api.impact_events.MOST", 2)
+    monkeypatch.setattr("api.assess.impact_events.MOST", 2)
     for n in range(1, 5):  # more than is kept in memory: the store knows them
         issue(toll, events, priced(f"i{n}", now + n * SECOND, state="final"))
     events._producer = None

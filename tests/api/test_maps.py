@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from api.assessor import Assessor
+from api.assess.assessor import Assessor
 from api.client import _local
-from api.mapfiles import plainly_named, read_map
+from api.setup.mapfiles import plainly_named, read_map
 from tests.api.app import SHOP, assert_problem
 
 pytestmark = pytest.mark.engine

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from api.mapfiles import eras_of, files_of
-from api.mapwatch import MapWatch
-from api.runtime import Runtime
-from api.shared_baselines import SharedBaselines
+from api.assess.shared_baselines import SharedBaselines
+from api.run.mapwatch import MapWatch
+from api.run.runtime import Runtime
+from api.setup.mapfiles import eras_of, files_of
 from store.maps import MapVersion
 from tests.api.app import SHOP, Toll, alert, opened
 

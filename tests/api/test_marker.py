@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from api.marker import RunMarker
+from api.run.marker import RunMarker
 from ingest.errors import SettingsError
 
 CONTEXT = multiprocessing.get_context("spawn")

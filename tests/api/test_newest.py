@@ -7,7 +7,7 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.newest import Newest
+from api.http.newest import Newest
 
 
 def test_what_was_asked_for_longest_ago_goes():

@@ -8,9 +8,9 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
 
-from api import schemas
-from api.one_more_hour import one_more_hour
-from api.outlook import Outlook
+from api.ask.one_more_hour import one_more_hour
+from api.ask.outlook import Outlook
+from api.http import schemas
 from impact.model import MoneyRange, Range
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)

@@ -9,8 +9,8 @@ from threading import Event, Thread
 
 import pytest
 
-from api.outlook import LEARNING, Outlook
-from api.shared_baselines import SharedBaselines
+from api.ask.outlook import LEARNING, Outlook
+from api.assess.shared_baselines import SharedBaselines
 from tests.api.shop import Shop
 
 pytestmark = pytest.mark.engine

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.http.problems import ListedError
 from api.page.edit_form import EditForm, moment, read_form
-from api.problems import ListedError
 from tests.api.app import TOKENS, priced
 from tests.api.test_reading import known
 from tests.store.rows import later
@@ -58,14 +58,14 @@ def test_what_was_known_at_a_moment_can_be_chosen(toll):
 def test_a_correction_is_kept_and_the_way_back_stays_behind_the_token(guarded):
     incident = known(guarded)
     prefix = f"/t/{TOKENS['admin']}"
-    answer = send(guarded, incident.id, prefix, title="A drill", why="ana saw it", version="0")
+    answer = send(guarded, incident.id, prefix, title="A drill", why="on-call saw it", version="0")
     assert answer.status_code == 303
     here = f"http://localhost{prefix}/incidents/{incident.id}"
     back = urljoin(here, answer.headers["location"])
     assert back == f"{here}?done=yes#corrections"
     page = flat(guarded.http.get(back.partition("#")[0]).text)
     assert "Kept. The numbers follow within seconds." in page
-    assert "is called &#39;A drill&#39;" in page and "ana saw it" in page
+    assert "is called &#39;A drill&#39;" in page and "on-call saw it" in page
     assert 'name="version" value="1"' in page
     [edit] = guarded.parts.store.edits.find(incident.id)
     assert edit.who == "the adminer"
@@ -81,7 +81,7 @@ def test_a_refused_correction_keeps_what_was_written_and_says_why_beside_the_fie
         start="tomorrow",
         cause="strype",
         why=" ",
-        by="ana",
+        by="on-call",
     )
     page = flat(answer.text)
     assert answer.status_code == 422
@@ -99,7 +99,7 @@ def test_a_refused_correction_keeps_what_was_written_and_says_why_beside_the_fie
 @pytest.mark.engine
 def test_two_people_do_not_undo_each_other(toll):
     incident = known(toll)
-    first = {"title": "One", "why": "x", "by": "ana", "version": "0"}
+    first = {"title": "One", "why": "x", "by": "on-call", "version": "0"}
     assert send(toll, incident.id, **first).status_code == 303
     answer = send(toll, incident.id, **first | {"title": "Two"})
     assert answer.status_code == 409

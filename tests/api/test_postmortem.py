@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from api.ask.postmortem import plain
 from api.client import Client
-from api.postmortem import plain
 from store.records import Note
 from tests.api.app import Toll, alert, assert_problem, priced
 
@@ -44,7 +44,7 @@ def burning(toll: Toll) -> tuple[Toll, str]:
         grown = {part: r.scaled(30 / minute) for part, r in units.items()}
         store.estimates.insert([priced(name, now - minute * MINUTE, units=grown)], 1)
     store.outbox.queue([Note(name, "costly", "on-call", "{}", now - 15 * MINUTE, 1)])
-    edit = {"why": "the logs", "by": "ana", "title": "Cards <failed>"}
+    edit = {"why": "the logs", "by": "on-call", "title": "Cards <failed>"}
     answer = toll.http.request("PATCH", f"/v1/incidents/{name}", json=edit)
     assert answer.status_code == 200
     toll.assess(now + MINUTE)
@@ -61,7 +61,7 @@ def test_the_timeline_tells_signals_changes_edits_notes_and_estimates_in_order(b
     # of three estimates the second said nothing new
     assert [kinds.count(k) for k in ("estimate", "cleared", "edit", "note")] == [2, 1, 1, 1]
     (edited,) = [e for e in found if e["kind"] == "edit"]
-    assert (edited["who"], edited["why"]) == ("ana", "the logs")
+    assert (edited["who"], edited["why"]) == ("on-call", "the logs")
     (signal,) = [e for e in found if e["kind"] == "signal"]
     assert signal["node"] == "stripe" and signal["known_at"] > signal["at"]
     stored = toll.parts.store.incidents.get(name).incident.episodes
@@ -152,13 +152,13 @@ def test_an_incident_is_corrected_by_command(cli, toll, monkeypatch):
     monkeypatch.setattr("api.cli.incident.connect", lambda *_, **__: nullcontext(client))
     monkeypatch.setattr("api.cli.incident._TAKEN_S", 0.0)
     more = "--reach support --reach=-checkout --cause payment --title 'Cards' --end none"
-    code, out, err = cli(f"incident edit {name} --by ana --why 'the logs' {more}")
+    code, out, err = cli(f"incident edit {name} --by on-call --why 'the logs' {more}")
     assert code == 0, err
-    assert "ana: hit support too, did not hit checkout (the logs)" in " ".join(out.split())
+    assert "on-call: hit support too, did not hit checkout (the logs)" in " ".join(out.split())
     toll.assess(datetime.now(UTC))
     found = toll.ask(f"/v1/incidents/{name}")
     assert (found["title"], found["root"], found["ended_at"]) == ("Cards", "payment", None)
     assert "support" in {r["process"] for r in found["reached"]}
-    code, _, err = cli(f"incident edit {name} --by ana --why x --version 0 --title y")
+    code, _, err = cli(f"incident edit {name} --by on-call --why x --version 0 --title y")
     assert code == 5 and "read it again" in " ".join(err.split())
     assert cli(f"incident edit {name} --title y")[0] == 2  # by whom, and why?

@@ -9,7 +9,7 @@ from itertools import count
 import httpx2
 import pytest
 
-from api.pulse import Pulse
+from api.http.pulse import Pulse
 from ingest.errors import UnavailableError
 from tests.api.app import TOKENS, assert_problem
 from tests.api.test_reading import known

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from api.register import Register
+from api.assess.register import Register
 from enrich.edited import Edited
 from enrich.edits import Action, Dismiss, Edit, Start, Title, Undo
 from enrich.eras import Era
@@ -52,7 +52,7 @@ class Assessing:
     def edit(self, incident: str, action: Action) -> str:
         number = uuid.uuid4().hex[:10]
         made_at = NOW + self.ticks * timedelta(seconds=10) + timedelta(seconds=1)
-        self._store.edits.insert([Edit(number, incident, made_at, "ana", "why", action)])
+        self._store.edits.insert([Edit(number, incident, made_at, "on-call", "why", action)])
         return number
 
     def alert(self, started_at: datetime) -> None:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import cramjam
 import pytest
 
-from api.counting import Follower
-from api.runtime import Runtime
-from api.streams_file import read_streams
+from api.run.counting import Follower
+from api.run.runtime import Runtime
+from api.setup.streams_file import read_streams
 from ingest.errors import SettingsError, UnavailableError
 from ingest.kafka import KafkaLog
 from ingest.remote_write import Point, Series

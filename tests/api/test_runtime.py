@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from api.runtime import INGEST_GROUP, IngestTask
-from api.wiring import Parts
+from api.run.runtime import INGEST_GROUP, IngestTask
+from api.run.wiring import Parts
 from ingest.embedded import EmbeddedLog
 from ingest.log import Consumer, Log, Message, TopicPartition
 from ingest.sink import Progress

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from api.cli.run import port, tokens_of
-from api.salt import company_salt
-from api.settings import SETTINGS, Listen, Settings, is_loopback, read_settings
-from api.streams_file import read_streams
-from api.tokens import Caller, hash_token, keep_token, new_token, read_tokens
-from api.wiring import open_parts, require_servers
+from api.run.wiring import open_parts, require_servers
+from api.setup.salt import company_salt
+from api.setup.settings import SETTINGS, Listen, Settings, is_loopback, read_settings
+from api.setup.streams_file import read_streams
+from api.setup.tokens import Caller, hash_token, keep_token, new_token, read_tokens
 from ingest.errors import BusyError, SettingsError
 from tests.api.app import settings_for
 
@@ -91,7 +91,7 @@ def test_no_message_repeats_a_secret(tmp_path):
         if setting.secret:
             broken = dataclasses.replace(setting, parse=_refuse)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("api.settings.SETTINGS", (broken,))
+                patch.setattr("api.setup.settings.SETTINGS", (broken,))
                 with pytest.raises(SettingsError) as error:
                     read_settings({setting.variable: "hunter2"}, NO_FILE)
             assert "hunter2" not in str(error.value) and setting.variable in str(error.value)

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from api.assessor import Assessor
-from api.outlook import Outlook
-from api.runtime import Runtime
-from api.shared_baselines import TICKS, SharedBaselines
+from api.ask.outlook import Outlook
+from api.assess.assessor import Assessor
+from api.assess.shared_baselines import TICKS, SharedBaselines
+from api.run.runtime import Runtime
 from impact.baselines import FILLED_EVERY
 from tests.api.app import payment, priced
 from tests.store.rows import NOON, later

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.http.signatures import fits
 from api.routes.examples import WEBHOOKS
-from api.signatures import fits
 from store.store import Store
 from tests.api.app import TOKENS, Toll, assert_problem, bearer, opened, with_tokens
 

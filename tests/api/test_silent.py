@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.runtime import Runtime
+from api.run.runtime import Runtime
 from impact.silence import Silence
 from ingest.sink import Arrival, Progress
 from tests.api.shop import Shop

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from api.client import Client
-from api.simulate import HttpSender, Kept, Simulation, go_on, keep, take_up
+from api.simulated.drive import HttpSender, Kept, Simulation, go_on, keep, take_up
 from tests.api.app import alert, ndjson, payment
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -68,7 +68,7 @@ def test_days_it_slept_through_are_sent_as_history(tmp_path):
 
 @pytest.mark.engine
 def test_bodies_are_cut_between_lines(toll, monkeypatch):
-    monkeypatch.setattr("api.simulate._BODY_BYTES", 400)
+    monkeypatch.setattr("api.simulated.drive._BODY_BYTES", 400)
     sender = HttpSender(Client("http://localhost", toll.http.send))
     assert sender.business(ndjson([payment(n) for n in range(7)]), history=True) == 7
     sender.signals([alert(NOW)])

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.runtime import Runtime, Supervised
-from api.status_pages import (
+from api.run.runtime import Runtime, Supervised
+from api.run.status_pages import (
     DOCUMENTS,
     LONGEST_S,
     MAX_BYTES,
@@ -287,7 +287,7 @@ def test_what_the_log_does_not_take_is_said_again(toll, web, pages, monkeypatch)
 
 
 def test_a_slow_page_delays_no_other(toll, web, monkeypatch):
-    monkeypatch.setattr("api.status_pages.TURN_S", 0.001)
+    monkeypatch.setattr("api.run.status_pages.TURN_S", 0.001)
     never, told = asyncio.Event(), Event()
     web.instead["pay.example"] = never
     web.says["mail.example"]["incidents"] = [incident("i2", "Inbound")]
@@ -308,7 +308,7 @@ def test_a_slow_page_delays_no_other(toll, web, monkeypatch):
 
 
 def test_only_the_active_assessor_looks(toll, web, monkeypatch):
-    monkeypatch.setattr("api.status_pages.TURN_S", 0.001)
+    monkeypatch.setattr("api.run.status_pages.TURN_S", 0.001)
     asked, stop = [], Event()
 
     def active() -> bool:

@@ -9,8 +9,8 @@ import httpx2
 import pytest
 import yaml
 
-from api.mapfiles import loaded
-from api.status_pages import StatusPages
+from api.run.status_pages import StatusPages
+from api.setup.mapfiles import loaded
 from enrich.incident import Reached
 from ingest.sources.statuspage import statuspage
 from store.incidents import IncidentVersion

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api.assessor import Assessor
+from api.assess.assessor import Assessor
 from store.store import Store
 from tests.api.app import Toll, alert, assert_problem, ndjson, opened
 from tests.clickhouse_engine import Engine

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from api.replaying import Supposition
-from api.whatif_words import in_words, moment_of
+from api.ask.replaying import Supposition
+from api.ask.whatif_words import in_words, moment_of
 from enrich.mapchange import MapChange
 from ingest.errors import InputError
 from tests.api.app import SHOP, assert_problem
@@ -51,7 +51,7 @@ def test_needs_may_be_written_as_json(shop):
 def test_a_twin_saves_only_where_its_node_failed(shop):
     assert mid(ask(shop, duplicate=["stripe"])["saved"]) > 0
     other = ask(shop, duplicate=["adyen"])
-    assert (mid(other["saved"]), other["incidents"]) == (0, [])
+    assert mid(other["saved"]) == 0 and other["incidents"] == []
     assert other["saved"] == {"low": "0.00", "mid": "0.00", "high": "0.00", "currency": "EUR"}
 
 

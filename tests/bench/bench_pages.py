@@ -17,7 +17,7 @@ from threading import Event, Thread
 
 import numpy as np
 
-from api.outlook import Outlook
+from api.ask.outlook import Outlook
 from enrich.incident import Episode, Incident, Reached
 from store.incidents import IncidentVersion
 from store.store import open_store

@@ -18,10 +18,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from api.mapfiles import read_map
-from api.outlook import MeasureView, Outlook, View
-from api.perceiving import perceived
-from api.wiring import Parts
+from api.ask.outlook import MeasureView, Outlook, View
+from api.ask.perceiving import perceived
+from api.run.wiring import Parts
+from api.setup.mapfiles import read_map
 from enrich.incident import Episode, Incident, Reached
 from impact.model import Range
 from store.incidents import IncidentVersion

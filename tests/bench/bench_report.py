@@ -2,9 +2,9 @@
 
     python -m tests.bench.bench_report
 
-Two streams with a row every five minutes, incidents on random days, ten of them in the report's week; all
-forms of a report that is not issued yet. The second line leaves out what a Toll that runs has
-already learned.
+Two streams with a row every five minutes, incidents on random days, ten of them in the report's
+week; all forms of a report that is not issued yet. The second line leaves out what a Toll that
+runs has already learned.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from api.outlook import Outlook
+from api.ask.outlook import Outlook
 from api.report.issue import issue_report
 from api.report.week import Week
 from store.store import open_store

@@ -32,7 +32,7 @@ _TOLD = """() => {
 
 def called(told: Shown, title: str) -> None:
     """Somebody else corrects the title, and the next assessment takes it in."""
-    body = {"title": title, "why": "to see it change", "by": "ana"}
+    body = {"title": title, "why": "to see it change", "by": "on-call"}
     answer = httpx2.patch(f"{told.url}v1/incidents/{told.burning}", json=body, timeout=60)
     assert answer.status_code == 200, answer.text
     told.go_on(datetime.now(UTC) + timedelta(seconds=1))
@@ -76,7 +76,7 @@ def test_a_correction_by_hand(looking: Looking, told: Shown, script: bool) -> No
         page.get_by_text("Correct it").click()
         page.get_by_label("Call it").fill(title)
         page.get_by_label("The cause is", exact=True).select_option("stripe")
-        page.get_by_label("Who says so").fill("ana")
+        page.get_by_label("Who says so").fill("on-call")
         page.get_by_label("Why (needed)").fill("   ")
         page.get_by_role("button", name="Keep the correction").click()
         expect(page.get_by_role("alert")).to_contain_text("Nothing was kept")

@@ -15,11 +15,11 @@ from typing import Any
 import httpx2
 import orjson
 
-from api.assessor import Assessor
+from api.assess.assessor import Assessor
 from api.demo import Incident, Shop
 from api.demo.incidents import Kind
-from api.pulse import Pulse
-from api.tokens import Tokens
+from api.http.pulse import Pulse
+from api.setup.tokens import Tokens
 from store.store import Store
 from tests.api.app import Toll, opened, send
 from tests.senders import served

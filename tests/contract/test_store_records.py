@@ -284,7 +284,7 @@ def test_people_can_read_estimates_with_their_own_sql(store):
 
 def test_edits_are_kept_in_order(store):
     def edit(number, incident, action):
-        return Edit(str(number), incident, later(number), "ana@example.com", AWKWARD, action)
+        return Edit(str(number), incident, later(number), "desk@example.com", AWKWARD, action)
 
     edits = [
         edit(1, "i1", Cause("db")),
@@ -306,20 +306,20 @@ def test_edits_are_kept_in_order(store):
 
 
 def test_a_note_is_sent_once_whoever_queues_it_again(store):
-    note = Note("i1", "costly", "ana@example.com", '{"text": "x"}', NOON, 1)
-    store.outbox.queue([note, replace(note, subscriber="bo@example.com")])
+    note = Note("i1", "costly", "desk@example.com", '{"text": "x"}', NOON, 1)
+    store.outbox.queue([note, replace(note, subscriber="team@example.com")])
     store.outbox.queue([note])
     assert len(store.outbox.find()) == 2
     store.outbox.sent(note, later(1))
     store.outbox.queue([replace(note, generation=2)])
-    assert [n.subscriber for n in store.outbox.find()] == ["bo@example.com"]
+    assert [n.subscriber for n in store.outbox.find()] == ["team@example.com"]
     assert [n.changed_at for n in store.outbox.find("sent")] == [later(1)]
     assert store.outbox.find("sent", incident="i2") == []
     assert len(store.outbox.find("sent", incident="i1")) == 1
 
 
 def test_failed_attempts_are_counted_until_given_up(store):
-    store.outbox.queue([Note("i1", "costly", "ana@example.com", "{}", NOON, 1)])
+    store.outbox.queue([Note("i1", "costly", "desk@example.com", "{}", NOON, 1)])
     store.outbox.failed(store.outbox.find()[0], later(1), "refused")
     (note,) = store.outbox.find()
     assert (note.attempts, note.error, note.changed_at) == (1, "refused", later(1))
@@ -329,7 +329,7 @@ def test_failed_attempts_are_counted_until_given_up(store):
 
 
 def test_an_attempt_is_claimed_by_one_assessor_alone(store):
-    store.outbox.queue([Note("i1", "over:10", "ana", "{}", NOON, 1)])
+    store.outbox.queue([Note("i1", "over:10", "desk", "{}", NOON, 1)])
     (note,) = store.outbox.find()
     claimed = store.outbox.claim(note, later(1), 1)
     assert claimed is not None and (claimed.state, claimed.attempts) == ("sending", 1)

@@ -18,8 +18,8 @@ import yaml
 from typer.main import get_command
 
 from api.cli.main import app
-from api.settings import SETTINGS, read_settings
-from api.wiring import require_servers
+from api.run.wiring import require_servers
+from api.setup.settings import SETTINGS, read_settings
 from tests.docs import openapi
 
 HERE = Path(__file__).parent

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from api.metrics import METRICS
+from api.run.metrics import METRICS
 from store.store import Store
 from tests.api.app import alert, ndjson, opened
 from tests.api.shop import Shop, five_weeks

@@ -14,8 +14,8 @@ import yaml
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.metrics import METRICS
-from api.runtime import Runtime
+from api.run.metrics import METRICS
+from api.run.runtime import Runtime
 from enrich.model import BusinessMap
 from impact.perception import PARTS
 from ingest.dead_letters import REASONS

@@ -15,10 +15,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from api.assessor import Assessor
-from api.mapfiles import read_map
-from api.settings import Settings
-from api.wiring import Parts
+from api.assess.assessor import Assessor
+from api.run.wiring import Parts
+from api.setup.mapfiles import read_map
+from api.setup.settings import Settings
 from ingest.kafka import KafkaLog
 from ingest.streams import IngestConfig
 from store.records import Note

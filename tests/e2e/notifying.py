@@ -15,11 +15,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from api.mapfiles import read_map
 from api.notify.delivery import Outgoing, Sender
 from api.notify.dispatcher import Dispatcher, senders_of
 from api.notify.subscribers import Hook, Mail, MailServer, Subscriber, Subscriptions
-from api.wiring import Parts
+from api.run.wiring import Parts
+from api.setup.mapfiles import read_map
 from ingest.log import Log
 from ingest.streams import IngestConfig
 from store.records import Note
@@ -69,7 +69,7 @@ def _send(one: Round) -> None:
     logging.disable(logging.CRITICAL)
     settings = settings_for(one.folder)
     subscribers = (
-        Subscriber("ana", Mail("ana@example.com"), above=Decimal(1)),
+        Subscriber("desk", Mail("desk@example.com"), above=Decimal(1)),
         Subscriber("erp", Hook("webhook", one.hook), above=Decimal(1)),
     )
     with closing(open_store(None, one.folder)) as store:

@@ -23,9 +23,9 @@ import yaml
 
 from api.app import build_app
 from api.cli.run import port
-from api.counting import Follower
-from api.settings import Listen
-from api.streams_file import read_streams
+from api.run.counting import Follower
+from api.setup.settings import Listen
+from api.setup.streams_file import read_streams
 from enrich.mapfile import load
 from ingest.streams import IngestConfig
 from store.store import Store

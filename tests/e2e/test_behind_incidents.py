@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from api.assessor import Assessor
+from api.assess.assessor import Assessor
 from store.store import Store
 from tests.api.app import Toll, alert, opened
 from tests.api.shop import Shop, five_weeks

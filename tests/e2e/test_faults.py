@@ -16,9 +16,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from api.mapfiles import read_map
-from api.runtime import Runtime
-from api.settings import Settings, read_settings
+from api.run.runtime import Runtime
+from api.setup.mapfiles import read_map
+from api.setup.settings import Settings, read_settings
 from ingest.confluent import ConfluentLog
 from ingest.embedded import EmbeddedLog
 from ingest.errors import UnavailableError

@@ -15,9 +15,9 @@ from typing import TypeAlias
 
 import pytest
 
-from api.runtime import IngestTask
-from api.settings import read_settings
-from api.wiring import Parts, open_parts
+from api.run.runtime import IngestTask
+from api.run.wiring import Parts, open_parts
+from api.setup.settings import read_settings
 from store.store import open_store
 from tests.e2e.oracle import BUSINESS, Sent, Shop, Totals, expected, found
 
@@ -27,7 +27,7 @@ MAP = Path(__file__).parents[2] / "deploy" / "examples" / "shop" / "map.yaml"
 # One engine folder at a time in a process, and some of these die: so each step is a child.
 Step: TypeAlias = Callable[[Path, Connection], None]
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["pytest", "api.runtime"])
+CONTEXT.set_forkserver_preload(["pytest", "api.run.runtime"])
 
 
 def child(task: Step, folder: Path, exitcode: int = 0) -> object:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from api.counting import Follower
+from api.run.counting import Follower
 from ingest.streams import CounterMapping, IngestConfig
 from store.store import Store
 from tests.api.app import SALT, TOKENS, Toll, opened, with_tokens

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import pytest
 
-from api.assessor import Assessor
+from api.assess.assessor import Assessor
 from api.demo import Incident, Shop
 from store.store import Store
 from tests.api.app import Toll, opened

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.mapfiles import read_map
+from api.setup.mapfiles import read_map
 from enrich.graph import Graph
 from enrich.mapchange import MapChange, supposed
 from enrich.propagate import severities

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from api.mapfiles import read_map
+from api.setup.mapfiles import read_map
 from enrich.graph import Graph
 from enrich.incident import Episode, Incident
 from enrich.mapchange import MapChange, supposed

@@ -30,12 +30,14 @@ def learned(*measures: Measure, rates: tuple[Rate, ...] = ()):
 
 
 def priced(*measures: Measure, hit: dict[str, float], rates: tuple[Rate, ...] = ()):
-    return cost_of_an_hour("payment", hit, *learned(*measures, rates=rates), NOW)
+    where, baselines = learned(*measures, rates=rates)
+    return cost_of_an_hour("payment", hit, where, baselines, NOW)
 
 
 def outage(minutes: float, *, hit: float = 1.0, start=NOW):
     window = (start, start + timedelta(minutes=minutes))
-    return cost_of_an_outage("payment", {"checkout": hit}, *learned(PAYMENTS), window)
+    where, baselines = learned(PAYMENTS)
+    return cost_of_an_outage("payment", {"checkout": hit}, where, baselines, window)
 
 
 def test_an_hour_costs_its_usual_volume_times_its_value():
@@ -102,5 +104,6 @@ def test_an_outage_doubts_what_only_the_map_says():
 
 
 def test_the_average_hour_is_the_weeks():
-    found = average_hours(*learned(PAYMENTS), NOW)
+    where, baselines = learned(PAYMENTS)
+    found = average_hours(where, baselines, NOW)
     assert found["checkout"] == pytest.approx(float(daily(7, 10.0).sum()) * 2 / 168, rel=0.05)

@@ -50,7 +50,8 @@ def test_admitted_against_lived_and_how_late():
     assert (found.lived, found.admitted, found.both) == (60, 30, 30)
     assert found.lag == timedelta(minutes=25)
     assert found.availability(found.lived) == pytest.approx(100 * (1 - 60 / 1440))
-    assert found.allowed == pytest.approx(1.44) and found.lived > found.allowed
+    assert found.allowed is not None and found.allowed == pytest.approx(1.44)
+    assert found.lived > found.allowed
     assert found.money.money.mid == Decimal("1000.00")
     assert found.units == {"checkout/payments": ("lost", found.units["checkout/payments"][1])}
     # it costs a euro a minute, and 60 minutes of it were trouble

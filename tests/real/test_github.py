@@ -20,12 +20,12 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.app import build_app
-from api.assessor import Assessor
-from api.mapfiles import read_map
-from api.settings import read_settings
-from api.state import State
-from api.status_pages import StatusPages
-from api.wiring import Parts
+from api.assess.assessor import Assessor
+from api.http.state import State
+from api.run.status_pages import StatusPages
+from api.run.wiring import Parts
+from api.setup.mapfiles import read_map
+from api.setup.settings import read_settings
 from ingest.consumer import ConsumerConfig, Ingester, topics_of
 from ingest.embedded import EmbeddedLog
 from ingest.kafka import KafkaLog

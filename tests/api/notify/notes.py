@@ -21,11 +21,11 @@ from typing import Any, cast
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from api.http.schemas import Sum
 from api.notify.delivery import Outgoing
 from api.notify.messages import lines
 from api.notify.subscribers import Hook, Mail, MailServer, Subscriber
 from api.notify.telling import Telling
-from api.schemas import Sum
 from enrich.incident import Episode, Incident, Reached
 from tests.api.app import euros
 

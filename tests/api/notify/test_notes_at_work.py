@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-from api.metrics import Telling, registry
 from api.notify.subscribers import Hook, Subscriber, Subscriptions
-from api.runtime import Runtime
+from api.run.metrics import Telling, registry
+from api.run.runtime import Runtime
 from store.records import Note
 from tests.api.notify.notes import Hooks, hook_server, told
 

@@ -18,7 +18,7 @@ def told(cli, tmp_path, monkeypatch):
         (tmp_path / "subscriptions.yaml").write_text(
             f"mail: {{host: localhost, port: {server.port}, tls: none, from: t@example.com}}\n"
             "subscribers:\n"
-            "  sales: {mail: [ana@example.com, bo@example.com], above: 1}\n"
+            "  sales: {mail: [desk@example.com, team@example.com], above: 1}\n"
             f"  ops: {{slack: '{url}/very-secret', above: 1}}\n"
         )
         monkeypatch.setenv("TOLL_MAP", str(SHOP))
@@ -29,8 +29,8 @@ def told(cli, tmp_path, monkeypatch):
 def test_a_test_note_goes_to_every_address_of_a_subscriber(told):
     cli, box, _ = told
     code, out, _ = cli("notify test sales")
-    assert code == 0 and sorted(box.recipients) == ["ana@example.com", "bo@example.com"]
-    assert out == "sales/ana@example.com: sent by mail\nsales/bo@example.com: sent by mail\n"
+    assert code == 0 and sorted(box.recipients) == ["desk@example.com", "team@example.com"]
+    assert out == "sales/desk@example.com: sent by mail\nsales/team@example.com: sent by mail\n"
     assert box.mails[0]["Subject"] == "A test note from Toll, Example Shop"
 
 

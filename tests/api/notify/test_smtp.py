@@ -22,7 +22,7 @@ from tests.api.notify.notes import (
 )
 
 pytestmark = pytest.mark.network
-ANA = subscriber("ana")
+DESK = subscriber("desk")
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +37,15 @@ def box():
 
 def failure(sender: SmtpSender) -> DeliveryError:
     with pytest.raises(DeliveryError) as raised:
-        sender.send(outgoing(), ANA)
+        sender.send(outgoing(), DESK)
     return raised.value
 
 
 def test_a_mail_arrives_as_text_and_html(box):
     with mail_server(box) as server:
-        SmtpSender(server).send(outgoing(), ANA)
+        SmtpSender(server).send(outgoing(), DESK)
     [got] = box.mails
-    assert got["To"] == "ana@example.com" and got["From"] == "Toll <toll@example.com>"
+    assert got["To"] == "desk@example.com" and got["From"] == "Toll <toll@example.com>"
     assert got["Subject"] == "Web checkout: an outage costs more than EUR 10,000"
     assert got["Message-ID"] == "<0123456789abcdef@example.com>"
     assert got["Auto-Submitted"] == "auto-generated" and got["Date"]
@@ -59,7 +59,7 @@ def test_a_mail_arrives_as_text_and_html(box):
 @pytest.mark.parametrize("tls", ["starttls", "tls"])
 def test_it_travels_encrypted_after_a_login(box, tls, certificate):
     with mail_server(box, tls=tls, login=tls == "starttls", certificate=certificate) as server:
-        SmtpSender(server).send(outgoing(), ANA)
+        SmtpSender(server).send(outgoing(), DESK)
     assert len(box.mails) == 1 and box.encrypted == [True]
     assert box.logins == ([(USER.encode(), PASSWORD.encode())] if tls == "starttls" else [])
 
@@ -103,7 +103,7 @@ def test_a_refused_mail_is_final_where_the_server_says_so(box, answer, final):
     ("answer", "final"), [("450 mailbox busy", False), ("550 no such user", True)]
 )
 def test_a_refused_recipient_is_final_where_the_server_says_so(box, answer, final):
-    box.refuse = {"ana@example.com": answer}
+    box.refuse = {"desk@example.com": answer}
     with mail_server(box) as server:
         error = failure(SmtpSender(server))
     assert (error.final, error.arrived) == (final, False)
@@ -176,7 +176,7 @@ def test_a_report_is_html_with_its_pictures_and_a_pdf_beside():
             Attachment("toll-2026-W46.pdf", "application/pdf", b"%PDF"),
         ),
     )
-    made = mail(report, "Toll <toll@example.com>", "ana@example.com")
+    made = mail(report, "Toll <toll@example.com>", "desk@example.com")
     assert [part.get_content_type() for part in made.walk()] == [
         "multipart/mixed",
         "multipart/alternative",
@@ -192,5 +192,5 @@ def test_a_report_is_html_with_its_pictures_and_a_pdf_beside():
 
 def test_what_an_alert_says_cannot_make_headers():
     evil = outgoing(processes=["Checkout\r\nBcc: everybody@example.com"])
-    made = mail(evil, "toll@example.com", "ana@example.com")
+    made = mail(evil, "toll@example.com", "desk@example.com")
     assert made["Bcc"] is None and "\n" not in made["Subject"]

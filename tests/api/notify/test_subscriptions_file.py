@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from api.mapfiles import read_map
 from api.notify.subscribers import Hook, Mail, Weekly
 from api.notify.subscriptions_file import parse_subscriptions, read_subscriptions
-from api.settings import SETTINGS
+from api.setup.mapfiles import read_map
+from api.setup.settings import SETTINGS
 from ingest.errors import SettingsError
 from tests.api.app import SHOP
 
@@ -44,8 +44,8 @@ def test_the_example_says_what_its_comments_say(company):
     found = read_subscriptions(EXAMPLE, company, ENVIRONMENT)
     assert found.mail is not None and found.mail.password == "opens the mail"
     by_name = {s.name: s for s in found.subscribers}
-    sales = by_name["sales/ana@example.com"]
-    assert sales.way == Mail("ana@example.com") and sales.above == Decimal(10_000)
+    sales = by_name["sales/desk@example.com"]
+    assert sales.way == Mail("desk@example.com") and sales.above == Decimal(10_000)
     assert sales.processes == ("checkout",)
     assert by_name["board"].weekly == Weekly(0, 8, 0, "Europe/Paris")
     assert {s.channel for s in found.subscribers} == {"mail", "slack", "teams", "webhook"}
@@ -70,7 +70,7 @@ def test_all_mistakes_are_told_at_once_each_with_its_line(read):
     text = """\
 mail: {host: smtp.example.com, tls: always}
 subscribers:
-  sales: {mail: ana, above: -1, processes: [chekout]}
+  sales: {mail: desk, above: -1, processes: [chekout]}
   ops: {slack: "http://hooks.example/x", teams: y, above: 5 USD}
   board: {mail: board@example.com, weekly: Monday, timezone: Europe/Pariss}
   nobody: {mail: nobody@example.com}
@@ -81,7 +81,7 @@ subscribers:
     assert found == [
         "s.yaml:1:7: mail: from is missing",
         "s.yaml:1:37: mail: tls: 'always': write starttls, tls or none",
-        "s.yaml:3:17: sales: mail: 'ana' is no mail address; write ana@example.com",
+        "s.yaml:3:17: sales: mail: 'desk' is no mail address; write desk@example.com",
         "s.yaml:3:29: sales: above: '-1': write an amount above 0, such as 10000",
         "s.yaml:3:45: sales: the map has no process 'chekout'; did you mean 'checkout'?",
         "s.yaml:4:3: ops: has slack and teams; write one of mail, slack, teams, webhook",

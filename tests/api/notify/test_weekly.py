@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.mapfiles import read_map
 from api.notify.subscribers import Weekly
 from api.notify.telling import Telling
 from api.notify.weekly import due, last_due, weekly_note
+from api.setup.mapfiles import read_map
 from tests.api.app import SHOP
 from tests.api.notify.notes import subscriber
 

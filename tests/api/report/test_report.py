@@ -10,11 +10,12 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 import typst
 
-from api.outlook import Outlook
+from api.ask.outlook import Outlook
 from api.report import pdf
 from api.report.compose import compose
 from api.report.document import document
@@ -159,7 +160,7 @@ def test_the_pdf_is_tagged_dated_and_the_same_whenever_it_is_written(week):
 def test_the_pdf_holds_the_sums_and_its_first_part_is_one_page(week):
     facts = gather(week.parts, Outlook(week.parts), WEEK, OVER)
     written = document(compose(facts), facts.this_week, lambda _: None)
-    asked = {"sys_inputs": pdf._inputs(written, OVER), "ignore_system_fonts": True}
+    asked: dict[str, Any] = {"sys_inputs": pdf._inputs(written, OVER), "ignore_system_fonts": True}
     cells = typst.query(pdf._template(), "table", field="children", **asked)
     for expected in ("EUR\u00a03,260", "2,360 to 4,160", "EUR\u00a050"):
         assert expected in json.dumps(json.loads(cells), ensure_ascii=False)
@@ -215,7 +216,7 @@ def test_a_week_that_is_not_over_is_provisional_and_not_kept(week):
 
 def test_what_is_learned_later_is_restated_in_the_next_report(week):
     said(week)
-    edit = Edit("e1", "i-1", OVER, "ana", "customers called before", Start(MONDAY))
+    edit = Edit("e1", "i-1", OVER, "on-call", "customers called before", Start(MONDAY))
     week.parts.store.edits.insert([edit])
     first = replace(outage("i-1", 1), edits=("e1",))
     late, next_week = outage("i-9", 2), outage("i-10", 8)

@@ -1,0 +1,1 @@
+"""Questions to the store and the numbers, answered alike for HTTP, pages, commands and reports."""

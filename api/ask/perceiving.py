@@ -1,0 +1,90 @@
+"""Gathers what the perception gap is worked out from, and asks `impact.perception`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from api.ask.outlook import MeasureView, Outlook
+from api.run.wiring import Parts
+from enrich.model import BusinessMap
+from impact.baselines import MIN_HISTORY_DAYS
+from impact.perception import Perception, Question, Sight, perceive, thin_hours
+from impact.taken import Taken, rate_days, taken_in
+from impact.tools import MINUTE, Grid
+from store.store import Store
+
+LEARNING = timedelta(days=MIN_HISTORY_DAYS)  # of a stream: nothing is judged without a baseline
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The gap in whole minutes of [start, end), which may end earlier than was asked for: now."""
+
+    start: datetime
+    end: datetime
+    processes: Sequence[Perception]
+    nodes: Sequence[Perception]
+
+
+def perceived(
+    parts: Parts, outlook: Outlook, start: datetime, end: datetime, process: str | None = None
+) -> Answer:
+    """The perception gap of all processes, or of one and what it needs."""
+    now = datetime.now(UTC)
+    start = start.replace(second=0, microsecond=0)
+    end = min(end, now)
+    grid = Grid(start, max((end - start) // MINUTE, 1))
+    graph, store = parts.map.graph, parts.store
+    names = [process] if process is not None else list(graph.map.processes)
+    nodes = None if process is None else graph.below(process)
+    incidents = [v.incident for v in store.incidents.find(start=start, end=grid.end)]
+    ids = [i.id for i in incidents]
+    impacts = store.estimates.latest(ids, draws="money") if ids else []
+    taken = _taken(store, graph.map, grid)
+    question = Question(
+        graph,
+        grid,
+        now,
+        incidents,
+        [i for i in impacts if graph.map.measure(f"{i.process}/{i.measure}") is not None],
+        {name: _sight(view) for name, view in outlook.view().measures.items() if view.week},
+        {p: came for p in names if (came := taken_in(graph.map, p, taken)) is not None},
+    )
+    return Answer(start, grid.end, *perceive(question, names, nodes))
+
+
+def _sight(view: MeasureView) -> Sight:
+    assert view.data_since is not None and view.data_until is not None and view.week is not None
+    thin = thin_hours(np.array([hour.mid for hour in view.week]))
+    return Sight(view.data_since + LEARNING, view.data_until, thin)
+
+
+def _taken(store: Store, business_map: BusinessMap, grid: Grid) -> list[Taken]:
+    """Summed from one change of rates to the next."""
+    flows = [m for m in business_map.measures() if m.kind == "flow" and m.priced]
+    streams = sorted({m.stream for m in flows})
+    zone = ZoneInfo(business_map.timezone)
+    changes = [_midnight(day, zone) for day in rate_days(business_map)]
+    edges = [grid.start, *(t for t in changes if grid.start < t < grid.end), grid.end]
+    return [
+        Taken(
+            row["name"],
+            row["status"],
+            row["currency"],
+            row["units"],
+            row["amount"],
+            begin.astimezone(zone).date(),
+        )
+        for begin, end in pairwise(edges)
+        for row in store.taken(streams, begin, end)
+    ]
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)

@@ -1,0 +1,91 @@
+"""Reads incidents with their numbers from the store: for the routes, the page and the commands."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from api.ask.costing import beside
+from api.assess.pricing import is_withdrawn
+from api.http import schemas
+from api.http.present import present_incident
+from api.run.wiring import Parts
+from enrich.edits import Edit
+from enrich.incident import Incident, IncidentState
+from impact.model import MeasureImpact
+from ingest.errors import NotFoundError
+from store.incidents import IncidentVersion
+from store.rows import EARLIEST, LATEST
+
+BURNING: tuple[IncidentState, ...] = ("open", "recovering")
+
+
+def incidents(
+    parts: Parts,
+    *,
+    states: Sequence[IncidentState] = (),
+    process: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    as_of: datetime | None = None,
+    limit: int = 100,
+    skip: int = 0,
+) -> list[schemas.Incident]:
+    """Incidents as known at `as_of`, newest first, each with its impacts."""
+    found = parts.store.incidents.find(
+        start=start or EARLIEST, end=end or LATEST, states=states, as_of=as_of or LATEST
+    )
+    if process is not None:
+        found = [v for v in found if process in _processes(v.incident)]
+    return _with_impacts(parts, found[skip : skip + limit], as_of)
+
+
+def incident(parts: Parts, incident_id: str, as_of: datetime | None = None) -> schemas.Incident:
+    """One incident, gone or not; `NotFoundError` where it was not known."""
+    return _with_impacts(parts, [version(parts, incident_id, as_of)], as_of)[0]
+
+
+def version(parts: Parts, incident_id: str, as_of: datetime | None = None) -> IncidentVersion:
+    """What was known of one incident; `NotFoundError` where nothing was."""
+    found = parts.store.incidents.get(incident_id, as_of=as_of or LATEST)
+    if found is None:
+        raise NotFoundError(f"no incident '{incident_id}'; `toll incidents` lists them")
+    return found
+
+
+def _processes(found: Incident) -> set[str]:
+    """Whom an incident reaches; a business-first one is about the processes of its measures."""
+    return {r.process for r in found.reached} | {m.partition("/")[0] for m in found.measures}
+
+
+def _with_impacts(
+    parts: Parts, versions: Sequence[IncidentVersion], as_of: datetime | None
+) -> list[schemas.Incident]:
+    if not versions:
+        return []
+    by_incident: dict[str, list[MeasureImpact]] = defaultdict(list)
+    names = [v.incident.id for v in versions]
+    for impact in parts.store.estimates.latest(names, as_of=as_of or LATEST, draws=True):
+        if not is_withdrawn(impact):
+            by_incident[impact.incident].append(impact)
+    edits: dict[str, list[Edit]] = defaultdict(list)
+    one = names[0] if len(names) == 1 else ""
+    for edit in parts.store.edits.find(one, as_of=as_of or LATEST):
+        edits[edit.incident].append(edit)
+    order = {m.id: number for number, m in enumerate(parts.map.map.measures())}
+    for impacts in by_incident.values():
+        impacts.sort(key=lambda i: order.get(f"{i.process}/{i.measure}", len(order)))
+    asked = [v.incident for v in versions if not v.gone]
+    costs = beside(parts, asked, as_of)
+    return [
+        present_incident(
+            v.incident,
+            by_incident[v.incident.id],
+            parts.map.map,
+            edits=edits[v.incident.id],
+            gone=v.gone,
+            beside=costs.get(v.incident.id, ()),
+        )
+        for v in versions
+    ]

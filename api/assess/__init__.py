@@ -1,0 +1,1 @@
+"""The assessor: which incidents there are, and what each costs, at every tick."""

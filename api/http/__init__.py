@@ -1,0 +1,1 @@
+"""What all of HTTP shares: who asks, bodies, errors, the shapes of answers."""

@@ -1,0 +1,87 @@
+"""Takes a changed map into use while Toll runs, or keeps the old one and says why.
+
+The files are looked at by their time and size; what is read is what has stood still for one look,
+so that a file is not read while it is being written. A map with mistakes changes nothing: the one
+in force stays, and the mistakes are in the log, in readiness, in coverage and in a metric.
+"""
+
+from __future__ import annotations
+
+import logging
+from threading import Event
+from typing import TypeAlias
+
+from api.assess.shared_baselines import SharedBaselines
+from api.run.wiring import Parts
+from api.setup.mapfiles import existing, files_of, loaded, read_texts
+from ingest.errors import SettingsError
+
+logger = logging.getLogger(__name__)
+
+EVERY_S = 2.0
+
+Look: TypeAlias = dict[str, tuple[int, int]]  # file -> (time of change, size)
+
+
+class MapWatch:
+    """Watches the files that the map came from."""
+
+    def __init__(self, parts: Parts, shared: SharedBaselines) -> None:
+        self.refused: tuple[str, ...] = ()  # the mistakes of the newest files; () while in force
+        self.reloads = 0
+        self.refusals = 0
+        self._parts, self._shared = parts, shared
+        self._read = self._seen = self._look()
+
+    def run(self, stop: Event) -> None:
+        """Look until told to stop."""
+        while not stop.wait(EVERY_S):
+            self.look()
+
+    def look(self) -> bool:
+        """Look once; returns whether another map is in force now."""
+        before, self._seen = self._seen, self._look()
+        if self._seen != before or self._seen == self._read:
+            return False
+        self._read = self._seen
+        try:
+            return self._take()
+        except SettingsError as error:
+            self.refused = tuple(str(error).splitlines())
+            self.refusals += 1
+            logger.error(
+                "the changed map is refused, version %s stays in force: %s",
+                self._parts.map.map.version,
+                error,
+            )
+            return False
+
+    def _take(self) -> bool:
+        texts = read_texts(existing(self._parts.settings.map))
+        if texts == self._parts.map.texts:
+            self.refused = ()  # put back as it was
+            return False
+        fresh = loaded(texts)
+        self._parts.store.track_journeys(
+            {m.stream for m in fresh.map.measures() if m.kind == "lead_time"}
+        )
+        with self._shared.lock:
+            changed = fresh.map.version != self._parts.map.map.version
+            self._parts.map = fresh
+            if changed:
+                self._shared.take_map(fresh.map)
+        self.refused = ()
+        self.reloads += 1
+        logger.info("map version %s is in force", fresh.map.version)
+        return changed
+
+    def _look(self) -> Look:
+        path = self._parts.settings.map
+        found: Look = {}
+        for file in files_of(path) if path is not None else ():
+            try:
+                told = file.stat()
+            except OSError:  # gone between listing and looking: that is a change, too
+                continue
+            found[str(file)] = (told.st_mtime_ns, told.st_size)
+        return found

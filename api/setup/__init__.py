@@ -1,0 +1,1 @@
+"""What people say beforehand: settings, files of maps and streams, the salt, the tokens."""
