@@ -118,7 +118,9 @@ def estimate(
         return
     show_estimate.show(what, answer, series.notes)
     if chart is not None:
-        show_estimate.console().print(f"drawn: {chart}", style="dim")
+        show_estimate.console().print(
+            f"drawn: {chart}", style="dim", soft_wrap=True
+        )  # a path is to be copied
 
 
 def _draw(path: Path, what: Shortfall) -> None:
