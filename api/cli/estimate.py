@@ -118,9 +118,7 @@ def estimate(
         return
     show_estimate.show(what, answer, series.notes)
     if chart is not None:
-        show_estimate.console().print(
-            f"drawn: {chart}", style="dim", soft_wrap=True
-        )  # a path is to be copied
+        show_estimate.console().print(f"drawn: {chart}", style="dim", soft_wrap=True)
 
 
 def _draw(path: Path, what: Shortfall) -> None:

@@ -164,7 +164,7 @@ def postmortem(
         raise InputError(f"{output} is a folder: name a file, such as {output / incident}.md")
     written = _beside(text, output)
     output.write_text(written, "utf-8")
-    show.console().print(f"written: {output}", style="dim")
+    show.console().print(f"written: {output}", style="dim", soft_wrap=True)
 
 
 def _beside(text: str, output: Path) -> str:

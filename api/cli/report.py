@@ -47,4 +47,4 @@ def report(
         print(content.decode(), end="")
         return
     output.write_bytes(content)
-    show.console().print(f"written: {output}", style="dim")
+    show.console().print(f"written: {output}", style="dim", soft_wrap=True)
