@@ -70,7 +70,7 @@ def test_all_mistakes_are_told_at_once_each_with_its_line(read):
     text = """\
 mail: {host: smtp.example.com, tls: always}
 subscribers:
-  sales: {mail: desk, above: -1, processes: [chekout]}
+  sales: {mail: ops, above: -1, processes: [chekout]}
   ops: {slack: "http://hooks.example/x", teams: y, above: 5 USD}
   board: {mail: board@example.com, weekly: Monday, timezone: Europe/Pariss}
   nobody: {mail: nobody@example.com}
@@ -81,7 +81,7 @@ subscribers:
     assert found == [
         "s.yaml:1:7: mail: from is missing",
         "s.yaml:1:37: mail: tls: 'always': write starttls, tls or none",
-        "s.yaml:3:17: sales: mail: 'desk' is no mail address; write desk@example.com",
+        "s.yaml:3:17: sales: mail: 'ops' is no mail address; write desk@example.com",
         "s.yaml:3:29: sales: above: '-1': write an amount above 0, such as 10000",
         "s.yaml:3:45: sales: the map has no process 'chekout'; did you mean 'checkout'?",
         "s.yaml:4:3: ops: has slack and teams; write one of mail, slack, teams, webhook",
