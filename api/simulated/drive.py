@@ -57,7 +57,7 @@ def demo_map() -> Path:
     if packaged.is_file():
         with as_file(packaged) as path:
             return path
-    found = Path(__file__).parents[1] / "deploy" / "examples" / "shop" / "map.yaml"
+    found = Path(__file__).parents[2] / "deploy" / "examples" / "shop" / "map.yaml"
     if not found.exists():
         raise SettingsError("this installation has no example map; use `toll run --map my.yaml`")
     return found
