@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from api.client import Client
-from api.simulated.drive import HttpSender, Kept, Simulation, go_on, keep, take_up
-from tests.api.app import alert, ndjson, payment
+from api.simulated.drive import HttpSender, Kept, Simulation, demo_map, go_on, keep, take_up
+from tests.api.app import SHOP, alert, ndjson, payment
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -41,6 +41,10 @@ class OneTurn:
 
     def wait(self, _):
         self.over = True
+
+
+def test_its_map_is_the_example_beside_the_sources():
+    assert demo_map() == SHOP
 
 
 def test_it_is_always_the_same_shop_that_sends(tmp_path):
