@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Looking
 from tests.browser.world import Shown
@@ -18,6 +18,9 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(300),
 ]
+
+
+CROSSINGS = 5  # a chart may just be drawn anew beneath the pointer
 
 
 def called(told: Shown, title: str) -> None:
@@ -89,14 +92,29 @@ def test_a_page_that_cannot_be_fetched_says_so(looking: Looking, told: Shown) ->
         expect(page.get_by_role("link", name="Everybody can").first).to_be_visible()
 
 
-def test_charts_are_drawn_by_script_and_are_pictures_without_it(
+def cross(page: Page) -> None:
+    """Move the pointer from one side of the first chart to the other."""
+    box = page.locator(".chart svg").first.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"], middle)
+    page.mouse.move(box["x"] + box["width"], middle, steps=30)
+
+
+def test_charts_answer_to_the_pointer_and_are_pictures_without_script(
     looking: Looking, told: Shown
 ) -> None:
     path = f"incidents/{told.settled}"
     with looking() as look:
         page = look.go(path)
         look.settle()
-        expect(page.locator(".chart svg .mark-area").first).to_be_attached()
+        page.locator(".chart svg").first.scroll_into_view_if_needed()
+        told_of = page.locator("#vg-tooltip-element")
+        for _ in range(CROSSINGS):
+            cross(page)
+            if "expected" in (told_of.text_content() if told_of.count() else ""):
+                break
+        expect(told_of).to_contain_text("expected")
         look.assert_clean()
     with looking(script=False, scheme="dark", width=390) as look:
         image = look.go(path).locator(".chart img").first
