@@ -16,7 +16,7 @@ import altair as alt
 
 from api import words
 from api.charts import clock
-from api.charts.theme import LIGHT, NARROW, SMALL, TEXT, Row, Theme, dressed
+from api.charts.theme import LIGHT, SMALL, TEXT, Row, Theme, dressed, legend, on, time_axis
 
 LANE, BETWEEN, NAME = 16, 4, 26  # pixels
 _ROW = NAME + 2 * LANE + BETWEEN + 8
@@ -54,12 +54,7 @@ def agreement(
     used = {row["part"] for row in stretches}
     colours = _colours(theme)
     shown = [name for name in colours if name in used]
-    x = alt.X(
-        "a:Q",
-        title=None,
-        scale=alt.Scale(domain=[first * 1000, last * 1000], nice=False, zero=False),
-        axis=_axis(first, last, zone),
-    )
+    x = time_axis("a:Q", first, last, zone)
     y = alt.Y(
         "y:Q",
         title=None,
@@ -74,8 +69,8 @@ def agreement(
         ),
     )
     layers = [
-        _on("lanes").mark_rect(color=theme.line).encode(x=x, x2="b:Q", y=y, y2="end:Q"),
-        _on("stretches")
+        on("lanes").mark_rect(color=theme.line).encode(x=x, x2="b:Q", y=y, y2="end:Q"),
+        on("stretches")
         .mark_rect()
         .encode(
             x=x,
@@ -85,7 +80,7 @@ def agreement(
             color=alt.Color(
                 "part:N",
                 scale=alt.Scale(domain=shown, range=[colours[name] for name in shown]),
-                legend=_legend(width) if shown else None,
+                legend=legend(width, 3, 1) if shown else None,
             ),
             tooltip=[
                 alt.Tooltip("process:N", title="process"),
@@ -94,7 +89,7 @@ def agreement(
                 alt.Tooltip("lasted:N", title="for"),
             ],
         ),
-        _on("names")
+        on("names")
         .mark_text(align="left", baseline="bottom", fontSize=TEXT, fontWeight="bold", dy=-5)
         .encode(x=alt.X("a:Q"), y=alt.Y("y:Q"), text="title:N", color=alt.value(theme.ink)),
     ]
@@ -114,18 +109,6 @@ def agreement(
 def height_of(processes: int) -> int:
     """About how high the chart of so many processes is, in pixels."""
     return _ROW * processes + _AXIS + 66
-
-
-def _legend(width: int | None) -> alt.Legend:
-    """As many entries in a line as there is room for."""
-    columns: Any = 3 if width is None or width >= NARROW else 1
-    if width is None:
-        columns = alt.ExprRef(f"width < {NARROW} ? 1 : 3")
-    return alt.Legend(orient="bottom", columns=columns, symbolType="square", offset=6)
-
-
-def _on(dataset: str) -> alt.Chart:
-    return alt.Chart(alt.NamedData(dataset))
 
 
 def _tops(number: int) -> tuple[int, int]:
@@ -174,15 +157,3 @@ def _seen(start: float, end: float, span: tuple[float, float]) -> tuple[float, f
     least = (span[1] - span[0]) * _LEAST
     missing = max(0.0, least - (b - a)) / 2
     return max(a - missing, span[0]), min(b + missing, span[1])
-
-
-def _axis(first: float, last: float, zone: ZoneInfo) -> alt.Axis:
-    found = clock.ticks(first, last, zone)
-    return alt.Axis(
-        values=list(found.values),
-        labelExpr=found.label,
-        labelOverlap="greedy",
-        labelSeparation=6,
-        labelLineHeight=14,
-        grid=False,
-    )

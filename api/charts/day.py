@@ -11,7 +11,17 @@ import numpy as np
 
 from api import words
 from api.charts import clock
-from api.charts.theme import LIGHT, Row, Theme, dressed, height_axis, rounded
+from api.charts.theme import (
+    LIGHT,
+    STEPS,
+    Row,
+    Theme,
+    dressed,
+    height_axis,
+    on,
+    rounded,
+    time_axis,
+)
 from impact.calendar import DAY, HOUR
 from impact.model import FloatArray
 
@@ -37,20 +47,7 @@ def day(what: Day, theme: Theme = LIGHT, width: int | None = 860) -> dict[str, A
     zone = ZoneInfo(what.timezone)
     first = float(what.starts[0])
     last = max(first + DAY, float(what.starts[-1]) + what.step_s)
-    found = clock.ticks(first, last, zone)
-    x = alt.X(
-        "t:Q",
-        title=None,
-        scale=alt.Scale(domain=[first * 1000, last * 1000], nice=False, zero=False),
-        axis=alt.Axis(
-            values=list(found.values),
-            labelExpr=found.label,
-            labelOverlap="greedy",
-            labelSeparation=6,
-            labelLineHeight=14,
-            grid=False,
-        ),
-    )
+    x = time_axis("t:Q", first, last, zone)
     most = float(np.nanmax(np.concatenate([what.high, what.actual, [0.0]])))
     per = "hour" if what.step_s == HOUR else f"{what.step_s // 60} minutes"
     axis = height_axis("high:Q", f"{what.unit} per {per}", most)
@@ -60,14 +57,13 @@ def day(what: Day, theme: Theme = LIGHT, width: int | None = 860) -> dict[str, A
         scale=alt.Scale(domain=list(names), range=list(names.values())),
         legend=alt.Legend(orient="bottom", symbolType="stroke", offset=6),
     )
-    steps: dict[str, Any] = {"interpolate": "step-after", "invalid": "break-paths-show-domains"}
-    bins = alt.Chart(alt.NamedData("bins"))
+    bins = on("bins")
     layers = [
-        bins.mark_area(color=theme.band, opacity=0.55, **steps).encode(x=x, y=axis, y2="low:Q"),
-        bins.mark_line(strokeDash=[5, 3], strokeWidth=1.4, **steps)
+        bins.mark_area(color=theme.band, opacity=0.55, **STEPS).encode(x=x, y=axis, y2="low:Q"),
+        bins.mark_line(strokeDash=[5, 3], strokeWidth=1.4, **STEPS)
         .transform_calculate(name="'usual, with its range'")
         .encode(x=x, y="expected:Q", color=colour),
-        bins.mark_line(strokeWidth=1.9, **steps)
+        bins.mark_line(strokeWidth=1.9, **STEPS)
         .transform_calculate(name="'came'")
         .encode(x=x, y="actual:Q", color=colour),
         bins.mark_rule(strokeWidth=10, opacity=0, aria=False).encode(

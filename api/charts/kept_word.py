@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 
 from api import words
-from api.charts.theme import LIGHT, Row, Theme, dressed, height_axis
+from api.charts.theme import LIGHT, Row, Theme, dressed, height_axis, on
 from impact.model import Range
 
 HEIGHT = 260
@@ -68,7 +68,7 @@ def kept_word(
         alt.Tooltip("said:N", title="said live"),
         alt.Tooltip("came:N", title="came to"),
     ]
-    base = alt.Chart(alt.NamedData("told"))
+    base = on("told")
     layers = [
         base.mark_rule(strokeWidth=5, opacity=0.55, strokeCap="round")
         .transform_calculate(name="'said live, with its range'")

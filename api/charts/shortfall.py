@@ -18,7 +18,19 @@ from api.charts import clock
 from api.charts.around import around
 from api.charts.bins import Bins, Part, parts
 from api.charts.story import Shortfall, headline, told
-from api.charts.theme import LIGHT, NARROW, SMALL, Row, Theme, dressed, height_axis, rounded
+from api.charts.theme import (
+    LIGHT,
+    SMALL,
+    STEPS,
+    Row,
+    Theme,
+    dressed,
+    height_axis,
+    legend,
+    on,
+    rounded,
+    time_axis,
+)
 
 WIDTH = 860
 NAMES = {"flow": ("missing", "surplus"), "load": ("fewer", "extra")}
@@ -40,24 +52,22 @@ def shortfall(
     most = float(np.nanmax(np.append(shown.high, shown.actual) * per_s / np.tile(shown.width_s, 2)))
     y = height_axis("low:Q", f"{what.unit} per {per}", most)
     colour = _colours(what, theme, {p.name for p in coloured}, width)
-    bins = _on("bins").encode(x=_x(shown, what))
-    steps: dict[str, Any] = {"interpolate": "step-after", "invalid": "break-paths-show-domains"}
+    first, last = float(shown.edges[0]), float(shown.edges[-1])
+    bins = on("bins").encode(x=time_axis("t:Q", first, last, what.zone))
     layers = [
-        _on("shades")
-        .mark_rect()
-        .encode(x="a:Q", x2="b:Q", color=alt.Color("colour:N", scale=None)),
+        on("shades").mark_rect().encode(x="a:Q", x2="b:Q", color=alt.Color("colour:N", scale=None)),
         _name("left", theme),
         _name("right", theme),
         bins.mark_area(interpolate="step-after", color=theme.band, opacity=0.8).encode(
             y=y, y2="high:Q"
         ),
-        _on("parts")
+        on("parts")
         .mark_area(interpolate="step-after", opacity=0.85)
         .encode(x="t:Q", y="actual:Q", y2="expected:Q", color=colour, detail="run:N"),
-        bins.mark_line(strokeWidth=1.5, strokeDash=[5, 3], **steps)
+        bins.mark_line(strokeWidth=1.5, strokeDash=[5, 3], **STEPS)
         .transform_calculate(name="'expected'")
         .encode(y="expected:Q", color=colour),
-        bins.mark_line(strokeWidth=1.8, **steps)
+        bins.mark_line(strokeWidth=1.8, **STEPS)
         .transform_calculate(name="'measured'")
         .encode(y="actual:Q", color=colour),
         bins.mark_rule(strokeWidth=10, opacity=0, aria=False).encode(
@@ -70,10 +80,6 @@ def shortfall(
         "parts": _areas(shown, coloured, per_s),
     }
     return dressed(layers, datasets, theme, lines if title else [], width, ". ".join(lines))
-
-
-def _on(dataset: str) -> alt.Chart:
-    return alt.Chart(alt.NamedData(dataset))
 
 
 def _rate(shown: Bins) -> tuple[int, str]:
@@ -108,24 +114,6 @@ def _rows(shown: Bins, per_s: int, what: Shortfall) -> list[Row]:
     return rows
 
 
-def _x(shown: Bins, what: Shortfall) -> alt.X:
-    first, last = float(shown.edges[0]), float(shown.edges[-1])
-    found = clock.ticks(first, last, what.zone)
-    return alt.X(
-        "t:Q",
-        title=None,
-        scale=alt.Scale(domain=[first * 1000, last * 1000], nice=False, zero=False),
-        axis=alt.Axis(
-            values=list(found.values),
-            labelExpr=found.label,
-            labelOverlap="greedy",
-            labelSeparation=6,
-            labelLineHeight=14,
-            grid=False,
-        ),
-    )
-
-
 def _shades(what: Shortfall, shown: Bins, theme: Theme) -> list[Row]:
     """The effect window and the settling, with their names and on which side these stand."""
     left, right = float(shown.edges[0]), float(shown.edges[-1])
@@ -148,7 +136,7 @@ def _shades(what: Shortfall, shown: Bins, theme: Theme) -> list[Row]:
 def _name(side: Literal["left", "right"], theme: Theme) -> alt.Chart:
     """Names of what is shaded: inside at its left edge; before it where it is too narrow."""
     text: alt.Chart = (
-        _on("shades")
+        on("shades")
         .mark_text(
             align=side,
             baseline="top",
@@ -188,13 +176,10 @@ def _colours(what: Shortfall, theme: Theme, used: set[str], width: int | None) -
     bad, good = (less, more) if what.kind == "flow" else (more, less)
     known = {"measured": theme.ink, "expected": theme.expected, bad: theme.loss, good: theme.gain}
     shown = {n: c for n, c in known.items() if n in used or n in ("measured", "expected")}
-    columns: Any = 0 if width is None or width >= NARROW else 2
-    if width is None:
-        columns = alt.ExprRef(f"width < {NARROW} ? 2 : 0")
     return alt.Color(
         "name:N",
         scale=alt.Scale(domain=list(shown), range=list(shown.values())),
-        legend=alt.Legend(orient="bottom", columns=columns, symbolType="square", offset=6),
+        legend=legend(width, 0, 2),
     )
 
 

@@ -10,8 +10,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import altair as alt
+
+from api.charts import clock
 
 # Liberation Sans comes with the drawing library: text is as wide as measured on every machine.
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
@@ -20,6 +23,8 @@ HEIGHT, HEIGHT_BARE = 380, 300  # pixels, with and without a title
 HEADROOM = 1.15  # above the highest bin, for the names of what is shaded
 NARROW = 520  # pixels; below, the legend takes a line for two entries
 Row = dict[str, Any]
+# Lines and areas of bins: as steps, with gaps where nothing is known.
+STEPS: dict[str, Any] = {"interpolate": "step-after", "invalid": "break-paths-show-domains"}
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,37 @@ def dressed(
         .to_dict()
     )
     return spec | {"datasets": {name: list(rows) for name, rows in datasets.items()}}
+
+
+def on(dataset: str) -> alt.Chart:
+    """What a layer is made of: a dataset that `dressed` is given under this name."""
+    return alt.Chart(alt.NamedData(dataset))
+
+
+def legend(width: int | None, wide: int, narrow: int) -> alt.Legend:
+    """A legend of so many columns (0: one line), wherever there is room for them."""
+    columns: Any = narrow if width is not None and width < NARROW else wide
+    if width is None:
+        columns = alt.ExprRef(f"width < {NARROW} ? {narrow} : {wide}")
+    return alt.Legend(orient="bottom", columns=columns, symbolType="square", offset=6)
+
+
+def time_axis(field: str, first: float, last: float, zone: ZoneInfo) -> alt.X:
+    """An axis of milliseconds since 1970, from first to last (epoch seconds), in local time."""
+    found = clock.ticks(first, last, zone)
+    return alt.X(
+        field,
+        title=None,
+        scale=alt.Scale(domain=[first * 1000, last * 1000], nice=False, zero=False),
+        axis=alt.Axis(
+            values=list(found.values),
+            labelExpr=found.label,
+            labelOverlap="greedy",
+            labelSeparation=6,
+            labelLineHeight=14,
+            grid=False,
+        ),
+    )
 
 
 def height_axis(field: str, title: str, most: float) -> alt.Y:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api import words
-from api.charts.theme import LIGHT, SMALL, Row, Theme, dressed, height_axis, rounded
+from api.charts.theme import LIGHT, SMALL, STEPS, Row, Theme, dressed, height_axis, on, rounded
 from impact.model import FloatArray
 
 HOURS = 168
@@ -48,8 +48,8 @@ def usual_week(
         legend=alt.Legend(orient="bottom", symbolType="square", offset=6),
     )
     layers = [
-        _on("midnights").mark_rule(color=theme.line).encode(x="h:Q"),
-        _on("hours")
+        on("midnights").mark_rule(color=theme.line).encode(x="h:Q"),
+        on("hours")
         .mark_rect()
         .encode(
             x=_x(),
@@ -59,8 +59,8 @@ def usual_week(
             color=colour,
             tooltip=[alt.Tooltip("when:N", title="hour"), alt.Tooltip("count:N", title=unit)],
         ),
-        _on("week")
-        .mark_line(interpolate="step-after", strokeWidth=1.6, invalid="break-paths-show-domains")
+        on("week")
+        .mark_line(strokeWidth=1.6, **STEPS)
         .transform_calculate(part="'this week'")
         .encode(x="h:Q", y="actual:Q", color=colour),
     ]
@@ -70,10 +70,6 @@ def usual_week(
         "week": [] if actual is None else _measured(actual),
     }
     return dressed(layers, datasets, theme, lines if title else [], width)
-
-
-def _on(dataset: str) -> alt.Chart:
-    return alt.Chart(alt.NamedData(dataset))
 
 
 def _hours(expected: FloatArray, peak: NDArray[np.bool_]) -> list[Row]:

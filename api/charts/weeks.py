@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from api.charts.theme import LIGHT, SMALL, Row, Theme, dressed, height_axis
+from api.charts.theme import LIGHT, SMALL, Row, Theme, dressed, height_axis, on
 
 WIDTH, HEIGHT = 860, 190
 
@@ -45,18 +45,14 @@ def weeks(
     y = height_axis("mid:Q", f"{currency} lost in the week", max(most, 1.0))
     colour = alt.condition("datum.last", alt.value(theme.loss), alt.value(theme.band))
     layers = [
-        _on("weeks").mark_bar().encode(x=x, y=y, color=colour),
-        _on("weeks")
+        on("weeks").mark_bar().encode(x=x, y=y, color=colour),
+        on("weeks")
         .mark_rule(color=theme.ink, strokeWidth=1.2)
         .transform_filter("isValid(datum.low)")
         .encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
     ]
     spec = dressed(layers, {"weeks": rows}, theme, [], width, description)
     return spec | {"height": HEIGHT}
-
-
-def _on(dataset: str) -> alt.Chart:
-    return alt.Chart(alt.NamedData(dataset))
 
 
 def _row(bar: WeekBar, *, last: bool) -> Row:
