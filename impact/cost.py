@@ -24,8 +24,8 @@ import numpy as np
 from enrich.incident import Incident
 from enrich.model import COST_PARTS, PART_OF_KIND, BusinessMap, CostPart
 from impact.model import DRAWS, FloatArray, MeasureImpact, MoneyRange, Range
-from impact.money import MissingRate, decimal, rate_on, rounded
-from impact.totals import Total, generator, quantile_range, total_money
+from impact.money import MissingRate, rate_on, rounded
+from impact.totals import Total, generator, money_sum, total_money
 
 Basis = Literal["measured", "modelled", "people", "pager", "contract", ""]
 HOUR = Decimal(3600)
@@ -133,9 +133,7 @@ def plus(total: Total, parts: Iterable[Part]) -> Total:
         mid, draws, count = mid + part.money.mid, draws + part.draws, count + 1
     if count == total.count:
         return replace(total, left_out=tuple(left_out))
-    ends = quantile_range(float(mid), draws)
-    low, high = min(decimal(ends.low), mid), max(decimal(ends.high), mid)
-    return Total(rounded(MoneyRange(low, mid, high, currency)), count, draws, tuple(left_out))
+    return Total(money_sum(mid, draws, currency), count, draws, tuple(left_out))
 
 
 def together(parts: Iterable[Part]) -> list[Part]:
@@ -153,9 +151,7 @@ def _summed(parts: Sequence[Part]) -> Part:
         return first
     mid = sum((p.money.mid for p in parts if p.money), Decimal(0))
     draws = np.sum([p.draws for p in parts], axis=0)
-    ends = quantile_range(float(mid), draws)
-    low, high = min(decimal(ends.low), mid), max(decimal(ends.high), mid)
-    money = rounded(MoneyRange(low, mid, high, first.money.currency))
+    money = money_sum(mid, draws, first.money.currency)
     methods = {p.method for p in parts}
     method = first.method if len(methods) == 1 else ""
     return Part(first.name, money, draws, first.adds, method, f"{len(parts)} incidents")

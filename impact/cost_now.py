@@ -33,10 +33,9 @@ from impact.money import (
     hours_of_week,
     money_draws,
     rate_on,
-    rounded,
     unit_values,
 )
-from impact.totals import generator, quantile_range
+from impact.totals import generator, money_sum, quantile_range
 
 NIGHT_FROM, NIGHT_HOURS = 22, 8  # local hours 22 to 6
 MINUTE_S = 60
@@ -233,12 +232,12 @@ def _summed(
         if value is not None and not isinstance(value, MissingRate):
             worth = money_draws(drawn, value, generator(f"{c.measure.id}|value"))
             own = decimal(volume) * value.amount
-            money = _range(own, worth, business_map.currency)
+            money = money_sum(own, worth, business_map.currency)
             added = business_map.adds(c.measure)
             if added:
                 mid, total = mid + own, total + worth
         measures.append(MeasureHour(c.measure.id, quantile_range(volume, drawn), money, added))
-    return _range(mid, total, business_map.currency), tuple(measures)
+    return money_sum(mid, total, business_map.currency), tuple(measures)
 
 
 def _volume_draws(c: _Counted, volume: float) -> FloatArray:
@@ -273,12 +272,6 @@ def _value(
     if not values:
         return None
     return converted(values, business_map.rates, business_map.currency, local.date())
-
-
-def _range(mid: Decimal, draws: FloatArray, currency: str) -> MoneyRange:
-    ends = quantile_range(float(mid), draws)
-    low, high = min(decimal(ends.low), mid), max(decimal(ends.high), mid)
-    return rounded(MoneyRange(low, mid, high, currency))
 
 
 def _slot(local: datetime) -> int:

@@ -38,10 +38,10 @@ from enrich.model import Measure
 from impact.assess import felt
 from impact.effect import BIN_UNITS
 from impact.model import DRAWS, FloatArray, MeasureImpact, MoneyRange, Range
-from impact.money import decimal, hours_of_week, rounded
+from impact.money import decimal, hours_of_week
 from impact.shortfall import LOOK_BACK
 from impact.tools import Grid, stretches
-from impact.totals import MONEY, cost_name, quantile_range
+from impact.totals import MONEY, cost_name, money_sum, quantile_range
 
 Part = Literal[
     "both_green", "only_business_red", "only_tools_red", "both_red", "cannot_tell", "maintenance"
@@ -340,10 +340,7 @@ class _Sums:
         found = {}
         for part in PARTS:
             if part in self.mids:
-                mid = self.mids[part]
-                ends = quantile_range(float(mid), self.draws[part], LEVEL)
-                low, high = min(decimal(ends.low), mid), max(decimal(ends.high), mid)
-                found[part] = rounded(MoneyRange(low, mid, high, currency))
+                found[part] = money_sum(self.mids[part], self.draws[part], currency, LEVEL)
         return found
 
 

@@ -107,9 +107,7 @@ def total_money(
         mid += money.mid
         draws += _draws(impact, MONEY + name, money)
         count += 1
-    low, high = _quantiles(draws, level)
-    sums = MoneyRange(min(decimal(low), mid), mid, max(decimal(high), mid), currency)
-    return Total(rounded(sums), count, draws, tuple(left_out))
+    return Total(money_sum(mid, draws, currency, level), count, draws, tuple(left_out))
 
 
 def total_units(impacts: Iterable[MeasureImpact], name: str, level: float = LEVEL) -> Range:
@@ -119,14 +117,19 @@ def total_units(impacts: Iterable[MeasureImpact], name: str, level: float = LEVE
         if name in impact.units:
             mid += impact.units[name].mid
             draws += _unit_draws(impact, name)
-    low, high = _quantiles(draws, level)
-    return Range(min(low, mid), mid, max(high, mid))
+    return quantile_range(mid, draws, level)
 
 
 def quantile_range(mid: float, draws: FloatArray, level: float = LEVEL) -> Range:
     """A range whose ends are quantiles of the draws and which holds its mid."""
     low, high = _quantiles(draws, level)
     return Range(min(low, mid), mid, max(high, mid))
+
+
+def money_sum(mid: Decimal, draws: FloatArray, currency: str, level: float = LEVEL) -> MoneyRange:
+    """The same of money: the mid is exact, and all three are rounded, once."""
+    low, high = (decimal(end) for end in _quantiles(draws, level))
+    return rounded(MoneyRange(min(low, mid), mid, max(high, mid), currency))
 
 
 def _draws(impact: MeasureImpact, name: str, money: MoneyRange) -> FloatArray:

@@ -15,8 +15,7 @@ from enrich.incident import Incident
 from impact.assess import felt
 from impact.cost import Part, plus
 from impact.model import MeasureImpact, MoneyRange, Range
-from impact.money import decimal, rounded
-from impact.totals import LEVEL, Total, cost_name, quantile_range, total_money, total_units
+from impact.totals import LEVEL, Total, cost_name, money_sum, total_money, total_units
 
 # The part of each kind's units that says what an incident came to.
 HEADLINE = {"flow": "lost", "load": "excess", "lead_time": "delayed"}
@@ -86,9 +85,7 @@ class Book:
 def difference(now: Total, before: Total, level: float = LEVEL) -> MoneyRange:
     """What one sum is more than another, draw by draw."""
     mid = now.money.mid - before.money.mid
-    ends = quantile_range(float(mid), now.draws - before.draws, level)
-    low, high = min(decimal(ends.low), mid), max(decimal(ends.high), mid)
-    return rounded(MoneyRange(low, mid, high, now.money.currency))
+    return money_sum(mid, now.draws - before.draws, now.money.currency, level)
 
 
 def units(cases: Iterable[Case]) -> dict[str, Range]:

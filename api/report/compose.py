@@ -19,10 +19,10 @@ from api.report.questions import questions
 from api.report.restate import ledger, restatements
 from impact.cost import measured_parts
 from impact.model import DRAWS, MoneyRange
-from impact.money import decimal, round_money, rounded
+from impact.money import decimal, round_money
 from impact.perception import Part
 from impact.perception import Perception as Seen
-from impact.totals import Total, quantile_range
+from impact.totals import Total, money_sum
 from impact.weekly import Book, Case, dearest, difference, grouped, units
 
 BIGGEST = 3
@@ -314,6 +314,4 @@ def _summed(facts: Facts, part: Part) -> Sum | None:
         return None
     mid = sum((s.money[part].mid for s in found), Decimal(0))
     draws = sum((s.draws[part] for s in found), np.zeros(DRAWS))
-    ends = quantile_range(float(mid), draws)
-    low, high = min(decimal(ends.low), mid), max(decimal(ends.high), mid)
-    return present_sum(rounded(MoneyRange(low, mid, high, facts.book.currency)))
+    return present_sum(money_sum(mid, draws, facts.book.currency))

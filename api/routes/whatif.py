@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -25,9 +24,8 @@ from api.routes.processes import MeasureHour, known_node
 from enrich.mapchange import MapChange
 from enrich.model import BusinessMap
 from enrich.propagate import severities
-from impact.model import MeasureImpact, MoneyRange
-from impact.money import decimal, rounded
-from impact.totals import Total, total_units
+from impact.model import MeasureImpact
+from impact.totals import Total, money_sum, total_units
 from impact.whatif import SAVED_UNITS, SavedUnit, Saving
 from ingest.errors import InputError
 
@@ -284,9 +282,7 @@ def _less(cost: Total, saved: Total) -> Total:
     """What is left; of each draw what was saved of it is gone."""
     draws = cost.draws - saved.draws
     mid = cost.money.mid - saved.money.mid
-    low, high = (decimal(float(x)) for x in np.quantile(draws, [0.05, 0.95]))
-    money = MoneyRange(min(low, mid), mid, max(high, mid), cost.money.currency)
-    return Total(rounded(money), cost.count, draws, ())
+    return Total(money_sum(mid, draws, cost.money.currency), cost.count, draws, ())
 
 
 def _processes(found: Replay, business_map: BusinessMap) -> list[ProcessSaved]:
