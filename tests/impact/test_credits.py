@@ -220,7 +220,7 @@ def test_shares_add_up_to_the_credit_to_the_cent(minutes, cents):
         assert sum(shares.values()) == credit
         whole = sum(minutes.values())
         for name, share in shares.items():
-            assert abs(float(share) - float(credit) * minutes[name] / whole) < 0.011
+            assert abs(float(share) - float(credit) * (minutes[name] / whole)) < 0.011
     else:
         assert shares == {}
 
