@@ -117,7 +117,7 @@ def known_windows(impacts: Iterable[MeasureImpact]) -> dict[str, Windows]:
     for impact in impacts:
         start, end = impact.effect
         if end is not None and felt(impact):
-            found.setdefault(f"{impact.process}/{impact.measure}", set()).add((start, end))
+            found.setdefault(impact.measure_id, set()).add((start, end))
     return {measure: tuple(sorted(windows)) for measure, windows in found.items()}
 
 

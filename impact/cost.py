@@ -54,12 +54,12 @@ def measured_parts(impacts: Sequence[MeasureImpact], business_map: BusinessMap) 
     own = {m.id: m for m in business_map.measures() if m.priced}
     found = []
     for kind, name in PART_OF_KIND.items():
-        its = [i for i in impacts if i.kind == kind and f"{i.process}/{i.measure}" in own]
+        its = [i for i in impacts if i.kind == kind and i.measure_id in own]
         total = total_money(its, own.keys(), business_map.currency)
         if not total.count:
             continue
         modelled = any(i.method != "measured" for i in its)
-        measures = {f"{i.process}/{i.measure}": own[f"{i.process}/{i.measure}"] for i in its}
+        measures = {i.measure_id: own[i.measure_id] for i in its}
         titles = [
             f"{business_map.title(m.process)}: {m.called.lower()}"
             + ("" if m.margin is None else f" (contribution, {m.margin:.0%} of revenue)")

@@ -33,7 +33,7 @@ from impact.assess import felt
 from impact.cost import Part
 from impact.model import DRAWS, FloatArray, MeasureImpact, MoneyRange
 from impact.money import MissingRate, minor_unit, rate_on, round_money
-from impact.providers import Mask, effect_window, mask_of, own_page
+from impact.providers import Mask, mask_of, own_page
 from impact.tools import MINUTE, Grid
 from impact.totals import generator
 
@@ -252,7 +252,7 @@ class _Reader:
         """Of a provider what it was the root cause of, of a process its own."""
         for impact in self._felt:
             if name in (impact.process, self._incidents[impact.incident].root):
-                yield impact.incident, 1.0, effect_window(impact)
+                yield impact.incident, 1.0, impact.known_effect
 
     def _predicted(self, process: str) -> Iterator[_Window]:
         for incident in self._incidents.values():

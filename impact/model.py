@@ -100,3 +100,14 @@ class MeasureImpact:
     inputs: Mapping[str, float]  # history_days, bins, ...
     draws: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    @property
+    def measure_id(self) -> str:
+        """`process/measure`, as the map has it."""
+        return f"{self.process}/{self.measure}"
+
+    @property
+    def known_effect(self) -> tuple[datetime, datetime]:
+        """The effect window, as far as there are data where it lasts."""
+        start, end = self.effect
+        return start, end or max(self.data_until, start)

@@ -265,13 +265,12 @@ class _Look:
         return 1.0 - self._lost_own[name] / minutes, 1.0 - self._lost[name] / minutes
 
     def _effect(self, impact: MeasureImpact) -> slice:
-        start, end = impact.effect
-        return self.q.grid.minutes(start, end or max(impact.data_until, start))
+        return self.q.grid.minutes(*impact.known_effect)
 
     def _money(self, impacts: Iterable[MeasureImpact], tools: BoolArray, aside: BoolArray) -> _Sums:
         sums = _Sums()
         for impact in impacts:
-            if f"{impact.process}/{impact.measure}" in self._carriers:
+            if impact.measure_id in self._carriers:
                 why = self._add(impact, tools, aside, sums)
                 if why:
                     sums.left_out.append(f"{impact.incident} {impact.measure}: {why}")
@@ -386,7 +385,7 @@ def _state(impact: MeasureImpact) -> Literal["red", "green", "unknown"]:
 
 def _whole_minutes(impact: MeasureImpact) -> float:
     """Minutes of an effect, also those outside the time that was asked for."""
-    start, end = impact.effect
+    start, end = impact.known_effect
     whole = Grid(start.replace(second=0, microsecond=0), 10**9)
-    within = whole.minutes(start, end or max(impact.data_until, start))
+    within = whole.minutes(start, end)
     return float(within.stop - within.start)

@@ -129,7 +129,7 @@ def scores(
         rooted = {i.id: i for i in asked.values() if i.root == name}
         its = [i for i in impacts if i.incident in rooted]
         admitted = mask_of(grid, ((e.started_at, e.ended_at or now) for e in _said(asked, name)))
-        lived = mask_of(grid, (effect_window(i) for i in its if felt(i)))
+        lived = mask_of(grid, (i.known_effect for i in its if felt(i)))
         aside = mask_of(grid, ((e.started_at, e.ended_at or now) for i in planned
                              for e in i.episodes if name in e.nodes))  # fmt: skip
         mine = [i for i in its if i.incident in begun]
@@ -172,12 +172,6 @@ def mask_of(grid: Grid, windows: Iterable[tuple[datetime, datetime]]) -> Mask:
         if start < grid.end and end > grid.start:
             mask[grid.minutes(start, end)] = True
     return mask
-
-
-def effect_window(impact: MeasureImpact) -> tuple[datetime, datetime]:
-    """The effect, as far as there are data where it lasts."""
-    start, end = impact.effect
-    return start, end or max(impact.data_until, start)
 
 
 def _statements(
@@ -227,7 +221,7 @@ def _seen_at(
 def _units(impacts: Sequence[MeasureImpact]) -> dict[str, tuple[str, Range]]:
     by_measure: dict[str, list[MeasureImpact]] = {}
     for impact in impacts:
-        by_measure.setdefault(f"{impact.process}/{impact.measure}", []).append(impact)
+        by_measure.setdefault(impact.measure_id, []).append(impact)
     found = {}
     for measure, its in by_measure.items():
         name = next((n for n in HEADLINES if any(n in i.units for i in its)), None)

@@ -93,10 +93,10 @@ def total_money(
     mid, draws, count = Decimal(0), np.zeros(DRAWS), 0
     left_out: list[str] = []
     for impact in impacts:
-        if f"{impact.process}/{impact.measure}" not in carriers:
+        if impact.measure_id not in carriers:
             continue
         name = cost_name(impact)
-        where = f"{impact.incident} {impact.process}/{impact.measure}"
+        where = f"{impact.incident} {impact.measure_id}"
         if name is None:
             left_out.append(f"{where}: no money")
             continue

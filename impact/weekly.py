@@ -94,7 +94,7 @@ def units(cases: Iterable[Case]) -> dict[str, Range]:
     for case in cases:
         for impact in case.impacts:
             if HEADLINE[impact.kind] in impact.units:
-                found.setdefault(f"{impact.process}/{impact.measure}", []).append(impact)
+                found.setdefault(impact.measure_id, []).append(impact)
     return {
         measure: total_units(impacts, HEADLINE[impacts[0].kind])
         for measure, impacts in found.items()

@@ -105,7 +105,7 @@ def savings(
     by_measure: dict[str, list[_Part]] = {}
     order: dict[tuple[str, str], int] = {}  # incident, measure -> place
     for impact in impacts:
-        incident, name = real.incidents.get(impact.incident), f"{impact.process}/{impact.measure}"
+        incident, name = real.incidents.get(impact.incident), impact.measure_id
         if incident is None or name not in measures or not _names(impact):
             continue
         order[impact.incident, name] = len(order)
@@ -118,7 +118,7 @@ def savings(
             volumes = _stretches(group, usual.get(name), timezone)
             _integrate(group, measures[name], volumes, predict)
             found += _scaled(group, name)
-    found.sort(key=lambda s: order[s.impact.incident, f"{s.impact.process}/{s.impact.measure}"])
+    found.sort(key=lambda s: order[s.impact.incident, s.impact.measure_id])
     return found
 
 
@@ -151,8 +151,8 @@ def trusted(share: float, seed: str) -> FloatArray:
 
 
 def _part(impact: MeasureImpact, incident: Incident, other: World) -> _Part:
-    start = impact.effect[0]
-    end = max(impact.effect[1] or impact.data_until, start + _MINUTE)
+    start, known = impact.known_effect
+    end = max(known, start + _MINUTE)
     until = max(end - other.shorter.get(incident.id, timedelta(0)), start)
     return _Part(impact, incident, start, end, other.incidents.get(incident.id), until)
 

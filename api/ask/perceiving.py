@@ -52,7 +52,7 @@ def perceived(
         grid,
         now,
         incidents,
-        [i for i in impacts if graph.map.measure(f"{i.process}/{i.measure}") is not None],
+        [i for i in impacts if graph.map.measure(i.measure_id) is not None],
         {name: _sight(view) for name, view in outlook.view().measures.items() if view.week},
         {p: came for p in names if (came := taken_in(graph.map, p, taken)) is not None},
     )

@@ -75,7 +75,7 @@ def _with_impacts(
         edits[edit.incident].append(edit)
     order = {m.id: number for number, m in enumerate(parts.map.map.measures())}
     for impacts in by_incident.values():
-        impacts.sort(key=lambda i: order.get(f"{i.process}/{i.measure}", len(order)))
+        impacts.sort(key=lambda i: order.get(i.measure_id, len(order)))
     asked = [v.incident for v in versions if not v.gone]
     costs = beside(parts, asked, as_of)
     return [

@@ -199,9 +199,9 @@ def _unsaid(
                 f"{title[saving.impact.incident]}: the map predicts nothing of "
                 f"{_called(saving.impact, measures)}, so another map says nothing of it"
             )
-    numbered = {(s.impact.incident, f"{s.impact.process}/{s.impact.measure}") for s in answers}
+    numbered = {(s.impact.incident, s.impact.measure_id) for s in answers}
     for impact in impacts:
-        name = f"{impact.process}/{impact.measure}"
+        name = impact.measure_id
         if (impact.incident, name) not in numbered:
             said.append(f"{title[impact.incident]}: no number for {_called(impact, measures)}")
         elif cost_name(impact) is None and name in measures and measures[name].priced:
@@ -212,7 +212,7 @@ def _unsaid(
 
 
 def _called(impact: MeasureImpact, measures: Mapping[str, Measure]) -> str:
-    name = f"{impact.process}/{impact.measure}"
+    name = impact.measure_id
     return measures[name].called.lower() if name in measures else name
 
 

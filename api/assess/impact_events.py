@@ -171,7 +171,7 @@ def matters(before: MeasureImpact | None, now: MeasureImpact) -> bool:
 def cloudevent(impact: MeasureImpact, business_map: BusinessMap, source: str) -> dict[str, Any]:
     """One estimate as a CloudEvent in structured form. `data` is what `/v1/incidents` gives."""
     time = _utc(impact.as_of)
-    about = f"{impact.incident}/{impact.process}/{impact.measure}"
+    about = f"{impact.incident}/{impact.measure_id}"
     made_of = f"{about}\n{impact.state}\n{time}"
     return {
         "specversion": "1.0",

@@ -187,7 +187,7 @@ class Pricer:
 
     def _next(self, impact: MeasureImpact, edited: bool) -> MeasureImpact | None:
         """The impact as it is to be issued, or None where nothing new would be said."""
-        before = self._issued.get(impact.incident, {}).get(_measure(impact))
+        before = self._issued.get(impact.incident, {}).get(impact.measure_id)
         if is_withdrawn(impact):
             return None if before is None or is_withdrawn(before) else impact
         if before is None or before.state == "live":
@@ -236,7 +236,7 @@ class Pricer:
         return {measure: tuple(windows) for measure, windows in found.items()}
 
     def _remember(self, impact: MeasureImpact) -> None:
-        self._issued.setdefault(impact.incident, {})[_measure(impact)] = impact
+        self._issued.setdefault(impact.incident, {})[impact.measure_id] = impact
 
     def _forget_changed(self, now: datetime) -> None:
         changes = self._store.minutes.changed(max(0, self._seen - _OVERLAP_NS))
@@ -274,10 +274,6 @@ def withdrawn(impact: MeasureImpact, now: datetime) -> MeasureImpact:
 def is_withdrawn(impact: MeasureImpact) -> bool:
     """Whether an impact was taken back."""
     return WITHDRAWN in impact.inputs
-
-
-def _measure(impact: MeasureImpact) -> str:
-    return f"{impact.process}/{impact.measure}"
 
 
 def _same(one: MeasureImpact, other: MeasureImpact) -> bool:

@@ -118,7 +118,7 @@ def _gone(incident: Incident) -> Literal["merged", "not_an_incident", "taken_bac
 
 def present_impact(impact: MeasureImpact, business_map: BusinessMap) -> schemas.Impact:
     """One impact."""
-    measure = business_map.measure(f"{impact.process}/{impact.measure}")
+    measure = business_map.measure(impact.measure_id)
     return schemas.Impact(
         incident=impact.incident,
         process=impact.process,
@@ -209,6 +209,6 @@ def _burn(impacts: Sequence[MeasureImpact], carriers: Set[str]) -> Decimal | Non
     rates = [
         i.per_minute_money
         for i in impacts
-        if i.per_minute_money is not None and f"{i.process}/{i.measure}" in carriers
+        if i.per_minute_money is not None and i.measure_id in carriers
     ]
     return sum(rates, Decimal(0)) if rates else None

@@ -101,7 +101,7 @@ def cost_of(impacts: Sequence[MeasureImpact], carriers: Iterable[str], currency:
     ids, mid = set(carriers), Decimal(0)
     for impact in impacts:
         name = cost_name(impact)
-        if name is not None and f"{impact.process}/{impact.measure}" in ids:
+        if name is not None and impact.measure_id in ids:
             money = impact.money[name]
             mid += money.mid if money.currency == currency else 0
     return Cost(mid, bool(impacts) and all(i.state != "live" for i in impacts))

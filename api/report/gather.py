@@ -150,7 +150,7 @@ def _cases(
     for version in began:
         if not version.gone:
             found = impacts[version.incident.id]
-            found.sort(key=lambda i: order.get(f"{i.process}/{i.measure}", len(order)))
+            found.sort(key=lambda i: order.get(i.measure_id, len(order)))
             more = tuple(costs.get(version.incident.id, ()))
             case = Case(version.incident, tuple(found), more)
             cases[Week.of(version.incident.started_at, zone)].append(case)

@@ -32,10 +32,7 @@ def _of_the_week(report: model.WeeklyReport, facts: Facts) -> Iterator[str]:
             f"{sum_.currency}."
         )
     guessed = {
-        f"{i.process}/{i.measure}"
-        for case in facts.this_week
-        for i in case.impacts
-        if i.method != "measured"
+        i.measure_id for case in facts.this_week for i in case.impacts if i.method != "measured"
     }
     if guessed:
         names = _measures(sorted(guessed), facts.loaded.map)

@@ -280,7 +280,7 @@ class _Teller:
             status=status,
             updated_at=updated_at,
             resolved_at=resolved_at,
-            components=[c for c in self.components() if c.id in {_id(i) for i in felt}],
+            components=[c for c in self.components() if c.id in {i.measure_id for i in felt}],
             incident_updates=[
                 Update(
                     id=f"{incident.id}-{status}",
@@ -312,7 +312,7 @@ class _Teller:
 
     def _share(self, impact: MeasureImpact) -> float:
         """How much of the usual is missing (or on top), by the newest minutes, else at most."""
-        view = self.views.get(_id(impact))
+        view = self.views.get(impact.measure_id)
         if impact.kind != "lead_time" and view is not None and view.expected is not None:
             usual = view.expected.mid / 60.0
             if impact.per_minute_units is not None and usual > 0 and impact.effect[1] is None:
@@ -332,10 +332,6 @@ class _Teller:
 
 def _felt_now(impact: MeasureImpact) -> bool:
     return bool(impact.red) and impact.effect[1] is None
-
-
-def _id(impact: MeasureImpact) -> str:
-    return f"{impact.process}/{impact.measure}"
 
 
 def _level(share: float) -> Indicator:
