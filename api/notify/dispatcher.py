@@ -25,6 +25,7 @@ from random import Random
 from threading import Event, Lock
 
 from api.notify.delivery import Attachment, DeliveryError, Outgoing, Sender
+from api.notify.headline import headline_of
 from api.notify.hooks import HookSender
 from api.notify.messages import lines
 from api.notify.smtp import SmtpSender
@@ -216,7 +217,8 @@ class Dispatcher:
             said = lines(told, self._address(), subscriber.name, again=again)
             return Outgoing(key, told, said)
         report = self._report(told.week)
-        told = told.model_copy(update={"title": report.subject})
+        headline = headline_of(report.facts, subscriber.processes)
+        told = told.model_copy(update={"title": report.subject, "headline": headline})
         html, images = report.mail_html()
         return Outgoing(
             key,

@@ -20,6 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from api import words
 from api.http.schemas import Sum
+from api.notify import headline
 from api.notify.telling import Telling
 
 _HEADER, _FIELD = 150, 2000
@@ -38,6 +39,7 @@ class Lines:
     link_says: str
     foot: str
     alarm: bool  # something is being lost
+    items: tuple[tuple[str, str], ...] = ()  # what is worth a paragraph each: (heading, text)
 
 
 def lines(told: Telling, address: str, subscriber: str, *, again: bool = False) -> Lines:
@@ -56,6 +58,7 @@ def lines(told: Telling, address: str, subscriber: str, *, again: bool = False) 
         link_says=_link_says(told),
         foot=_foot(told, subscriber),
         alarm=told.kind == "over",
+        items=tuple(headline.items(told.headline)) if told.headline else (),
     )
 
 
@@ -88,6 +91,8 @@ def _said(told: Telling) -> tuple[str, str]:
                 "and is in no total any more.",
             )
         case "weekly":
+            if told.headline is not None:
+                return told.title, told.headline.lead
             return told.title, f"The weekly report of {told.company}, {told.week}."
         case "test":
             return (
@@ -115,6 +120,8 @@ def _ends(cost: Sum) -> str:
 
 
 def _facts(told: Telling) -> list[tuple[str, str]]:
+    if told.headline is not None:
+        return list(headline.figures(told.headline))
     zone = ZoneInfo(told.zone)
     found: list[tuple[str, str]] = []
     if told.started_at is not None:
@@ -174,6 +181,7 @@ def _one_line(text: str) -> str:
 def as_text(note: Lines) -> str:
     """Plain text, lines as long as they are: every reader wraps them."""
     parts = [note.lead, "\n".join(f"{name}: {text}" for name, text in note.facts)]
+    parts += [f"{heading}\n{text}" for heading, text in note.items]
     parts += [f"{note.link_says}: {note.link}"] if note.link else []
     return "\n\n".join(part for part in [*parts, f"-- \n{note.foot}"] if part) + "\n"
 
@@ -205,6 +213,14 @@ def as_slack(note: Lines) -> dict[str, Any]:
         for name, text in note.facts
     ]
     blocks += [{"type": "section", "fields": fields[n : n + 10]} for n in range(0, len(fields), 10)]
+    blocks += [{"type": "divider"}] if note.items else []
+    blocks += [
+        {
+            "type": "section",
+            "text": {"type": "mrkdwn", "text": f"*{_mrkdwn(heading, 300)}*\n{_mrkdwn(text, 2600)}"},
+        }
+        for heading, text in note.items
+    ]
     if note.link:
         link = f"<{note.link}|{note.link_says}>"
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": link}})
@@ -241,6 +257,18 @@ def as_teams(note: Lines) -> dict[str, Any]:
         facts.pop()
     if facts:
         body.append({"type": "FactSet", "facts": facts})
+    for heading, text in note.items:
+        body += [
+            {
+                "type": "TextBlock",
+                "text": _markdown(heading),
+                "weight": "Bolder",
+                "wrap": True,
+                "separator": True,
+                "spacing": "Medium",
+            },
+            {"type": "TextBlock", "text": _markdown(text), "wrap": True, "spacing": "None"},
+        ]
     body.append(
         {
             "type": "TextBlock",

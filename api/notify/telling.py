@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from api.http import schemas
+from api.notify.headline import Headline
 from api.words import sentence
 from impact.model import MeasureImpact
 
@@ -48,6 +49,9 @@ class Telling(BaseModel):
     owners: list[str] = []
     data_until: schemas.Utc | None = None
     week: str = Field(default="", description="Of a weekly report: which.", examples=["2026-W46"])
+    headline: Headline | None = Field(
+        default=None, description="Of a weekly report: its first page in numbers."
+    )
     path: str = Field(default="", description="Of the page, below Toll's address.")
 
 

@@ -17,8 +17,6 @@ from hashlib import sha256
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
-import orjson
-
 from api.ask.outlook import Outlook
 from api.report.compose import compose
 from api.report.document import document
@@ -77,9 +75,14 @@ class IssuedReport:
         return self.forms["pdf"]
 
     @property
+    def facts(self) -> WeeklyReport:
+        """What it says, for those who say it in a few lines."""
+        return WeeklyReport.model_validate_json(self.forms["json"])
+
+    @property
     def subject(self) -> str:
         """One line for a mail: what the week cost."""
-        return str(orjson.loads(self.forms["json"])["subject"])
+        return self.facts.subject
 
     def mail_html(self) -> tuple[str, list[InlineImage]]:
         """The page for mail clients, many of which refuse pictures inside: they are parts of it."""

@@ -29,7 +29,9 @@ GONE_FROM_MAP = "something that is no longer on the map"
 
 
 def plain_sum(sum_: Sum) -> str:
-    """About how much, and its range: EUR 12,400 (9,100 to 16,200)."""
+    """About how much, and its range: EUR 12,400 (9,100 to 16,200); nothing needs none."""
+    if sum_.low == sum_.mid == sum_.high == 0:
+        return words.money(sum_)
     return f"{words.money(sum_)} ({words.money_range(sum_)})"
 
 

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import pairwise
 
-import orjson
 import pytest
 
 from api.notify.delivery import DeliveryError
@@ -21,6 +20,7 @@ from ingest.errors import UnavailableError
 from store.records import Note
 from tests.api.notify.conftest import AtOnce
 from tests.api.notify.notes import MINUTE, NOON, subscriber
+from tests.api.notify.test_headline import weekly_report
 
 pytestmark = pytest.mark.engine
 HOOK = Hook("slack", "https://hooks.slack.example/services/very/secret")
@@ -259,7 +259,8 @@ def test_an_unexpected_error_is_told_without_secrets_and_tried_again(post, caplo
 
 
 def report(week: Week, now) -> IssuedReport:
-    facts = orjson.dumps({"subject": f"{week.name}: outages cost EUR 12,300"})
+    said = weekly_report(subject=f"{week.name}: outages cost EUR 12,300")
+    facts = said.model_dump_json().encode()
     png = 'src="data:image/png;base64,aGVsbG8="'
     forms = {"html": f"<img {png}>".encode(), "md": b"# W46", "pdf": b"%PDF", "json": facts}
     return IssuedReport(week, now, False, forms)  # type: ignore[arg-type]  # all four
