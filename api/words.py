@@ -23,7 +23,7 @@ from enrich.edits import (
     Title,
     Undo,
 )
-from enrich.model import CostPart
+from enrich.model import HEADLINE, CostPart
 
 
 def units(number: float | None) -> str:
@@ -201,9 +201,6 @@ PART_WORDS: Mapping[str, str] = {
     "excess": "excess so far",
     "delayed": "delayed, forecast",
 }
-
-# The part of each kind's units and money that says what an incident came to.
-HEADLINE: Mapping[str, str] = {"flow": "lost", "load": "excess", "lead_time": "delayed"}
 
 
 def _said(kind: str, what: str, found: Mapping[str, Units]) -> list[str]:

@@ -26,6 +26,8 @@ PART_OF_KIND: Mapping[str, CostPart] = {
     "lead_time": "delay",
     "load": "extra_calls",
 }
+# The part of each kind's units and money that says what an incident came to.
+HEADLINE: Mapping[str, str] = {"flow": "lost", "load": "excess", "lead_time": "delayed"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,11 +31,10 @@ from impact.model import MeasureImpact, Range
 from impact.money import MissingRate, decimal, round_money
 from impact.running import running_cost
 from impact.tools import MINUTE, Grid
-from impact.totals import Total, quantile_range, total_money, total_units
+from impact.totals import Total, headlines, quantile_range, total_money
 
 STATUS_PAGE = "statuspage"  # the family of sources that speak for a provider itself
 TOLD_LIVE = timedelta(days=1)  # heard of within this: Toll was there when it was said
-HEADLINES = ("lost", "excess", "delayed")
 
 Mask = NDArray[np.bool_]
 
@@ -145,7 +144,7 @@ def scores(
                 both=int((admitted & lived & ~aside).sum()),
                 statements=_statements(name, asked, begun, its),
                 sla=node.sla,
-                units=_units(mine),
+                units=headlines(mine),
                 money=money,
                 parts=(*measured_parts(mine, business_map), *together(more)),
                 share=_share(money, whole),
@@ -216,18 +215,6 @@ def _seen_at(
     first = min((e.started_at for e in incident.episodes), default=None)
     signs += [i.effect[0] for i in off if first is None or i.effect[0] < first or said is None]
     return min(signs, default=None)
-
-
-def _units(impacts: Sequence[MeasureImpact]) -> dict[str, tuple[str, Range]]:
-    by_measure: dict[str, list[MeasureImpact]] = {}
-    for impact in impacts:
-        by_measure.setdefault(impact.measure_id, []).append(impact)
-    found = {}
-    for measure, its in by_measure.items():
-        name = next((n for n in HEADLINES if any(n in i.units for i in its)), None)
-        if name is not None:
-            found[measure] = (name, total_units(its, name))
-    return found
 
 
 def _share(part: Total, whole: Total) -> Range | None:

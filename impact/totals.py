@@ -21,6 +21,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from enrich.model import HEADLINE
 from impact.model import DRAWS, FloatArray, MeasureImpact, MoneyRange, Range
 from impact.money import decimal, rounded
 
@@ -118,6 +119,18 @@ def total_units(impacts: Iterable[MeasureImpact], name: str, level: float = LEVE
             mid += impact.units[name].mid
             draws += _unit_draws(impact, name)
     return quantile_range(mid, draws, level)
+
+
+def headlines(impacts: Iterable[MeasureImpact]) -> dict[str, tuple[str, Range]]:
+    """By `process/measure`, as it first occurs: which unit says what it came to, and its sum."""
+    found: dict[str, list[MeasureImpact]] = {}
+    for impact in impacts:
+        if HEADLINE[impact.kind] in impact.units:
+            found.setdefault(impact.measure_id, []).append(impact)
+    return {
+        measure: (name := HEADLINE[its[0].kind], total_units(its, name))
+        for measure, its in found.items()
+    }
 
 
 def quantile_range(mid: float, draws: FloatArray, level: float = LEVEL) -> Range:

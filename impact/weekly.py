@@ -15,10 +15,7 @@ from enrich.incident import Incident
 from impact.assess import felt
 from impact.cost import Part, plus
 from impact.model import MeasureImpact, MoneyRange, Range
-from impact.totals import LEVEL, Total, cost_name, money_sum, total_money, total_units
-
-# The part of each kind's units that says what an incident came to.
-HEADLINE = {"flow": "lost", "load": "excess", "lead_time": "delayed"}
+from impact.totals import LEVEL, Total, cost_name, headlines, money_sum, total_money
 
 
 @dataclass(frozen=True)
@@ -90,15 +87,8 @@ def difference(now: Total, before: Total, level: float = LEVEL) -> MoneyRange:
 
 def units(cases: Iterable[Case]) -> dict[str, Range]:
     """What each measure lost, had on top, or had late; by `process/measure`, as it first occurs."""
-    found: dict[str, list[MeasureImpact]] = {}
-    for case in cases:
-        for impact in case.impacts:
-            if HEADLINE[impact.kind] in impact.units:
-                found.setdefault(impact.measure_id, []).append(impact)
-    return {
-        measure: total_units(impacts, HEADLINE[impacts[0].kind])
-        for measure, impacts in found.items()
-    }
+    found = headlines(impact for case in cases for impact in case.impacts)
+    return {measure: total for measure, (_, total) in found.items()}
 
 
 def dearest(cases: Iterable[Case], book: Book) -> list[Case]:

@@ -24,7 +24,7 @@ from enrich.correlate import beside
 from enrich.edits import Edit, in_order
 from enrich.episodes import DEFAULT_EXPIRIES, episodes
 from enrich.incident import PEOPLE, Episode, Incident
-from enrich.model import BusinessMap
+from enrich.model import HEADLINE, BusinessMap
 from enrich.rootcause import TRIGGER_WINDOW
 from impact.model import MeasureImpact
 from store.incidents import Stage
@@ -155,7 +155,7 @@ def _news(impacts: Sequence[MeasureImpact]) -> list[MeasureImpact]:
 
 
 def _differs(one: MeasureImpact, other: MeasureImpact) -> bool:
-    name = words.HEADLINE[one.kind]
+    name = HEADLINE[one.kind]
     a, b = one.units.get(name), other.units.get(name)
     if a is None or b is None:
         return a is not b

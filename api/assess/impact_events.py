@@ -29,8 +29,7 @@ import orjson
 
 from api.http.present import present_impact
 from api.run.wiring import Parts
-from api.words import HEADLINE
-from enrich.model import BusinessMap
+from enrich.model import HEADLINE, BusinessMap
 from impact.model import MeasureImpact
 from ingest.errors import UnavailableError
 from ingest.log import Message, Producer

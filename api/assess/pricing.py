@@ -18,9 +18,9 @@ from types import MappingProxyType
 from api.assess.bars import keep_bars, kept_bars
 from api.assess.shared_baselines import SharedBaselines
 from api.setup.mapfiles import LoadedMap
-from api.words import HEADLINE
 from enrich.graph import Graph
 from enrich.incident import Incident
+from enrich.model import HEADLINE
 from enrich.severity import Predictor
 from impact.assess import Tick, known_windows, measures_of, predicted_by
 from impact.baselines import Baselines, Windows

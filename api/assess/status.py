@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from api.words import HEADLINE
 from enrich.incident import Incident
+from enrich.model import HEADLINE
 from impact.model import MeasureImpact
 from impact.silence import Silence
 from impact.totals import cost_name

@@ -15,9 +15,8 @@ from api.charts.weeks import WeekBar, weeks
 from api.http.present import present_impact
 from api.report.blocks import Picture
 from api.report.model import TrendWeek
-from enrich.model import BusinessMap
+from enrich.model import HEADLINE, BusinessMap
 from impact.model import MeasureImpact
-from impact.weekly import HEADLINE
 
 PAPER = replace(LIGHT, paper="#ffffff")
 _WIDTH = 680  # pixels: about as wide as a mail or a page of print is read
