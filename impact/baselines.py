@@ -6,12 +6,14 @@ last days, because late events change minutes that were read before. Learning (`
 repeated hourly, or when the incidents that must be left out of the history change.
 
 Measures with the same stream and statuses share one history, and one baseline if the same incidents
-are left out of it. It is for one thread at a time: who shares it holds a lock.
+are left out of it. It is for one thread at a time: who shares it holds a lock. Who only reads asks
+`frozen` baselines, which nobody changes, and waits for nobody.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -77,8 +79,14 @@ class Baselines:
     """The cache. `refresh` what is due, then ask; asking never reads more than a tick's worth."""
 
     def __init__(
-        self, business_map: BusinessMap, reader: VolumeReader, *, step: timedelta | None = None
+        self,
+        business_map: BusinessMap,
+        reader: VolumeReader,
+        *,
+        step: timedelta | None = None,
+        told: Callable[[Mapping[str, Watermark]], None] | None = None,
     ) -> None:
+        """told: called after each baseline that was learned for the first time, with the marks."""
         counted = [m for m in business_map.measures() if m.kind in ("flow", "load")]
         few = len(counted) <= FEW_MEASURES
         self.map = business_map
@@ -95,6 +103,20 @@ class Baselines:
         self._kept: dict[Hashable, tuple[Hashable, Any]] = {}
         self._kept_before: dict[Hashable, tuple[Hashable, Any]] = {}
         self._left = AT_ONCE
+        self._told = told
+
+    def frozen(self) -> Baselines:
+        """As they are now, for many threads to read: what is learned later changes nothing of it.
+
+        Arrays are shared: none is ever changed in place.
+        """
+        found = copy(self)
+        found._histories = {key: copy(history) for key, history in self._histories.items()}
+        found._learned, found._learned_at = dict(self._learned), dict(self._learned_at)
+        found._known, found._expected = dict(self._known), dict(self._expected)
+        found._spreads, found._filled, found._kept, found._kept_before = {}, {}, {}, {}
+        found._told = None
+        return found
 
     def refresh(
         self, now: datetime, marks: Mapping[str, Watermark], known: Mapping[str, Windows]
@@ -116,10 +138,12 @@ class Baselines:
         old = [key for key, at in self._learned_at.items() if now - at >= self._lasts(due[key])]
         old.sort(key=lambda key: self._learned_at[key])
         self._forget_filled([(key, due[key].stream) for key in old[:REFRESH_AT_ONCE]])
-        for key in (*new, *old[:REFRESH_AT_ONCE]):
+        for n, key in enumerate((*new, *old[:REFRESH_AT_ONCE])):
             self._learned[key] = self._learn(due[key], key[1], marks[due[key].stream], now)
             self._learned_at[key] = now
             self._expected.pop(key, None)
+            if self._told is not None and n < len(new):
+                self._told(marks)
         waiting = {due[key].stream for key in old[REFRESH_AT_ONCE:]}
         for stream in {due[key].stream for key in old} - waiting:
             self._filled.pop(stream, None)
@@ -146,6 +170,10 @@ class Baselines:
     def learned(self, measure: Measure) -> Learned | None:
         """What the measure usually does; None without enough history."""
         return self._learned.get(self._learned_key(measure))
+
+    def looked_at(self, measure: Measure) -> bool:
+        """Whether its history was read, even where nothing could be learned from it."""
+        return self._learned_key(measure) in self._learned_at
 
     def update(self, now: datetime) -> None:
         """Read the newest minutes of every history; called once per tick."""

@@ -1,15 +1,16 @@
 """What is usual, beside what is: the baselines as the HTTP side and the page read them.
 
 A view is made by one thread (or by the caller, where nothing runs in the background) from the
-baselines that this process shares, and read by many: it never changes once it is made. While that
-thread learns for the first time, which takes seconds, or for another map, nobody waits for it: the
-view then says of every measure that it is being learned. What is kept for good waits (`learned`).
+newest snapshot of the baselines that this process shares, and read by many: it never changes once
+it is made. Nobody who asks waits for anybody who learns: what is learned anew every hour is learned
+beside the snapshot. Until all is learned for the first time, which takes seconds, or for another
+map, the view says what is known already, and of every other measure that it is being learned; no
+sum is made of some of its parts. What is kept for good waits (`learned`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -17,9 +18,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from api.assess.shared_baselines import SharedBaselines
+from api.assess.shared_baselines import SharedBaselines, Snapshot
 from api.run.wiring import Parts
-from enrich.model import BusinessMap, Measure
+from enrich.model import Measure
 from enrich.propagate import severities
 from impact.baselines import RANGE_SD, Baselines
 from impact.cost_now import (
@@ -64,6 +65,14 @@ class Today:
 
 
 @dataclass(frozen=True)
+class Learning:
+    """How far the usual weeks are learned: so many measures of so many."""
+
+    done: int
+    of: int
+
+
+@dataclass(frozen=True)
 class View:
     """Everything at one moment."""
 
@@ -72,7 +81,12 @@ class View:
     measures: Mapping[str, MeasureView]
     hours: Mapping[str, CostOfAnHour]  # by process
     silences: tuple[Silence, ...]  # measures whose newest data are missing
-    learning: bool = False  # nothing is known of the usual yet: seconds
+    learning: Learning | None = None  # while not all is known of the usual: seconds
+
+    def waiting(self, process: str) -> bool:
+        """Whether a measure of a process is still being learned."""
+        own = (v for v in self.measures.values() if v.measure.process == process)
+        return any(v.why == LEARNING for v in own)
 
 
 class Outlook:
@@ -81,7 +95,7 @@ class Outlook:
     def __init__(self, parts: Parts, shared: SharedBaselines | None = None) -> None:
         self._parts = parts
         self._shared = shared or SharedBaselines(parts.map.map, parts.store)
-        self._view: View | None = None
+        self._made: tuple[Snapshot, View] | None = None  # the newest view, and what it is made of
         self._kept = False  # by a thread
 
     def run(self, stop: Event) -> None:
@@ -92,54 +106,76 @@ class Outlook:
             stop.wait(FRESH.total_seconds() / 3)
 
     def view(self) -> View:
-        """The newest view; makes one where nobody has kept it fresh, or one that is learning."""
-        view, now = self._view, datetime.now(UTC)
-        if view is None or view.map_version != self._parts.map.map.version:
-            return self._learning(now) if self._kept else self.refresh(now)
-        return self.refresh(now) if now - view.made_at > 4 * FRESH else view
+        """The newest view; made here where nobody keeps it fresh, or where more was learned."""
+        made, now = self._made, datetime.now(UTC)
+        if made is None or made[1].map_version != self._parts.map.map.version:
+            return self._make(now) if self._kept else self.refresh(now)
+        snapshot, view = made
+        if not self._kept:
+            return view if now - view.made_at <= 4 * FRESH else self.refresh(now)
+        more = view.learning is not None and snapshot is not self._shared.snapshot
+        return self._make(now) if more else view
 
     @property
-    def learning(self) -> bool:
-        """Whether a thread is still learning, so that `view` knows nothing of the usual."""
-        view = self._view
-        return self._kept and (view is None or view.map_version != self._parts.map.map.version)
+    def learning(self) -> Learning | None:
+        """How far a thread is that still learns; None once all usual weeks are known."""
+        return self.view().learning if self._kept else None
 
     def learned(self) -> View:
         """The newest view, after a wait of seconds where the usual weeks are still learned."""
-        view = self.view()
-        return self.refresh(datetime.now(UTC)) if view.learning else view
+        if self.view().learning is not None:
+            with self._shared.lock:
+                self._shared.keep_fresh(datetime.now(UTC))
+            self._make(datetime.now(UTC))
+        return self.view()
 
     def refresh(self, now: datetime) -> View:
-        """Read what is new and make a view of it."""
-        with self._shared.lock:
-            self._shared.keep_fresh(now)
-            business_map, baselines = self._parts.map.map, self._shared.baselines
-            measures = {m.id: self._measure(m) for m in business_map.measures()}
-            hours = _hours(business_map, baselines, now)
-            silences = tuple(self._shared.silences)
-            self._view = View(now, business_map.version, measures, hours, silences)
-            return self._view
+        """Make a view of what is new; where another thread is reading that, of what is known."""
+        if self._shared.lock.acquire(blocking=not self._kept):
+            try:
+                self._shared.keep_fresh(now)
+            finally:
+                self._shared.lock.release()
+        return self._make(now)
 
-    def _learning(self, now: datetime) -> View:
-        business_map = self._parts.map.map
-        measures = {
-            m.id: MeasureView(m, None, None, False, LEARNING, None, None, None)
-            for m in business_map.measures()
-        }
-        hours = _hours(business_map, self._unlearned(), now)
-        return View(now, business_map.version, measures, hours, (), learning=True)
+    def _make(self, now: datetime) -> View:
+        snapshot, business_map = self._snapshot(), self._parts.map.map
+        view = View(
+            now,
+            business_map.version,
+            {m.id: _seen(m, snapshot) for m in business_map.measures()},
+            {p: self._hour(snapshot, p, {p: 1.0}, now) for p in business_map.processes},
+            snapshot.silences,
+            None if snapshot.whole else Learning(*snapshot.progress),
+        )
+        self._made = snapshot, view
+        return view
 
-    def _unlearned(self) -> Baselines:
-        return Baselines(self._parts.map.map, self._parts.store)
+    def _newest(self) -> Snapshot:
+        """The newest snapshot; reads what is new first where nobody keeps it fresh."""
+        self.view()
+        return self._snapshot()
 
-    @contextmanager
-    def _baselines(self) -> Iterator[Baselines]:
-        """What is known of the usual, for as long as this lasts: nothing while it is learned."""
-        if self.view().learning:
-            yield self._unlearned()
-            return
-        with self._shared.lock:
-            yield self._shared.baselines
+    def _snapshot(self) -> Snapshot:
+        """The newest, or an empty one where the map has changed a moment ago."""
+        snapshot, business_map = self._shared.snapshot, self._parts.map.map
+        if snapshot.baselines.map.version == business_map.version:
+            return snapshot
+        return Snapshot(Baselines(business_map, self._parts.store))
+
+    def _summed(self, snapshot: Snapshot, processes: Iterable[str]) -> Baselines:
+        """Baselines for a sum over processes: empty while a part of it is still being learned."""
+        among, business_map = set(processes), self._parts.map.map
+        if any(snapshot.waiting(m) for m in business_map.measures() if m.process in among):
+            return Baselines(business_map, self._parts.store)
+        return snapshot.baselines
+
+    def _hour(
+        self, snapshot: Snapshot, name: str, hit: Mapping[str, float], now: datetime
+    ) -> CostOfAnHour:
+        among = [process for process, severity in hit.items() if severity > 0.0]
+        baselines = self._summed(snapshot, among)
+        return cost_of_an_hour(name, hit, self._parts.map.map, baselines, now)
 
     def without(self, node: str, now: datetime) -> CostOfAnHour:
         """What an hour without a node would cost."""
@@ -147,30 +183,31 @@ class Outlook:
 
     def cost(self, name: str, hit: Mapping[str, float], now: datetime) -> CostOfAnHour:
         """What an hour would cost that hits processes so badly, 0 to 1 each."""
-        with self._baselines() as baselines:
-            return cost_of_an_hour(name, hit, self._parts.map.map, baselines, now)
+        return self._hour(self._newest(), name, hit, now)
 
     def outage(
         self, name: str, hit: Mapping[str, float], window: tuple[datetime, datetime]
     ) -> Outage:
         """What it would cost to hit processes so badly in a window, past or to come."""
-        with self._baselines() as baselines:
-            return cost_of_an_outage(name, hit, self._parts.map.map, baselines, window)
+        baselines = self._summed(self._newest(), hit)
+        return cost_of_an_outage(name, hit, self._parts.map.map, baselines, window)
 
     def average_hours(self, now: datetime) -> dict[str, float]:
         """By process, what an hour without it costs on average over the week."""
-        with self._baselines() as baselines:
-            return average_hours(self._parts.map.map, baselines, now)
+        business_map = self._parts.map.map
+        baselines = self._summed(self._newest(), business_map.processes)
+        return average_hours(business_map, baselines, now)
 
     def watched(self, measure: Measure, start: datetime, end: datetime) -> Watched | None:
         """Actual beside expected, per bin, in [start, end); None without a baseline."""
-        with self._baselines() as baselines:
-            mark = self._shared.marks.get(measure.stream)
-            return baselines.watched(measure, start, end, mark) if mark else None
+        snapshot = self._newest()
+        mark = snapshot.marks.get(measure.stream)
+        return snapshot.baselines.watched(measure, start, end, mark) if mark else None
 
     def today(self, measure: Measure) -> Today | None:
         """The measure since local midnight; None where nothing is expected or seen yet."""
-        until = self.view().measures[measure.id].data_until
+        seen = self.view().measures.get(measure.id)
+        until = seen.data_until if seen else None
         if until is None or measure.kind not in ("flow", "load"):
             return None
         local = until.astimezone(ZoneInfo(self._parts.map.map.timezone))
@@ -179,44 +216,39 @@ class Outlook:
         if watched is None:
             return None
         first = np.datetime64(midnight.replace(tzinfo=None), "s")
-        seen = (watched.times >= first) & np.isfinite(watched.actual)
-        if not seen.any():
+        known = (watched.times >= first) & np.isfinite(watched.actual)
+        if not known.any():
             return None
-        expected = _range_of_sum(watched.expected[seen], watched.sigma[seen])
-        return Today(midnight, until, float(watched.actual[seen].sum()), expected)
-
-    def _measure(self, measure: Measure) -> MeasureView:
-        mark = self._shared.marks.get(measure.stream)
-        if mark is None or mark.reason == "no data":
-            return MeasureView(measure, None, None, False, "no data yet", None, None, None)
-        learned = self._shared.baselines.learned(measure) if measure.kind != "lead_time" else None
-        watched = (
-            self._shared.baselines.watched(measure, mark.until - HOUR, mark.until, mark)
-            if learned is not None
-            else None
-        )
-        if learned is None or watched is None:
-            why = "a lead time is judged per order" if measure.kind == "lead_time" else "learning"
-            return MeasureView(measure, mark.since, mark.until, mark.alive, why, None, None, None)
-        return MeasureView(
-            measure,
-            mark.since,
-            mark.until,
-            mark.alive,
-            "",
-            float(np.nansum(watched.actual[-_bins(watched) :])),
-            _usual(watched),
-            learned.normal_week,
-        )
+        expected = _range_of_sum(watched.expected[known], watched.sigma[known])
+        return Today(midnight, until, float(watched.actual[known].sum()), expected)
 
 
-def _hours(
-    business_map: BusinessMap, baselines: Baselines, now: datetime
-) -> dict[str, CostOfAnHour]:
-    return {
-        name: cost_of_an_hour(name, {name: 1.0}, business_map, baselines, now)
-        for name in business_map.processes
-    }
+def _seen(measure: Measure, snapshot: Snapshot) -> MeasureView:
+    mark = snapshot.marks.get(measure.stream)
+    if mark is None or mark.reason == "no data":
+        why = "no data yet" if snapshot.whole or snapshot.marks else LEARNING
+        return MeasureView(measure, None, None, False, why, None, None, None)
+    baselines = snapshot.baselines
+    learned = baselines.learned(measure) if measure.kind != "lead_time" else None
+    watched = (
+        baselines.watched(measure, mark.until - HOUR, mark.until, mark)
+        if learned is not None
+        else None
+    )
+    if learned is None or watched is None:
+        why = "a lead time is judged per order" if measure.kind == "lead_time" else "learning"
+        why = LEARNING if snapshot.waiting(measure) else why
+        return MeasureView(measure, mark.since, mark.until, mark.alive, why, None, None, None)
+    return MeasureView(
+        measure,
+        mark.since,
+        mark.until,
+        mark.alive,
+        "",
+        float(np.nansum(watched.actual[-_bins(watched) :])),
+        _usual(watched),
+        learned.normal_week,
+    )
 
 
 def _bins(watched: Watched) -> int:

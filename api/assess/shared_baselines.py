@@ -1,18 +1,21 @@
 """The one set of baselines of a process, for the assessor and for what HTTP answers.
 
 Learning thirteen weeks of every measure is the dearest thing that Toll does, so it is done once.
-Whoever uses the baselines holds the lock; views that were made from them need none. While an
-assessor is active here, its ticks keep them fresh; where none is (`toll serve`, a standby), they
-are kept fresh by `keep_fresh`, which reads of the estimates only what is new.
+Whoever changes the baselines holds the lock; whoever reads takes the newest `Snapshot`, which needs
+none: what is learned anew every hour is learned beside it. While an assessor is active here, its
+ticks keep them fresh; where none is (`toll serve`, a standby), they are kept fresh by `keep_fresh`,
+which reads of the estimates only what is new. Only the first time, and for a new map, a snapshot is
+taken after every baseline that was learned, so that what is known can be shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import RLock
 
-from enrich.model import BusinessMap
+from enrich.model import BusinessMap, Measure
 from impact.assess import known_windows
 from impact.baselines import Baselines, Windows
 from impact.marks import first_marks, known_marks
@@ -26,14 +29,37 @@ HISTORY = timedelta(days=1)  # minutes older than that are history, newer ones m
 _OVERLAP = timedelta(minutes=5)  # estimates become visible some time after their `as_of`
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """What is known of the usual, and where each stream's data ended. It never changes."""
+
+    baselines: Baselines
+    marks: Mapping[str, Watermark] = field(default_factory=dict)
+    silences: tuple[Silence, ...] = ()
+    whole: bool = False  # all that can be learned was; else this is on the way
+
+    def waiting(self, measure: Measure) -> bool:
+        """Whether what it usually does is still to be learned."""
+        if self.whole or measure.kind not in ("flow", "load"):
+            return False
+        return not self.marks or (
+            measure.stream in self.marks and not self.baselines.looked_at(measure)
+        )
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """(learned, of): measures that have a usual week."""
+        counted = [m for m in self.baselines.map.measures() if m.kind in ("flow", "load")]
+        return sum(not self.waiting(m) for m in counted), len(counted)
+
+
 class SharedBaselines:
-    """Baselines with their lock, and where each stream's data ended at the last look."""
+    """Baselines with the lock of those who change them, and the snapshot of those who read."""
 
     def __init__(self, business_map: BusinessMap, store: Store) -> None:
         self.lock = RLock()
-        self.baselines = Baselines(business_map, store)
-        self.marks: Mapping[str, Watermark] = {}
-        self.silences: Sequence[Silence] = ()
+        self.baselines = Baselines(business_map, store, told=self._learned_one)
+        self.snapshot = Snapshot(self.baselines.frozen())
         self._store = store
         self._ticked: datetime | None = None
         self._impacts: dict[tuple[str, str, str], MeasureImpact] = {}
@@ -55,14 +81,16 @@ class SharedBaselines:
 
     def take_map(self, business_map: BusinessMap) -> None:
         """Learn for another version of the map. The caller holds the lock."""
-        self.baselines = Baselines(business_map, self._store)
+        self.baselines = Baselines(business_map, self._store, told=self._learned_one)
+        self.snapshot = Snapshot(self.baselines.frozen())
         self._ticked = None
 
     def ticked(
         self, now: datetime, marks: Mapping[str, Watermark], silences: Sequence[Silence] = ()
     ) -> None:
         """A tick has refreshed the baselines. The caller holds the lock."""
-        self._ticked, self.marks, self.silences = now, marks, silences
+        self._ticked = now
+        self._publish(marks, silences)
 
     def keep_fresh(self, now: datetime) -> None:
         """Read what is new, unless a tick has done so lately. The caller holds the lock."""
@@ -74,8 +102,17 @@ class SharedBaselines:
         baselines.refresh(now, first_marks(states, now), self._known(now))
         baselines.update(now)
         open_ = [v.incident for v in self._store.incidents.find(states=("open",))]
-        self.marks = known_marks(business_map, baselines, states, now)
-        self.silences = find_silences(business_map, baselines, states, self.marks, open_)
+        marks = known_marks(business_map, baselines, states, now)
+        silences = find_silences(business_map, baselines, states, marks, open_)
+        self._publish(marks, silences)
+
+    def _publish(self, marks: Mapping[str, Watermark], silences: Sequence[Silence]) -> None:
+        self.snapshot = Snapshot(self.baselines.frozen(), marks, tuple(silences), whole=True)
+
+    def _learned_one(self, marks: Mapping[str, Watermark]) -> None:
+        """Show what is known so far, while nothing whole can be shown."""
+        if not self.snapshot.whole:
+            self.snapshot = Snapshot(self.baselines.frozen(), marks)
 
     def _known(self, now: datetime) -> Mapping[str, Windows]:
         if self._asked is None:

@@ -9,8 +9,9 @@ from threading import Event, Thread
 
 import pytest
 
-from api.ask.outlook import LEARNING, Outlook
-from api.assess.shared_baselines import SharedBaselines
+from api.ask.outlook import LEARNING, Learning, Outlook
+from api.assess.shared_baselines import SharedBaselines, Snapshot
+from impact.baselines import Baselines
 from tests.api.shop import Shop
 
 pytestmark = pytest.mark.engine
@@ -28,6 +29,67 @@ class Held(SharedBaselines):
         self.begun.set()
         assert self.may_go_on.wait(30)
         super().keep_fresh(now)
+
+
+def test_what_is_learned_anew_is_learned_beside_what_is_known(shop):
+    """Relearning holds the lock as long as it likes; whoever asks has the last answer."""
+    measure = shop.toll.parts.map.map.measure(PAYMENTS)
+    parts = shop.toll.parts
+    shared = SharedBaselines(parts.map.map, parts.store)
+    outlook = Outlook(parts, shared)
+    known = outlook.refresh(shop.now - timedelta(days=1))  # older than any view may grow
+    outlook._kept = True
+    release, held = Event(), Event()
+
+    def relearn() -> None:
+        with shared.lock:
+            shared.baselines._learned.clear()  # half-way
+            held.set()
+            assert release.wait(30)
+
+    thread = Thread(target=relearn)
+    thread.start()
+    try:
+        assert held.wait(30)
+        assert outlook.view() is known
+        assert outlook.refresh(shop.now).measures[PAYMENTS].week is not None  # the outlook's thread
+        assert outlook.watched(measure, shop.began, shop.ended) is not None
+        assert outlook.today(measure) is not None
+        hour = outlook.without("stripe", shop.now)
+        assert hour.worth(hour.peak) is not None
+        assert outlook.average_hours(shop.now)["checkout"] > 0.0
+    finally:
+        release.set()
+        thread.join()
+
+
+def test_what_is_learned_already_is_shown(shop):
+    """Two measures have a stream; the second is still being learned when somebody looks."""
+    parts, seen = shop.toll.parts, []
+    shared = SharedBaselines(parts.map.map, parts.store)
+    outlook = Outlook(parts, shared)
+    outlook._kept = True
+    told = shared.baselines._told
+    shared.baselines._told = lambda marks: (told(marks), seen.append(outlook.view()))
+    assert outlook.view().learning == Learning(0, 3)
+    view = outlook.refresh(shop.now)
+    assert [v.learning for v in seen] == [Learning(3, 3)]  # of the three only one has data
+    assert seen[0].measures[PAYMENTS].week is not None
+    assert view.learning is None and not view.waiting("checkout")
+
+
+def test_no_sum_is_made_of_some_of_its_parts(shop):
+    parts = shop.toll.parts
+    outlook = Outlook(parts, shared := SharedBaselines(parts.map.map, parts.store))
+    outlook.refresh(shop.now)
+    outlook._kept = True
+    marks = shared.snapshot.marks
+    shared.snapshot = Snapshot(Baselines(parts.map.map, parts.store), marks)  # none learned so far
+    outlook._made = None
+    view = outlook.view()
+    assert view.waiting("checkout") and not view.waiting("fulfilment")
+    assert view.measures[PAYMENTS].why == LEARNING
+    assert view.hours["checkout"].worth(view.hours["checkout"].now) is None
 
 
 @contextmanager
@@ -51,7 +113,7 @@ def learning(shop: Shop) -> Iterator[tuple[Outlook, Held]]:
 def test_nobody_waits_for_what_is_learned(shop):
     measure = shop.toll.parts.map.map.measure(PAYMENTS)
     with learning(shop) as (outlook, _):
-        assert outlook.learning and outlook.view().learning
+        assert outlook.learning == outlook.view().learning == Learning(0, 3)
         seen = outlook.view().measures[PAYMENTS]
         assert (seen.why, seen.expected, seen.week) == (LEARNING, None, None)
         hour = outlook.view().hours["checkout"]

@@ -68,6 +68,35 @@ def test_another_known_incident_makes_it_learn_again():
     assert learned is not None and len(learned.baseline.masked) == 1
 
 
+def test_what_is_frozen_stays_as_it_was_whatever_is_learned_and_read_later():
+    source = reader()
+    baselines = fresh(source)
+    frozen, mark = baselines.frozen(), marks(source)["payments"]
+    assert frozen.looked_at(PAYMENTS)
+    window = (NOW - timedelta(hours=2), NOW)
+    before = frozen.watched(PAYMENTS, *window, mark)
+    learned = frozen.learned(PAYMENTS)
+    source.streams["payments", "ok"][1][-2 * 1440 :] += 500
+    known = {"checkout/payments": ((at(days=20), at(days=20, hours=5)),)}
+    baselines.refresh(NOW + timedelta(hours=1), marks(source), known)
+    baselines.update(NOW + timedelta(hours=1))
+    after = frozen.watched(PAYMENTS, *window, mark)
+    assert frozen.learned(PAYMENTS) is learned is not baselines.learned(PAYMENTS)
+    assert before is not None and after is not None
+    np.testing.assert_array_equal(before.actual, after.actual)
+    np.testing.assert_array_equal(before.expected, after.expected)
+
+
+def test_who_waits_is_told_of_each_that_is_learned_for_the_first_time():
+    source, told = reader(), []
+    baselines = Baselines(MAP, source, step=FIVE, told=told.append)
+    assert not baselines.looked_at(PAYMENTS)
+    baselines.refresh(NOW, marks(source), {})
+    assert told == [marks(source)]
+    baselines.refresh(NOW + timedelta(hours=1), marks(source), {})
+    assert len(told) == 1  # learned anew is nothing new
+
+
 def test_a_tick_reads_what_is_new_and_what_came_late():
     source = reader()
     baselines = fresh(source)
