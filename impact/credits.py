@@ -33,7 +33,7 @@ from impact.assess import felt
 from impact.cost import Part
 from impact.model import DRAWS, FloatArray, MeasureImpact, MoneyRange
 from impact.money import MissingRate, minor_unit, rate_on, round_money
-from impact.providers import Mask, mask_of, own_page
+from impact.providers import Mask, mask_of, own_page, planned_minutes
 from impact.tools import MINUTE, Grid
 from impact.totals import generator
 
@@ -171,7 +171,7 @@ class _Reader:
         """What is due from a provider: a share of its price."""
         paid = _fee(node.cost, self._map, self._month) if node.cost else None
         terms = (node.credits, paid)
-        open_ = ~self._maintenance(name)
+        open_ = ~planned_minutes(self._grid, self._planned, name, self._now)
         readings = (
             self._reading("admitted", self._minutes(self._admitted(name), open_), open_, terms),
             self._reading("lived", self._minutes(self._lived(name), open_), open_, terms),
@@ -229,18 +229,6 @@ class _Reader:
         elif step is not None and step.share is not None and isinstance(worth, Decimal):
             found = step.share * worth
         return round_money(found, self._map.currency) if isinstance(found, Decimal) else Decimal(0)
-
-    def _maintenance(self, node: str) -> Mask:
-        """Minutes that a provider planned not to be there."""
-        return mask_of(
-            self._grid,
-            (
-                (e.started_at, e.ended_at or self._now)
-                for i in self._planned
-                for e in i.episodes
-                if node in e.nodes
-            ),
-        )
 
     def _admitted(self, node: str) -> Iterator[_Window]:
         for incident in self._incidents.values():

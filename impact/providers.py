@@ -129,8 +129,7 @@ def scores(
         its = [i for i in impacts if i.incident in rooted]
         admitted = mask_of(grid, ((e.started_at, e.ended_at or now) for e in _said(asked, name)))
         lived = mask_of(grid, (i.known_effect for i in its if felt(i)))
-        aside = mask_of(grid, ((e.started_at, e.ended_at or now) for i in planned
-                             for e in i.episodes if name in e.nodes))  # fmt: skip
+        aside = planned_minutes(grid, planned, name, now)
         mine = [i for i in its if i.incident in begun]
         more = beside_of(rooted.keys() & begun)
         money = cost(mine, more)
@@ -171,6 +170,12 @@ def mask_of(grid: Grid, windows: Iterable[tuple[datetime, datetime]]) -> Mask:
         if start < grid.end and end > grid.start:
             mask[grid.minutes(start, end)] = True
     return mask
+
+
+def planned_minutes(grid: Grid, planned: Iterable[Incident], node: str, now: datetime) -> Mask:
+    """(size,) which minutes a provider planned not to be there. planned: maintenance."""
+    episodes = (e for i in planned for e in i.episodes if node in e.nodes)
+    return mask_of(grid, ((e.started_at, e.ended_at or now) for e in episodes))
 
 
 def _statements(
