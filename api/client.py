@@ -130,7 +130,7 @@ def connect(settings: Settings, *, background: bool = False) -> Iterator[Client]
             yield Client(settings.url, http.send, settings.token)
         return
     if settings.url != _DEFAULT_URL:
-        raise UnavailableError(f"no Toll answers at {settings.url} (TOLL_URL)")
+        raise UnavailableError(f"no Toll answers at {settings.url}: start it, or correct TOLL_URL")
     if settings.map is None:
         raise UnavailableError(
             f"no Toll answers at {settings.url}: start one (`toll demo`, `toll run --map M`), "

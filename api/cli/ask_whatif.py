@@ -16,11 +16,12 @@ from rich.text import Text
 from api import words
 from api.cli import complete, show
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
+from api.cli.program import Program
 from api.cli.read import print_json
 from api.client import connect
 from ingest.errors import InputError
 
-app = typer.Typer(no_args_is_help=True)
+app = Program(no_args_is_help=True)
 _INCIDENT = re.compile(r"\d{8}-[0-9a-f]+")
 _SHOWN = 10  # incidents
 

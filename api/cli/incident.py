@@ -14,6 +14,7 @@ from rich.text import Text
 
 from api.cli import complete, show
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
+from api.cli.program import Program
 from api.cli.read import print_json
 from api.client import connect, part
 from ingest.errors import InputError
@@ -21,7 +22,7 @@ from ingest.errors import InputError
 if TYPE_CHECKING:
     from api.client import Client
 
-app = typer.Typer(help="One incident: correct it, see what happened, write it down.")
+app = Program(help="One incident: correct it, see what happened, write it down.")
 Id = Annotated[
     str,
     typer.Argument(
@@ -149,6 +150,7 @@ def postmortem(
         typer.Option("-o", "--output", help="A file; its pictures are put beside it."),
     ] = None,
     as_of: AsOfOption = None,
+    as_json: JsonOption = False,
     data: DataOption = None,
     map_path: MapOption = None,
 ) -> None:
@@ -158,12 +160,15 @@ def postmortem(
     with connect(settings_from(map_path, data)) as client:
         text = client.text(path, as_of=as_of, pictures=pictures)
     if output is None:
-        print(text, end="")
+        print_json({"incident": incident, "markdown": text}) if as_json else print(text, end="")
         return
     if output.is_dir():
         raise InputError(f"{output} is a folder: name a file, such as {output / incident}.md")
     written = _beside(text, output)
     output.write_text(written, "utf-8")
+    if as_json:
+        print_json({"incident": incident, "file": str(output)})
+        return
     show.console().print(f"written: {output}", style="dim", soft_wrap=True)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from api.cli import (
     ask_perception,
@@ -24,8 +25,10 @@ from api.cli import (
     read,
     report,
     run,
+    show,
     trust,
 )
+from api.cli.program import Main, Program
 from api.setup.settings import SETTINGS
 from ingest.errors import BusyError, NotFoundError, TollError, UnavailableError
 
@@ -40,8 +43,9 @@ EXIT_CODES = {
     141: "whoever read the output has gone",
 }
 
-app = typer.Typer(
+app = Program(
     name="toll",
+    cls=Main,
     help="What an outage costs the business, while it burns.",
     epilog="Exit codes: " + "; ".join(f"{code} {why}" for code, why in EXIT_CODES.items()) + ".",
     no_args_is_help=True,
@@ -73,9 +77,11 @@ def settings_command(
     if as_json:
         read.print_json(rows)
         return
+    out = show.console()
     for row in rows:
         default = f" [{row['default']}]" if row["default"] else ""
-        print(f"{row['variable']}{default}\n    {row['help']}")
+        out.print(Text.assemble((row["variable"], "bold"), (default, "dim")))
+        show.indented(out, row["help"], 4)
 
 
 def exit_code(error: TollError) -> int:

@@ -11,6 +11,7 @@ import typer
 
 from api.cli import show_map
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
+from api.cli.program import Program
 from api.cli.read import print_json
 from api.client import connect
 from ingest.errors import InputError
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from api.setup.mapfiles import LoadedMap
     from api.setup.settings import Settings
 
-app = typer.Typer(help="The map: import it, look at it, see how it changed.", no_args_is_help=True)
-importing = typer.Typer(help="Write a map from what a company has already.", no_args_is_help=True)
+app = Program(help="The map: import it, look at it, see how it changed.", no_args_is_help=True)
+importing = Program(help="Write a map from what a company has already.", no_args_is_help=True)
 app.add_typer(importing, name="import")
 
 
@@ -32,6 +33,7 @@ def register(to: typer.Typer) -> None:
 @importing.command("backstage")
 def import_backstage(
     folder: Annotated[Path, typer.Argument(help="A folder with catalog-info.yaml files, or one.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Print the map that a Backstage catalogue makes, with map files that lie beside it."""
     from api.setup.mapfiles import read_texts
@@ -41,19 +43,20 @@ def import_backstage(
     texts = {n: t for n, t in read_texts(folder).items() if is_catalogue(t) or is_map(t)}
     if not any(is_catalogue(text) for text in texts.values()):
         raise InputError(f"{folder}: no entities of Backstage (apiVersion: backstage.io/...)")
-    _write(texts)
+    _write(texts, as_json)
 
 
 @importing.command("csv")
 def import_csv(
     file: Annotated[Path, typer.Argument(help="name, layer, needs, owner; see the README.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Print the map that an inventory in CSV makes."""
     from api.setup.mapfiles import read_texts
 
     if file.suffix != ".csv":
         raise InputError(f"{file}: write the name of a .csv file")
-    _write(read_texts(file))
+    _write(read_texts(file), as_json)
 
 
 @app.command("history")
@@ -129,6 +132,7 @@ def draw(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file; else the picture is printed.")
     ] = None,
+    as_json: JsonOption = False,
     data: DataOption = None,
     map_path: MapOption = None,
 ) -> None:
@@ -144,10 +148,12 @@ def draw(
         graph = read_map(map_path).graph
         names = around_of(graph, around) if around is not None else None
         found = map_svg(graph, names, theme=theme)
-    if output is None:
-        sys.stdout.write(found)
-    else:
+    if output is not None:
         output.write_text(found, "utf-8")
+    if as_json:
+        print_json({"svg": found} if output is None else {"file": str(output)})
+    elif output is None:
+        sys.stdout.write(found)
 
 
 def _is_file(text: str | None) -> bool:
@@ -172,7 +178,7 @@ def _with_files(before: str | None, after: str | None, settings: Settings) -> An
     return difference(maps[sides[0]], maps[sides[1]]).model_dump(mode="json")
 
 
-def _write(texts: dict[str, str]) -> None:
+def _write(texts: dict[str, str], as_json: bool) -> None:
     from enrich.mapcheck import missing
     from enrich.mapfile import built, read_draft
     from enrich.mapwrite import as_yaml
@@ -181,6 +187,10 @@ def _write(texts: dict[str, str]) -> None:
     draft, mistakes = read_draft(texts, part=True)
     if mistakes:
         raise MapError(mistakes)
-    sys.stdout.write(as_yaml(built(draft)))
-    for key, why in missing(draft).items():
+    written, absent = as_yaml(built(draft)), missing(draft)
+    if as_json:
+        print_json({"map": written, "missing": absent})
+        return
+    sys.stdout.write(written)
+    for key, why in absent.items():
         print(f"to be a whole map, {key} is missing; {why}", file=sys.stderr)

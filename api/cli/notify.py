@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
+from api.cli.program import Program
 from api.cli.read import print_json
 from api.cli.show import console, new_table
 from api.client import connect
@@ -17,7 +18,7 @@ from ingest.errors import NotFoundError, SettingsError, UnavailableError
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    group = typer.Typer(
+    group = Program(
         help="Notes to people: try out who is told, and see what was sent.", no_args_is_help=True
     )
     group.command("test")(test)
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def test(
     name: Annotated[str, typer.Argument(help="A subscriber of the file TOLL_SUBSCRIPTIONS.")],
+    as_json: JsonOption = False,
     map_path: MapOption = None,
 ) -> None:
     """Send a test note to one subscriber, at once and from here; nothing is stored."""
@@ -46,7 +48,7 @@ def test(
         known = [s.name for s in found.subscribers]
         raise NotFoundError(f"no subscriber '{name}'{did_you_mean(name, known)}")
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # its lines would carry addresses
-    failed = []
+    tried: list[dict[str, str | None]] = []
     for one in chosen:
         error = try_out(
             one,
@@ -55,9 +57,12 @@ def test(
             settings.public_url or settings.listen.url,
             found.secrets(),
         )
-        print(f"{one.name}: {f'not sent: {error}' if error else f'sent by {one.channel}'}")
-        failed += [one.name] if error else []
-    if failed:
+        tried.append({"subscriber": one.name, "channel": one.channel, "error": error or None})
+        if not as_json:
+            print(f"{one.name}: {f'not sent: {error}' if error else f'sent by {one.channel}'}")
+    if as_json:
+        print_json(tried)
+    if failed := [str(one["subscriber"]) for one in tried if one["error"]]:
         raise UnavailableError(f"no test note reached {', '.join(failed)}")
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import DataOption, ListenOption, MapOption, settings_from
+from api.cli.options import DataOption, JsonOption, ListenOption, MapOption, settings_from
+from api.cli.read import print_json
 from api.setup.settings import Listen, Settings
 from api.setup.tokens import Tokens, keep_token, new_token, read_tokens
 from ingest.errors import BusyError, InputError, SettingsError
@@ -64,6 +65,7 @@ def token(
         Path | None,
         typer.Option("--into", help="Instead of printing: keep FOLDER/NAME and FOLDER/tokens."),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a token: prints it once, and the line for the file TOLL_TOKENS names."""
     if role not in ("read", "write", "admin"):
@@ -72,9 +74,15 @@ def token(
         raise InputError("a name has no spaces")
     if into is not None:
         made = keep_token(into, name, role)  # type: ignore[arg-type]  # checked just above
-        print(f"{into / name} {'holds a new token' if made else 'is there already'}")
+        if as_json:
+            print_json({"file": str(into / name), "new": made})
+        else:
+            print(f"{into / name} {'holds a new token' if made else 'is there already'}")
         return
     fresh, line = new_token(name, role)  # type: ignore[arg-type]  # checked just above
+    if as_json:
+        print_json({"token": fresh, "line": line})
+        return
     print(f"token (shown once): {fresh}\nline for the file:   {line}")
 
 
@@ -101,8 +109,10 @@ def port(listen: Listen) -> Iterator[socket.socket]:
         except OSError as error:
             raise BusyError(
                 f"cannot listen on {listen.host}:{listen.port} ({error.strerror or error}): "
-                "stop what does, or write --listen HOST:PORT"
+                "stop what does, or choose another by --listen HOST:PORT or TOLL_LISTEN"
             ) from error
+        # Or another could take the port, too, until one of the two listens.
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         yield door
 
 
@@ -139,6 +149,8 @@ def serve_parts(
 def _answer(app: FastAPI, host: str, door: socket.socket) -> None:
     from api.run.serving import Server
 
+    # From here on connections inherit it, so that a restart need not wait until they have ended.
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     typer.echo(f"Toll listens on {Listen(host, door.getsockname()[1]).url}", err=True)
     Server(app).run(sockets=[door])
 
