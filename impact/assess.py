@@ -92,6 +92,31 @@ def predicted_by(predictor: Predictor) -> Severities:
     return severities
 
 
+def game(
+    severities: Severities,
+    measure: Measure,
+    incidents: Sequence[Incident],
+    when: datetime | None = None,
+) -> FloatArray:
+    """(2**n,) severity for all subsets: of the measure's process, or the mean over its drivers."""
+    processes = dict.fromkeys((measure.process, *measure.driven_by))
+    return driven([severities(p, incidents, when) for p in processes])
+
+
+def told_apart(
+    severities: Severities,
+    measure: Measure,
+    incidents: Sequence[Incident],
+    when: datetime | None = None,
+) -> IntArray:
+    """Which of the incidents are told apart: all, or the CONCURRENT_MAX most severe of a crowd."""
+    if len(incidents) <= CONCURRENT_MAX:
+        return np.arange(len(incidents), dtype=np.int64)
+    severity = [float(game(severities, measure, [i], when)[-1]) for i in incidents]
+    worst = np.argsort(-np.array(severity), kind="stable")[:CONCURRENT_MAX]
+    return np.sort(worst).astype(np.int64)
+
+
 def assess(
     incident: Incident,
     business_map: BusinessMap,
@@ -282,12 +307,8 @@ class Tick:
         return self._groups[key]
 
     def _players(self, measure: Measure, members: Sequence[Member]) -> IntArray:
-        """Which members are told apart: all, or the CONCURRENT_MAX most severe of a crowd."""
-        if len(members) <= CONCURRENT_MAX:
-            return np.arange(len(members), dtype=np.int64)
-        severity = [float(self._v(measure, [m.incident], None)[-1]) for m in members]
-        worst = np.argsort(-np.array(severity), kind="stable")[:CONCURRENT_MAX]
-        return np.sort(worst).astype(np.int64)
+        """Which members are told apart, each at its worst."""
+        return told_apart(self._severities, measure, [m.incident for m in members])
 
     def _measure(self, measure: Measure, members: tuple[Member, ...], mark: Watermark) -> Group:
         learned = self._baselines.learned(measure)
@@ -327,9 +348,7 @@ class Tick:
     def _v(
         self, measure: Measure, incidents: Sequence[Incident], when: datetime | None
     ) -> FloatArray:
-        """Severity for all subsets: of the measure's process, or the mean over its drivers."""
-        processes = dict.fromkeys((measure.process, *measure.driven_by))
-        return driven([self._severities(p, incidents, when) for p in processes])
+        return game(self._severities, measure, incidents, when)
 
     def _without_measures(self, incident: Incident) -> list[Missing]:
         return [

@@ -9,10 +9,10 @@ to its middle and scaled to its weight.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from impact.totals import quantile_range
 
 # v for all subsets of the members (2**N,) at a moment; None: each incident at its worst
 SeveritiesAt: TypeAlias = Callable[[datetime | None], FloatArray]
+T = TypeVar("T")
 
 MOMENTS = 64  # in a group of incidents, at which what the map predicts is looked at again
 BURN_MINUTES = 15.0  # what goes missing per minute now is a mean over so long
@@ -85,15 +86,22 @@ class Group:
 def overlapping(members: Sequence[Member], of: str, until: datetime) -> tuple[Member, ...]:
     """The members whose effect windows hang together with that of incident `of`, by start."""
     ordered = sorted(members, key=lambda m: (m.window.start, m.incident.id))
-    groups: list[list[Member]] = []
-    reach: datetime | None = None
-    for member in ordered:
-        if reach is None or member.window.start >= reach:
-            groups.append([])
-            reach = member.end(until)
-        groups[-1].append(member)
-        reach = max(reach, member.end(until))
+    groups = chained(ordered, lambda m: (m.window.start, m.end(until)))
     return next(tuple(g) for g in groups if any(m.incident.id == of for m in g))
+
+
+def chained(items: Iterable[T], span: Callable[[T], tuple[datetime, datetime]]) -> list[list[T]]:
+    """Groups of items whose spans overlap, directly or through others. items: by their start."""
+    groups: list[list[T]] = []
+    reach: datetime | None = None
+    for item in items:
+        start, end = span(item)
+        if reach is None or start >= reach:
+            groups.append([])
+            reach = end
+        groups[-1].append(item)
+        reach = max(reach, end)
+    return groups
 
 
 def divide(

@@ -28,7 +28,7 @@ effect as the usual volume does, and that delays and extra calls shrink as sever
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -42,9 +42,10 @@ from enrich.incident import Incident
 from enrich.model import Measure
 from enrich.severity import MOMENTS, Predictor
 from enrich.symptoms import otherwise
-from impact.assess import CONCURRENT_MAX, Severities, predicted_by
+from impact.assess import Severities, game, predicted_by, told_apart
+from impact.assess_flow import chained
 from impact.assess_measured import MODEL_WEIGHT
-from impact.attribute import NOTHING, driven, shapley
+from impact.attribute import NOTHING, shapley
 from impact.model import DRAWS, FloatArray, MeasureImpact, MoneyRange
 from impact.money import decimal, hours_of_week, rounded
 from impact.totals import MONEY, cost_name, generator, quantile_range
@@ -157,16 +158,9 @@ def _part(impact: MeasureImpact, incident: Incident, other: World) -> _Part:
     return _Part(impact, incident, start, end, other.incidents.get(incident.id), until)
 
 
-def _groups(parts: Sequence[_Part]) -> Iterator[list[_Part]]:
+def _groups(parts: Sequence[_Part]) -> list[list[_Part]]:
     """Those whose effects overlap, directly or through others."""
-    group: list[_Part] = []
-    for part in sorted(parts, key=lambda p: p.start):
-        if group and part.start >= max(p.end for p in group):
-            yield group
-            group = []
-        group.append(part)
-    if group:
-        yield group
+    return chained(sorted(parts, key=lambda p: p.start), lambda p: (p.start, p.end))
 
 
 class _Shares:
@@ -180,20 +174,11 @@ class _Shares:
         self, measure: Measure, incidents: Sequence[Incident], when: datetime
     ) -> Mapping[str, float]:
         """By incident; of a crowd the least severe get nothing, as when they were priced."""
-        processes = dict.fromkeys((measure.process, *measure.driven_by))
-        if len(incidents) > CONCURRENT_MAX:
-            alone = [self._game(processes, [i], when)[-1] for i in incidents]
-            worst = sorted(range(len(incidents)), key=lambda n: -alone[n])[:CONCURRENT_MAX]
-            incidents = [incidents[n] for n in sorted(worst)]
         if not incidents:
             return {}
-        phi = shapley(self._game(processes, incidents, when))
-        return {i.id: max(float(p), 0.0) for i, p in zip(incidents, phi, strict=True)}
-
-    def _game(
-        self, processes: Iterable[str], incidents: Sequence[Incident], when: datetime
-    ) -> FloatArray:
-        return driven([self._severities(p, incidents, when) for p in processes])
+        chosen = [incidents[i] for i in told_apart(self._severities, measure, incidents, when)]
+        phi = shapley(game(self._severities, measure, chosen, when))
+        return {i.id: max(float(p), 0.0) for i, p in zip(chosen, phi, strict=True)}
 
 
 def _integrate(
