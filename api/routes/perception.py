@@ -13,15 +13,14 @@ from api.http import problems, schemas
 from api.http.auth import Reading
 from api.http.present import present_sum
 from api.http.state import state_of
+from api.http.window import looked_at
 from api.routes.processes import known_process
 from enrich.graph import Graph
 from impact.perception import Part, Perception
 from impact.tools import MINUTE
-from ingest.errors import InputError
 
 router = APIRouter(tags=["numbers"])
 
-LONGEST = timedelta(days=400)
 USUALLY = timedelta(days=7)
 
 
@@ -128,10 +127,7 @@ def get_perception(
 ) -> PerceptionGap:
     """Business red is decided by a sequential test on bins of 30 units, never by single minutes."""
     state = state_of(request)
-    end = min(to or datetime.now(UTC), datetime.now(UTC))
-    begin = start or end - USUALLY
-    if begin >= end or end - begin > LONGEST:
-        raise InputError("`from` must lie before `to` and before now, at most 400 days")
+    begin, end = looked_at(start, to, datetime.now(UTC), USUALLY)
     if process is not None:
         known_process(state, process)
     found = perceived(state.parts, state.outlook(), begin, end, process)

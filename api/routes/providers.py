@@ -14,17 +14,16 @@ from api.http import problems, schemas
 from api.http.auth import Reading
 from api.http.present import present_part, present_range, present_sum
 from api.http.state import state_of
+from api.http.window import looked_at
 from enrich.model import BusinessMap
 from impact.model import Range
 from impact.money import MissingRate
 from impact.providers import Score, Statement, scores
 from impact.tools import MINUTE, Grid
-from ingest.errors import InputError
 
 router = APIRouter(tags=["numbers"])
 
 USUALLY = timedelta(days=91)
-LONGEST = timedelta(days=400)
 
 
 class ProviderUnits(BaseModel):
@@ -105,10 +104,7 @@ def get_providers(
     """Money of incidents that began in the time and that the provider was the root cause of."""
     parts = state_of(request).parts
     now = datetime.now(UTC)
-    end = min(to or now, now)
-    begin = start or end - USUALLY
-    if begin >= end or end - begin > LONGEST:
-        raise InputError("`from` must lie before `to` and before now, at most 400 days")
+    begin, end = looked_at(start, to, now, USUALLY)
     begin = begin.replace(second=0, microsecond=0)
     grid = Grid(begin, max((end - begin) // MINUTE, 1))
     incidents = [v.incident for v in parts.store.incidents.find(start=begin, end=grid.end)]

@@ -20,6 +20,7 @@ from api.http.auth import Reading
 from api.http.bodies import read_body
 from api.http.present import present_range, present_sum
 from api.http.state import State, state_of
+from api.http.window import looked_at
 from api.routes.processes import MeasureHour, known_node
 from enrich.mapchange import MapChange
 from enrich.model import BusinessMap
@@ -32,7 +33,6 @@ from ingest.errors import InputError
 router = APIRouter(tags=["numbers"])
 
 USUALLY = timedelta(days=91)
-LONGEST = timedelta(days=400)
 OUTAGE_LONGEST = timedelta(days=31)
 _EXAMPLES = {
     "other needs": {"value": {"needs": {"payment": "[payments-app, {any: [stripe, adyen]}]"}}},
@@ -169,11 +169,7 @@ async def ask_what_if(request: Request, _: Reading) -> WhatIfAnswer:
 
 def _replayed(state: State, asked: WhatIf) -> WhatIfAnswer:
     parts = state.parts
-    now = datetime.now(UTC)
-    end = min(asked.to or now, now)
-    start = asked.start or end - USUALLY
-    if start >= end or end - start > LONGEST:
-        raise InputError("`from` must lie before `to` and before now, at most 400 days")
+    start, end = looked_at(asked.start, asked.to, datetime.now(UTC), USUALLY)
     supposition = _supposition(asked)
     known = past(parts, start, end, asked.incident)
     found = replay(parts, state.outlook(), known, supposition)
@@ -330,7 +326,7 @@ def _measures(
 ) -> list[MeasureSaved]:
     by_measure: dict[str, list[Saving]] = defaultdict(list)
     for saving in its:
-        by_measure[f"{saving.impact.process}/{saving.impact.measure}"].append(saving)
+        by_measure[saving.impact.measure_id].append(saving)
     rows = []
     for name, savings in by_measure.items():
         measure = business_map.measure(name)
