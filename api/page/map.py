@@ -19,7 +19,7 @@ from api.page.render import render
 from api.routes.maps import get_gaps, get_history, get_risks
 from api.routes.nodes import get_reach
 from api.routes.processes import hour_costs
-from enrich.explain import need_in_words, path_in_words
+from enrich.explain import need_in_words, path_in_words, reach
 from enrich.model import Node, Process
 from enrich.suggest import did_you_mean
 from ingest.errors import NotFoundError
@@ -69,7 +69,7 @@ def thing(request: Request, caller: Reading, name: str) -> HTMLResponse:
     now = standing(state.parts, datetime.now(UTC))
     found = graph.thing(name)
     is_node = isinstance(found, Node)
-    busy = bool(now.own.keys() - {name})
+    in_trouble = [node for node in now.own if node != name]
     return render(
         state,
         "map_thing.html",
@@ -81,7 +81,8 @@ def thing(request: Request, caller: Reading, name: str) -> HTMLResponse:
         standing=now,
         needs=[need_in_words(graph, need) for need in found.needs],
         reach=get_reach(request, caller, name) if is_node else None,
-        reach_now=get_reach(request, caller, name, True) if is_node and busy else None,
+        in_trouble=in_trouble,
+        reach_now=reach(graph, name, now.own).words if is_node and in_trouble else (),
         hours=None if is_node else hour_costs(state.outlook().view().hours[name]),
         below=_below(state, name),
         titles=state.parts.map.map.title,

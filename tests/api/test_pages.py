@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from enrich.incident import Episode
 from tests.api.app import bearer, ndjson, payment, send
 from tests.api.test_reading import known
 
@@ -94,6 +95,15 @@ def test_the_map_leads_from_what_fires_to_whom_it_reaches(toll):
     assert "one of two providers is left, two must work" in one
     process = text(toll, "/map/checkout")
     assert "It hangs on" in process and "Order database" in process
+
+
+def test_a_thing_on_the_map_on_top_of_what_fires_already(toll):
+    at = datetime.now(UTC) - timedelta(minutes=5)
+    fires = Episode("e", "m", "f", "alert", "critical", {}, "down", at, None, nodes=("stripe",))
+    known(toll, started_at=at, episodes=(fires,))
+    page = text(toll, "/map/adyen")
+    assert "On top of what is in trouble now Stripe fires already: Web checkout loses 100%" in page
+    assert "On top of what is in trouble now" not in text(toll, "/map/stripe")
 
 
 def test_tools_and_business_side_by_side(shop):
