@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -101,6 +101,15 @@ class Incident:
     dismissed: bool = False  # of one that is gone: people say that it was none
     response: Response | None = None  # what people say of the work on it
     unedited: Incident | None = None  # business-first and edited: as it was found, to go on from
+
+
+def lowest(episodes: Iterable[Episode]) -> dict[str, float]:
+    """The lowest availability that any of the episodes gives each of its nodes."""
+    own: dict[str, float] = {}
+    for episode in episodes:
+        for node in episode.nodes:
+            own[node] = min(episode.availability, own.get(node, 1.0))
+    return own
 
 
 def on_map(episode: Episode, known: Container[str]) -> Episode:

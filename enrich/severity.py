@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
 from enrich.graph import Graph
-from enrich.incident import Episode, Incident, on_map
+from enrich.incident import Episode, Incident, lowest, on_map
 from enrich.propagate import severities
 
 MOMENTS = 256  # so many different moments of an incident are told apart when its worst is sought
@@ -108,12 +108,10 @@ def severity_profile(
 
 
 def _active(episodes: Iterable[Episode], when: datetime) -> Own:
-    own: dict[str, float] = {}
-    for episode in episodes:
-        if episode.started_at <= when and (episode.ended_at is None or when < episode.ended_at):
-            for node in episode.nodes:
-                own[node] = min(episode.availability, own.get(node, 1.0))
-    return Own(own.items())
+    firing = (
+        e for e in episodes if e.started_at <= when and (e.ended_at is None or when < e.ended_at)
+    )
+    return Own(lowest(firing).items())
 
 
 def _lowest(states: Sequence[Own]) -> Own:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from enrich.graph import Graph
-from enrich.incident import Episode, Incident
+from enrich.incident import Episode, Incident, lowest
 from enrich.propagate import propagate
 
 _WELL = 1.0 - 1e-9
@@ -30,7 +30,7 @@ def otherwise(
     """The incident as it would have been; None where nothing of it would have been."""
     if real is other and not not_failed:
         return incident
-    firing = _own(incident.episodes, real)
+    firing = {n: a for n, a in lowest(incident.episodes).items() if n in real}
     causes = {n: a for n, a in firing.items() if firing.keys().isdisjoint(real.below(n))}
     before = propagate(real, causes)
     left = {n: a for n, a in causes.items() if n in other and n not in not_failed}
@@ -46,16 +46,6 @@ def otherwise(
     if any(e.nodes for e in incident.episodes) and not any(e.nodes for e in episodes):
         return None
     return replace(incident, episodes=episodes)
-
-
-def _own(episodes: Iterable[Episode], graph: Graph) -> dict[str, float]:
-    """The lowest availability of each node that fires."""
-    own: dict[str, float] = {}
-    for episode in episodes:
-        for node in episode.nodes:
-            if node in graph:
-                own[node] = min(episode.availability, own.get(node, 1.0))
-    return own
 
 
 def _scaled(episode: Episode, scale: Mapping[str, float]) -> Iterable[Episode]:

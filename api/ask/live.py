@@ -7,6 +7,7 @@ from datetime import datetime
 
 from api.ask.reading import BURNING
 from api.run.wiring import Parts
+from enrich.incident import lowest
 from enrich.propagate import propagate
 
 
@@ -26,12 +27,13 @@ def standing(parts: Parts, now: datetime) -> Standing:
     """From the open incidents and what was last issued for them."""
     graph = parts.map.graph
     incidents = [v.incident for v in parts.store.incidents.find(states=list(BURNING))]
-    own: dict[str, float] = {}
-    for episode in (e for i in incidents for e in i.episodes):
-        fires = episode.started_at <= now and (episode.ended_at is None or episode.ended_at > now)
-        for node in episode.nodes if fires else ():
-            if node in graph.map.nodes and episode.availability < 1.0:
-                own[node] = min(episode.availability, own.get(node, 1.0))
+    firing = lowest(
+        e
+        for i in incidents
+        for e in i.episodes
+        if e.started_at <= now and (e.ended_at is None or e.ended_at > now)
+    )
+    own = {node: a for node, a in firing.items() if node in graph.map.nodes and a < 1.0}
     ids = [i.id for i in incidents]
     impacts = parts.store.estimates.latest(ids) if ids else []
     red = {i.process for i in impacts if i.red and i.effect[1] is None}
