@@ -79,6 +79,11 @@ class State:
         """The mistakes of a changed map that is not in force because of them."""
         return self.runtime.map_watch.refused if self.runtime else ()
 
+    def subscriptions_refused(self) -> tuple[str, ...]:
+        """The mistakes of a changed file of subscriptions that is not in force because of them."""
+        watch = self.runtime.subscriptions_watch if self.runtime else None
+        return watch.refused if watch else ()
+
     def status_pages(self) -> tuple[PageState, ...]:
         """What is known of the providers' status pages, where this process looks at them."""
         pages = self.runtime.status_pages if self.runtime else None

@@ -47,6 +47,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 30.0, 3600.0
 LONGEST_ASKED_S = 6 * 3600.0  # of a `Retry-After`
 JITTER = 0.2
 MAILS = 4  # at once
+AT_ONCE = 256  # of all ways: each hook has one place, and threads are made when they are needed
 MARK_TRIES = 6
 MAYBE = "; it may have arrived"
 
@@ -77,9 +78,11 @@ class Dispatcher:
         lease: timedelta = LEASE,
     ) -> None:
         self._parts, self._active, self._reports, self._now = parts, active, reports, now
-        self._subscriptions = parts.subscriptions
         self._outbox = parts.store.outbox
-        self._senders = senders_of(parts.subscriptions) if senders is None else senders
+        self._given = senders
+        self._subscriptions, self._senders = parts.subscriptions, senders or {}
+        self._known: Subscriptions | None = None  # whose senders these are
+        self._hidden: frozenset[str] = frozenset()  # every secret there has been
         self._lease = lease
         self._queued: set[tuple[str, datetime]] = set()  # reports, by subscriber and moment
         self._flying: dict[tuple[str, str, str], str] = {}  # note -> its place
@@ -88,12 +91,6 @@ class Dispatcher:
         self._stop = Event()
         self.counts: Counter[tuple[str, str]] = Counter()  # (channel, sent|failed|given_up)
         self.waiting = 0  # notes that are not sent yet
-
-    @property
-    def places(self) -> int:
-        """How many may send at once."""
-        hooks = sum(not isinstance(s.way, Mail) for s in self._subscriptions.subscribers)
-        return MAILS + hooks
 
     def run(self, stop: Event, pool: Executor) -> None:
         """Send until told to stop."""
@@ -108,6 +105,7 @@ class Dispatcher:
         if generation is None:
             return
         now = self._now()
+        self._take_up()
         self._queue_reports(now, generation)
         for sender in self._senders.values():
             sender.expire()
@@ -125,6 +123,14 @@ class Dispatcher:
                 self._give_up(note, now, "a newer note took its place")
             else:
                 self._begin(note, subscriber, generation, pool)
+
+    def _take_up(self) -> None:
+        """Follow the subscriptions in force, which may be others than at the last turn."""
+        self._subscriptions = self._parts.subscriptions
+        self._hidden |= frozenset(self._subscriptions.secrets())
+        if self._given is None and self._known is not self._subscriptions:
+            self._senders = senders_of(self._subscriptions)
+        self._known = self._subscriptions
 
     def _ready(self, note: Note, now: datetime) -> bool:
         if note.state == "sending":  # by whom it was claimed has stopped, or still tries
@@ -214,7 +220,7 @@ class Dispatcher:
         told = Telling.model_validate_json(note.payload)
         key = key_of(*note.key)
         if told.kind != "weekly":
-            said = lines(told, self._address(), subscriber.name, again=again)
+            said = lines(told, self._parts.settings.address, subscriber.name, again=again)
             return Outgoing(key, told, said)
         report = self._report(told.week)
         headline = headline_of(report.facts, subscriber.processes)
@@ -223,7 +229,7 @@ class Dispatcher:
         return Outgoing(
             key,
             told,
-            lines(told, self._address(), subscriber.name, again=again),
+            lines(told, self._parts.settings.address, subscriber.name, again=again),
             html,
             report.text,
             (
@@ -249,12 +255,8 @@ class Dispatcher:
             self._queued.add((subscriber.name, moment))
         self._outbox.queue(notes)
 
-    def _address(self) -> str:
-        settings = self._parts.settings
-        return settings.public_url or settings.listen.url
-
     def _shown(self, text: str) -> str:
-        for secret in self._subscriptions.secrets():
+        for secret in sorted(self._hidden, key=len, reverse=True):
             text = text.replace(secret, "***")
         return text
 

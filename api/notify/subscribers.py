@@ -7,8 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from enrich.model import BusinessMap
-
 Tls = Literal["starttls", "tls", "none"]
 PORTS: dict[Tls, int] = {"starttls": 587, "tls": 465, "none": 25}
 
@@ -81,6 +79,7 @@ class Subscriptions:
 
     subscribers: tuple[Subscriber, ...] = ()
     mail: MailServer | None = None
+    files: tuple[Path, ...] = ()  # that secrets were read from
 
     def get(self, name: str) -> Subscriber | None:
         """A subscriber by name."""
@@ -93,8 +92,3 @@ class Subscriptions:
             if isinstance(one.way, Hook):
                 found |= {one.way.url, one.way.secret}
         return tuple(sorted(found - {""}, key=len, reverse=True))
-
-    def missing(self, business_map: BusinessMap) -> list[str]:
-        """Processes that subscribers name and this map does not have."""
-        named = {p for s in self.subscribers for p in s.processes}
-        return sorted(named - business_map.processes.keys())

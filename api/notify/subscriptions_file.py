@@ -95,6 +95,7 @@ class _Reader:
         self, source: Source, business_map: BusinessMap, environ: Mapping[str, str]
     ) -> None:
         self._source, self._map, self._environ = source, business_map, environ
+        self._files: list[Path] = []  # of secrets
 
     def read(self, text: str) -> Subscriptions:
         documents = self._source.documents(text) or []
@@ -112,7 +113,7 @@ class _Reader:
                 self._source.note(at, f"'{name}': write a name of letters, digits, '.', '_', '-'")
                 continue
             subscribers += self._subscriber(name, at, node, mailing="mail" in top)
-        return Subscriptions(tuple(subscribers), server)
+        return Subscriptions(tuple(subscribers), server, tuple(self._files))
 
     def _server(self, node: Node) -> MailServer | None:
         entry = Entry(self._source, node, "mail", _MAIL)
@@ -186,6 +187,8 @@ class _Reader:
             text = inner.read("file", _content, "")
             if "file" not in inner.fields:
                 self._source.note(node, f"{what}: write {{file: /run/secrets/NAME}}")
+            else:
+                self._files.append(Path(inner.read("file", str.strip, "")).expanduser())
         else:
             text = self._source.read(node, what, self._expanded, "")
         if text and callable(parse):

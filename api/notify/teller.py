@@ -1,8 +1,8 @@
 """Queues notes about incidents: the part of a tick that `api.notify.rules` decides for.
 
-What was said is read from the outbox once, when an assessor becomes active, and kept up from then
-on: no other writes there while it is. Numbers are queued with the facts they came from, so that a
-note says what was known when it was due.
+What was said is read from the outbox when an assessor becomes active, and when others are to be
+told; it is kept up from then on, since no other writes there. Numbers are queued with the facts
+they came from, so that a note says what was known when it was due.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from api.http.present import present_incident
 from api.http.schemas import Sum
 from api.notify import rules
 from api.notify.rules import TAKEN_BACK, Said
-from api.notify.subscribers import Subscriber
+from api.notify.subscribers import Subscriber, Subscriptions
 from api.notify.telling import Kind, Telling, of_incident
 from api.run.wiring import Parts
 from enrich.incident import Incident
@@ -38,14 +38,13 @@ class Teller:
         # by incident and subscriber, oldest first, with the moment at which it was due
         self._said: dict[tuple[str, str], list[tuple[datetime, Said]]] = defaultdict(list)
         self._heirs: dict[str, str] = {}  # of incidents that are gone
-        self._subscribers = [s for s in parts.subscriptions.subscribers if s.above is not None]
-        if self._subscribers:
-            for note in parts.store.outbox.find("pending", "sending", "sent", "given_up"):
-                if note.incident:
-                    self._remember(note)
+        self._subscriptions: Subscriptions | None = None
+        self._subscribers: list[Subscriber] = []
+        self._take_up()
 
     def tell(self, incidents: Mapping[str, Incident], issued: Issued, now: datetime) -> list[Note]:
         """Queue what is due now, and give it. incidents: all there are, as of now."""
+        self._take_up()
         if not self._subscribers:
             return []
         merged = self._merged(incidents)
@@ -61,6 +60,18 @@ class Teller:
         for note in notes:
             self._remember(note)
         return notes
+
+    def _take_up(self) -> None:
+        """Follow the subscriptions in force; who is new may have been told of something before."""
+        if self._subscriptions is self._parts.subscriptions:
+            return
+        self._subscriptions = self._parts.subscriptions
+        self._subscribers = [s for s in self._subscriptions.subscribers if s.above is not None]
+        self._said.clear()
+        if self._subscribers:
+            for note in self._parts.store.outbox.find("pending", "sending", "sent", "given_up"):
+                if note.incident:
+                    self._remember(note)
 
     def _of_incident(
         self, incident: Incident, of: Sequence[str], issued: Issued, now: datetime

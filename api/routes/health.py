@@ -56,6 +56,10 @@ async def ready(request: Request, response: Response) -> Health:
         troubles=troubles,
         warnings=[f"the changed map is refused: {m}" for m in state_of(request).map_refused()]
         + [
+            f"the changed subscriptions are refused: {m}"
+            for m in state_of(request).subscriptions_refused()
+        ]
+        + [
             f"the status page {page.shown} is away: {page.trouble}"
             for page in state_of(request).status_pages()
             if page.trouble
@@ -91,7 +95,9 @@ async def metrics(request: Request, _: Reading) -> Response:
     status = runtime.assessor.status if runtime and runtime.assessor else None
     watch = runtime.map_watch if runtime else None
     pages = runtime.status_pages if runtime else None
-    telling = Telling(runtime.notes, runtime.events) if runtime else None
+    telling = (
+        Telling(runtime.notes, runtime.events, runtime.subscriptions_watch) if runtime else None
+    )
 
     def written() -> bytes:
         standings = state_of(request).standings()

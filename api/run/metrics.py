@@ -20,6 +20,7 @@ from api.notify.dispatcher import Dispatcher
 from api.run.mapwatch import MapWatch
 from api.run.standing import Standing
 from api.run.status_pages import StatusPages
+from api.run.subscriptionswatch import SubscriptionsWatch
 from impact.silence import Silence
 from ingest.consumer import Stats
 
@@ -55,6 +56,12 @@ METRICS: dict[str, Definition] = {
     "toll_map_reloads_total": Definition("counter", "Changed maps taken into use."),
     "toll_map_refused": Definition(
         "gauge", "1 while the map's files have mistakes and an older map stays in force."
+    ),
+    "toll_subscriptions_reloads_total": Definition(
+        "counter", "Changed files of subscriptions taken into use."
+    ),
+    "toll_subscriptions_refused": Definition(
+        "gauge", "1 while the file of subscriptions has mistakes and an older one stays in force."
     ),
     "toll_status_page_up": Definition(
         "gauge", "1 where the last look at a provider's status page was answered.", ("page",)
@@ -115,6 +122,7 @@ class Telling(NamedTuple):
 
     notes: Dispatcher | None
     events: ImpactEvents | None
+    subscriptions: SubscriptionsWatch | None = None
 
 
 class TollCollector(Collector):
@@ -226,6 +234,10 @@ def _telling_metrics(telling: Telling) -> Iterator[Metric]:
             tries.add_metric([channel, outcome], count)
         yield tries
         yield _single("toll_notes_waiting", telling.notes.waiting)
+    if telling.subscriptions is not None:
+        yield _single("toll_subscriptions_reloads_total", telling.subscriptions.reloads)
+        refused = bool(telling.subscriptions.refused)
+        yield _single("toll_subscriptions_refused", float(refused))
 
 
 def _silence_metrics(silences: Sequence[Silence]) -> Iterator[Metric]:

@@ -12,12 +12,13 @@ from api.ask.outlook import Outlook
 from api.assess.assessor import Assessor
 from api.assess.impact_events import ImpactEvents
 from api.assess.shared_baselines import SharedBaselines
-from api.notify.dispatcher import Dispatcher
+from api.notify.dispatcher import AT_ONCE, Dispatcher
 from api.report.issue import issue_report
 from api.run.counting import Counting
 from api.run.mapwatch import MapWatch
 from api.run.marker import RunMarker
 from api.run.status_pages import StatusPages
+from api.run.subscriptionswatch import SubscriptionsWatch
 from api.run.wiring import Parts
 from ingest.collector import look_seldom
 from ingest.consumer import WORKERS, ConsumerConfig, Ingester, Stats, topics_of
@@ -136,7 +137,7 @@ class NotesTask:
 
     def __call__(self, stop: Event) -> None:
         """Send until told to stop, then wait for what is on its way."""
-        with ThreadPoolExecutor(self._dispatcher.places, "toll-notes") as pool:
+        with ThreadPoolExecutor(AT_ONCE, "toll-notes") as pool:
             self._dispatcher.run(stop, pool)
 
 
@@ -166,7 +167,11 @@ class Runtime:
         self.outlook = Outlook(parts, shared) if serve else None
         self.map_watch = MapWatch(parts, shared)
         self.notes: Dispatcher | None = None
-        if assess and look_outside and parts.subscriptions.subscribers:
+        self.subscriptions_watch: SubscriptionsWatch | None = None
+        file, telling = parts.settings.subscriptions, assess and look_outside
+        if telling and file is not None:
+            self.subscriptions_watch = SubscriptionsWatch(parts, file)
+        if telling and (file is not None or parts.subscriptions.subscribers):
             usual = self.outlook or Outlook(parts, shared)
             self.notes = Dispatcher(
                 parts, self._generation, lambda week, now: issue_report(parts, week, now, usual)
@@ -180,6 +185,7 @@ class Runtime:
             "impact events": self.events.run if self.events else None,
             "notes": NotesTask(self.notes) if self.notes else None,
             "map": self.map_watch.run,
+            "subscriptions": self.subscriptions_watch.run if self.subscriptions_watch else None,
         }
         self.threads = [Supervised(name, task) for name, task in tasks.items() if task]
 

@@ -31,7 +31,10 @@ EMBEDDED_REFUSAL = (
 
 @dataclass(slots=True)
 class Parts:
-    """Everything that is open. Only the map changes while it is: by `api.run.mapwatch`."""
+    """Everything that is open. Only the map and who is told change while it is.
+
+    By `api.run.mapwatch` and `api.run.subscriptionswatch`, which put others in their place.
+    """
 
     settings: Settings
     config: IngestConfig

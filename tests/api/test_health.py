@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.assess.status import AssessStatus
-from api.notify.subscribers import Subscriptions
 from api.run.health_app import build_health_app
 from api.run.metrics import METRICS, registry
 from api.run.runtime import Runtime, Supervised
 from ingest.consumer import Stats
 from ingest.errors import UnavailableError
 from tests.api.app import Http, bearer, payment, priced
-from tests.api.notify.notes import subscriber
 from tests.store.rows import NOON
 
 pytestmark = pytest.mark.engine
@@ -56,7 +56,7 @@ def families(text):
 
 
 def test_metrics_are_prometheus_text(toll):
-    toll.parts.subscriptions = Subscriptions((subscriber(),))
+    toll.parts.settings = replace(toll.parts.settings, subscriptions=Path("subscriptions.yaml"))
     toll.state.runtime = Runtime(toll.parts, ingest=True, assess=True, serve=True)
     status = toll.state.runtime.assessor.status
     status.impacts = [priced("inc", NOON), priced("inc", NOON, measure="carts", money={})]

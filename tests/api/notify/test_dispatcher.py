@@ -11,9 +11,9 @@ from itertools import pairwise
 import pytest
 
 from api.notify.delivery import DeliveryError
-from api.notify.dispatcher import LEASE, MAILS, wait_s
+from api.notify.dispatcher import AT_ONCE, LEASE, MAILS, wait_s
 from api.notify.messages import as_text
-from api.notify.subscribers import Hook, Weekly
+from api.notify.subscribers import Hook, Subscriptions, Weekly
 from api.report.issue import IssuedReport
 from api.report.week import Week
 from ingest.errors import UnavailableError
@@ -186,13 +186,12 @@ def test_a_slow_subscriber_keeps_nobody_waiting(make_post):
         post.queue("over:10000", to=hook.name)
         post.queue("over:20000", to=hook.name, at=NOON - MINUTE)  # each has one place
     post.queue(*(f"over:{n}" for n in range(MAILS)))
-    with ThreadPoolExecutor(post.dispatcher.places) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         post.dispatcher.turn(pool)
         for _ in range(MAILS):
             assert told.acquire(timeout=20)
         assert not told.acquire(blocking=False)
         hold.set()
-    assert post.dispatcher.places == MAILS + 3
 
 
 def test_a_newer_note_takes_the_place_of_one_that_still_waits(post):
@@ -299,3 +298,16 @@ def test_a_report_that_cannot_be_made_is_tried_again(make_post):
     post.clock.now = note.due_at
     dispatcher.turn(AtOnce())
     assert len(post.wire.sent) == 1
+
+
+def test_who_is_added_or_taken_away_while_it_runs_is_heeded_at_the_next_turn(make_post):
+    post = make_post(subscriber("sales"))
+    post.queue("over:10000", to="desk")
+    post.turn()
+    assert post.states() == {"desk over:10000": "given_up"}, "nobody is called that yet"
+    post.toll.parts.subscriptions = Subscriptions((subscriber("desk"),))
+    post.queue("over:20000", to="desk")
+    post.queue("over:20000", to="sales")
+    post.turn()
+    assert [name for name, _ in post.wire.sent] == ["desk"]
+    assert post.states()["sales over:20000"] == "given_up"

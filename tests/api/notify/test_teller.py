@@ -150,3 +150,12 @@ def test_without_subscribers_nothing_is_read(office, monkeypatch):
     monkeypatch.setattr(office.parts.store.outbox, "find", None)
     office.restart()
     assert office.costs(90_000) == []
+
+
+def test_who_is_added_while_it_runs_hears_of_what_burns(office):
+    office.costs(12_000)
+    office.parts.subscriptions = Subscriptions((subscriber(), subscriber("desk")))
+    office.costs(13_000)
+    assert [(to, rule) for to, rule, _ in office.notes] == [
+        ("desk", "over:10000"),
+    ]
