@@ -3,6 +3,7 @@
 An embedded store with a year of minutes of ten measures and fifty incidents, three of which are
 open, each with two measures and fifty estimates. Median and 95th percentile of each page, and of
 what it asks for afterwards, with what of it was work of a core; the first of each stands apart.
+Before, the same while the usual weeks are learned for the first time, and learned anew.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from threading import Event, Thread
 import numpy as np
 
 from api.ask.outlook import Outlook
+from api.assess.shared_baselines import SharedBaselines
 from enrich.incident import Episode, Incident, Reached
+from impact.baselines import REFRESH_EVERY
 from store.incidents import IncidentVersion
 from store.store import open_store
 from tests.api.app import Toll, opened, payment, priced
@@ -50,21 +53,43 @@ def main() -> None:
             now = datetime.now(UTC).replace(second=0, microsecond=0)
             _minutes(toll, now)
             _incidents(toll, now)
-            with _learning(toll.state.outlook()):
+            _while_learning(toll)
+            with _kept_fresh(toll.state.outlook()):
                 for path in _paths(toll):
                     _measure(toll, path)
         store.close()
 
 
+def _while_learning(toll: Toll) -> None:
+    """Every page in turn, until all is learned; then as long again, while it is learned anew."""
+    shared = SharedBaselines(toll.parts.map.map, toll.parts.store)
+    toll.state._outlook = outlook = Outlook(toll.parts, shared)
+    outlook._kept = True  # the threads below do what that one does
+    now = datetime.now(UTC)
+    for said, when in (("learned", now), ("learned anew", now + REFRESH_EVERY)):
+        thread = Thread(target=outlook.refresh, args=(when,))
+        begun, took = time.perf_counter(), dict[str, float]()
+        thread.start()
+        while thread.is_alive():
+            for path in (p for p in _paths(toll) if "/figures/" not in p):  # those come after
+                asked = time.perf_counter()
+                answer = toll.http.get(path)
+                if thread.is_alive():  # all of it fell into that time
+                    took[path] = max(took.get(path, 0.0), 1000 * (time.perf_counter() - asked))
+                    assert answer.status_code == 200, (path, answer.text)
+        length, slowest = time.perf_counter() - begun, max(took, key=lambda path: took[path])
+        print(f"while the usual weeks are {said} ({length:.0f} s): median of each page's slowest"
+              f" {np.median(list(took.values())):.0f} ms, slowest {slowest}"
+              f" {took[slowest]:.0f} ms")  # fmt: skip
+
+
 @contextmanager
-def _learning(outlook: Outlook) -> Iterator[None]:
-    """A thread keeps the view fresh, as in a running Toll; begins once it has learned."""
-    stop, begun = Event(), time.perf_counter()
+def _kept_fresh(outlook: Outlook) -> Iterator[None]:
+    """A thread keeps the view fresh, as in a running Toll."""
+    stop = Event()
     thread = Thread(target=outlook.run, args=(stop,))
     thread.start()
     try:
-        outlook.learned()
-        print(f"learned in {time.perf_counter() - begun:.0f} s, for which no page waits")
         yield
     finally:
         stop.set()
