@@ -54,7 +54,7 @@ def test(
             one,
             senders_of(found)[one.channel],
             business_map.company,
-            settings.public_url or settings.listen.url,
+            settings.address,
             found.secrets(),
         )
         tried.append({"subscriber": one.name, "channel": one.channel, "error": error or None})

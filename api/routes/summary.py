@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
@@ -146,16 +147,15 @@ class Incidents(BaseModel):
 def get_summary(request: Request, _: Reading, process: ProcessName) -> Summary:
     """From the numbers of the business, not from tools. For a status page's readers."""
     told = _Teller.of(state_of(request), process)
-    felt = [i for i in told.incidents() if i.resolved_at is None]
-    components = told.components()
+    felt = [i for i in told.incidents if i.resolved_at is None]
     maintenance = told.maintenance()
     worst: Indicator = max((told.level(n) for n in told.names), key=_ORDER.index, default="none")
     if worst == "none" and maintenance:
         worst = "maintenance"
     return Summary(
-        page=told.page(components),
+        page=told.page(),
         status=Overall(indicator=worst, description=_DESCRIPTION[worst]),
-        components=components,
+        components=told.components,
         incidents=felt,
         scheduled_maintenances=maintenance,
     )
@@ -169,7 +169,7 @@ def get_summary(request: Request, _: Reading, process: ProcessName) -> Summary:
 def get_incidents(request: Request, _: Reading, process: ProcessName) -> Incidents:
     """Of the last thirty days, newest first. For a status page's readers."""
     told = _Teller.of(state_of(request), process)
-    return Incidents(page=told.page(told.components()), incidents=told.incidents())
+    return Incidents(page=told.page(), incidents=told.incidents)
 
 
 @dataclass(frozen=True)
@@ -210,6 +210,7 @@ class _Teller:
         burning = [i for _, of in self.found for i in of if i.measure == measure and _felt_now(i)]
         return _level(sum(self._share(i) for i in burning)) if burning else "none"
 
+    @cached_property
     def components(self) -> list[Component]:
         titles = {m.name: m.called for m in self.process.measures}
         return [
@@ -223,17 +224,20 @@ class _Teller:
             for number, name in enumerate(self.names, start=1)
         ]
 
-    def page(self, components: Sequence[Component]) -> Page:
-        settings = self.state.parts.settings
-        moments = [*(c.updated_at for c in components), *(i.updated_at for i in self.incidents())]
+    def page(self) -> Page:
+        moments = [
+            *(c.updated_at for c in self.components),
+            *(i.updated_at for i in self.incidents),
+        ]
         return Page(
             id=self.process.name,
             name=self.process.title,
-            url=settings.public_url or settings.listen.url,
+            url=self.state.parts.settings.address,
             time_zone=self.state.parts.map.map.timezone,
             updated_at=max(moments, default=self.since),
         )
 
+    @cached_property
     def incidents(self) -> list[PageIncident]:
         told = (self._incident(i, of) for i, of in self.found if i.kind != "maintenance")
         return [incident for incident in told if incident is not None]
@@ -280,7 +284,7 @@ class _Teller:
             status=status,
             updated_at=updated_at,
             resolved_at=resolved_at,
-            components=[c for c in self.components() if c.id in {i.measure_id for i in felt}],
+            components=[c for c in self.components if c.id in {i.measure_id for i in felt}],
             incident_updates=[
                 Update(
                     id=f"{incident.id}-{status}",
@@ -294,14 +298,12 @@ class _Teller:
         )
 
     def _framed(self, incident: Incident, name: str, impact: Indicator) -> dict[str, Any]:
-        settings = self.state.parts.settings
-        address = settings.public_url or settings.listen.url
         return {
             "id": f"{incident.id}-{self.process.name}",
             "name": name,
             "impact": impact,
             "created_at": incident.started_at,
-            "shortlink": f"{address}/incidents/{incident.id}",
+            "shortlink": f"{self.state.parts.settings.address}/incidents/{incident.id}",
         }
 
     def _amounts(self, impacts: Sequence[MeasureImpact]) -> str:

@@ -280,6 +280,11 @@ class Settings:
         return f"{self.topic_prefix}signals"
 
     @property
+    def address(self) -> str:
+        """Toll's address as people reach it, for links."""
+        return self.public_url or self.listen.url
+
+    @property
     def counters_topic(self) -> str:
         """The topic of samples of counters, as Prometheus writes them."""
         return f"{self.topic_prefix}counters"
