@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.dashboards.build import Board, Panel, Variable
+from tests.dashboards.build import LINK_SPAN, Board, Panel, Variable
 
 PROCESS = Variable(
     "process",
@@ -33,15 +33,16 @@ PROVIDER = Variable(
     "SELECT node, title FROM v_nodes WHERE layer = 'provider' ORDER BY title",
     many=True,
 )
-_COSTS = """
+_COSTS = f"""
 SELECT
     incident, title, process_title, measure_title,
     round(units_mid) AS units, unit AS are,
     round(money_mid) AS money, round(money_low) AS low, round(money_high) AS high, currency,
     round(money_per_minute) AS a_minute, incident_state AS is, state AS estimate, method,
-    started_at, ended_at
+    started_at, ended_at,
+    {LINK_SPAN}
 FROM v_costs
-WHERE {where}
+WHERE {{where}}
 ORDER BY money_mid DESC
 LIMIT 200
 """
@@ -65,6 +66,7 @@ OVERVIEW = Board(
             height=5,
             may_be_empty=True,
             empty="0",
+            alarming=True,
         ),
         Panel(
             "Open incidents",
@@ -72,6 +74,7 @@ OVERVIEW = Board(
             "SELECT countIf(state != 'settled') AS open FROM v_incidents",
             width=6,
             height=5,
+            alarming=True,
         ),
         Panel(
             "Incidents begun in this time cost",
@@ -107,6 +110,7 @@ OVERVIEW = Board(
             FROM v_costs WHERE {_BEGUN} AND process IN ('', ${{process:sqlstring}})
             GROUP BY time, process_title ORDER BY time
             """,
+            series="process_title",
             bars=True,
             stacked=True,
         ),
@@ -134,8 +138,9 @@ OVERVIEW = Board(
         Panel(
             "Tools green, business red",
             "table",
-            """
-            SELECT id AS incident, title, started_at, ended_at, state FROM v_incidents
+            f"""
+            SELECT id AS incident, title, started_at, ended_at, state, {LINK_SPAN}
+            FROM v_incidents
             WHERE kind = 'business' AND $__timeFilter(started_at) ORDER BY started_at DESC
             """,
             says="Shortfalls that no signal explains.",
@@ -172,9 +177,10 @@ ONE = Board(
         Panel(
             "What it is",
             "table",
-            """
-            SELECT id AS incident, title, kind, state, started_at, ended_at, explanation
-            FROM v_incidents WHERE id = ${incident:sqlstring}
+            f"""
+            SELECT id AS incident, title, kind, state, started_at, ended_at, explanation,
+                {LINK_SPAN}
+            FROM v_incidents WHERE id = ${{incident:sqlstring}}
             """,
             width=18,
             height=5,
@@ -212,6 +218,7 @@ ONE = Board(
                 SELECT process, measure FROM v_costs WHERE incident = ${incident:sqlstring})
             GROUP BY time, of ORDER BY time
             """,
+            series="of",
         ),
         Panel(
             "Signals around it",
@@ -266,6 +273,7 @@ PROCESSES = Board(
             )
             GROUP BY time, of ORDER BY time
             """,
+            series="of",
             width=24,
         ),
         Panel(
@@ -290,6 +298,7 @@ PROCESSES = Board(
                 AND currency != '' AND $__timeFilter(minute)
             GROUP BY time, of ORDER BY time
             """,
+            series="of",
         ),
         Panel(
             "Every status",
@@ -304,6 +313,7 @@ PROCESSES = Board(
                     AND measure IN ('', ${measure:sqlstring}))
             GROUP BY time, of ORDER BY time
             """,
+            series="of",
             says="Also what counts as no unit: failed, declined, cancelled.",
             stacked=True,
         ),
@@ -375,6 +385,7 @@ PROVIDERS = Board(
             FROM v_costs WHERE {_BEGUN} AND {_BY_PROVIDER}
             GROUP BY time, root_title ORDER BY time
             """,
+            series="root_title",
             bars=True,
             stacked=True,
         ),
@@ -430,6 +441,7 @@ PIPELINE = Board(
             SELECT $__timeInterval(minute) AS time, stream, sum(events) AS events FROM v_minutes
             WHERE $__timeFilter(minute) GROUP BY time, stream ORDER BY time
             """,
+            series="stream",
             stacked=True,
         ),
         Panel(
@@ -440,6 +452,7 @@ PIPELINE = Board(
             FROM v_arrivals WHERE $__timeFilter(received_minute)
             GROUP BY time, stream ORDER BY time
             """,
+            series="stream",
             unit="s",
         ),
         Panel(
@@ -449,6 +462,7 @@ PIPELINE = Board(
             SELECT $__timeInterval(received_at) AS time, source, count() AS signals FROM v_signals
             WHERE $__timeFilter(received_at) GROUP BY time, source ORDER BY time
             """,
+            series="source",
             bars=True,
             stacked=True,
         ),
@@ -460,6 +474,7 @@ PIPELINE = Board(
             FROM v_dead_letters WHERE $__timeFilter(received_at)
             GROUP BY time, reason ORDER BY time
             """,
+            series="reason",
             bars=True,
             stacked=True,
         ),

@@ -30,13 +30,16 @@ class Panel:
     decimals: int | None = None
     bars: bool = False  # timeseries: as bars
     stacked: bool = False
+    series: str = ""  # timeseries: the column whose texts name the series
+    alarming: bool = False  # stat: red from the first unit on
     may_be_empty: bool = False  # no rows are a good answer, too
     empty: str = "none"
 
     def json(self, number: int, x: int, y: int) -> dict[str, Any]:
         """The panel at its place."""
         source = PROMETHEUS if self.metrics else CLICKHOUSE
-        defaults: dict[str, Any] = {"unit": self.unit, "noValue": self.empty, "custom": {}}
+        unit = "locale" if self.kind == "table" and self.unit == "short" else self.unit
+        defaults: dict[str, Any] = {"unit": unit, "noValue": self.empty, "custom": {}}
         if self.decimals is not None:
             defaults["decimals"] = self.decimals
         if self.kind == "timeseries":
@@ -46,6 +49,10 @@ class Panel:
                 "showPoints": "never",
                 "stacking": {"mode": "normal" if self.stacked else "none", "group": "A"},
             }
+        if self.series:  # else each is called by its number's column, too
+            defaults["displayName"] = f"${{__field.labels.{self.series}}}"
+        if self.kind == "stat":  # by itself Grafana writes every number in green
+            defaults |= _ALARMING if self.alarming else _CALM
         return {
             "id": number,
             "type": self.kind,
@@ -143,6 +150,12 @@ def target(sql: str, kind: Literal["timeseries", "table"]) -> dict[str, Any]:
     }
 
 
+# The time of an incident and an hour around it, for links; in one line, as it stands in the SQL.
+_ENDS = ("link_from", "link_to")
+LINK_SPAN = (
+    "toUnixTimestamp64Milli(started_at) - 3600000 AS link_from, "
+    "toUnixTimestamp64Milli(coalesce(ended_at, now64(3))) + 3600000 AS link_to"
+)
 PAGE = Variable("toll", "Toll's address", text="http://127.0.0.1:8080")
 ANNOTATIONS = (
     (
@@ -197,17 +210,38 @@ _OPTIONS: Mapping[Kind, dict[str, Any]] = {
 }
 
 
+_CALM: Mapping[str, Any] = {"color": {"mode": "fixed", "fixedColor": "text"}}
+_ALARMING: Mapping[str, Any] = {
+    "color": {"mode": "thresholds"},
+    "thresholds": {
+        "mode": "absolute",
+        "steps": [{"color": "green", "value": None}, {"color": "red", "value": 0.01}],
+    },
+}
+
+
 def _overrides(panel: Panel) -> list[dict[str, Any]]:
-    """Where a table has a column `incident`, it leads to Toll's page and to the board."""
-    if panel.kind != "table" or "incident" not in panel.sql:
+    """Where a table has a column `incident`, it leads to Toll's page and to the board.
+
+    The board opens on the time of the incident, which two columns tell that nobody sees.
+    """
+    if panel.kind != "table" or LINK_SPAN not in panel.sql:
         return []
-    there = "${__value.text}"
+    there, span = "${__value.text}", [f"${{__data.fields.{end}.numeric}}" for end in _ENDS]
+    board = f"/d/toll-incident?var-incident={there}&from={span[0]}&to={span[1]}"
     links = [
         {"title": "Toll's page", "url": f"${{toll}}/incidents/{there}", "targetBlank": True},
-        {"title": "Dashboard", "url": f"/d/toll-incident?var-incident={there}"},
+        {"title": "Dashboard", "url": board},
     ]
-    by_name = {"id": "byName", "options": "incident"}
-    return [{"matcher": by_name, "properties": [{"id": "links", "value": links}]}]
+    return [
+        _override("incident", "links", links),
+        *(_override(end, "custom.hidden", True) for end in _ENDS),
+    ]
+
+
+def _override(column: str, name: str, value: Any) -> dict[str, Any]:
+    by_name = {"id": "byName", "options": column}
+    return {"matcher": by_name, "properties": [{"id": name, "value": value}]}
 
 
 def _annotation(name: str, colour: str, sql: str) -> dict[str, Any]:

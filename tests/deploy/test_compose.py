@@ -181,7 +181,7 @@ def test_grafana_reads_as_a_user_who_can_only_read():
     grafana, server = SERVICES["grafana"]["environment"], SERVICES["clickhouse"]["environment"]
     variable = clickhouse["secureJsonData"]["password"].removeprefix("$")
     assert grafana[variable] == server[password.attrib["from_env"]]
-    assert clickhouse["type"] in grafana["GF_PLUGINS_PREINSTALL"].split(",")
+    assert clickhouse["type"] in grafana["GF_PLUGINS_PREINSTALL_SYNC"].split(",")
     [provider] = read("grafana/provisioning/dashboards/toll.yaml")["providers"]
     assert mounts("grafana")[provider["options"]["path"]] == "./grafana/dashboards"
 

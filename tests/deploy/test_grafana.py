@@ -85,12 +85,14 @@ def test_a_panel_gets_rows_in_the_shape_it_draws(asked, panel: Panel):
     names, rows = asked.rows(panel.sql)
     assert rows or panel.may_be_empty
     shapes = {"timeseries": over_time, "stat": one_number, "barchart": a_bar_each}
-    shapes.get(panel.kind, lambda *_: None)(names, rows)
+    shapes.get(panel.kind, lambda *_: None)(panel, names, rows)
 
 
-def over_time(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+def over_time(panel: Panel, names: list[str], rows: list[tuple[Any, ...]]) -> None:
     """A time first, rising; at most one text (the series); the rest are numbers."""
     assert names[0] == "time"
+    named = [n for n, value in zip(names, rows[0], strict=True) if isinstance(value, str)]
+    assert named == ([panel.series] if panel.series else []), "what names the series"
     assert all(isinstance(row[0], datetime) for row in rows)
     assert [row[0] for row in rows] == sorted(row[0] for row in rows)
     texts = {n for row in rows for n, value in enumerate(row[1:]) if isinstance(value, str)}
@@ -100,13 +102,13 @@ def over_time(names: list[str], rows: list[tuple[Any, ...]]) -> None:
         assert len({row[0] for row in rows}) == len(rows), "two values for one moment"
 
 
-def one_number(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+def one_number(panel: Panel, names: list[str], rows: list[tuple[Any, ...]]) -> None:
     """One number, or one per currency."""
     assert len({row[:-1] for row in rows}) == len(rows) <= 1
     assert all(isinstance(row[-1], NUMBER) for row in rows)
 
 
-def a_bar_each(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+def a_bar_each(panel: Panel, names: list[str], rows: list[tuple[Any, ...]]) -> None:
     """A text and its numbers."""
     assert all(isinstance(row[0], str) and row[0] for row in rows)
     assert all(isinstance(value, NUMBER) for row in rows for value in row[1:])
