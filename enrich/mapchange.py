@@ -17,10 +17,10 @@ from typing import Any
 import yaml
 
 from enrich.mapfile import load
-from enrich.mapschema import LAYERS
+from enrich.mapschema import SECTIONS
 from enrich.mapwrite import as_yaml_tree, tree
 from enrich.mistakes import MapError
-from enrich.model import AtLeast, BusinessMap, Hard, Need, Node, Process, Soft
+from enrich.model import AtLeast, BusinessMap, Hard, Need, Node, Soft
 from enrich.suggest import did_you_mean
 from ingest.errors import InputError, NotFoundError
 
@@ -88,14 +88,12 @@ def _instead(needs: tuple[Need, ...], old: str, new: str) -> tuple[Need, ...]:
 
 
 def _entry(written: dict[str, Any], found: BusinessMap, name: str) -> dict[str, Any]:
-    thing: Process | Node | None = found.processes.get(name) or found.nodes.get(name)
-    for section in ("processes", *LAYERS):
+    for section in SECTIONS:
         of = written.get(section) or {}
         if name in of:
             of[name] = dict(of[name] or {})
             entry: dict[str, Any] = of[name]
             return entry
-    assert thing is None
     hint = did_you_mean(name, [*found.processes, *found.nodes])
     raise NotFoundError(f"the map has no '{name}'{hint}")
 
