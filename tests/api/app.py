@@ -46,7 +46,7 @@ TOKENS: Mapping[Role, str] = {
 PROBLEM = "application/problem+json"
 
 
-class _AtOnce(Executor):
+class AtOnce(Executor):
     """An executor that works where it is asked."""
 
     def submit(self, fn, /, *args, **kwargs):
@@ -108,7 +108,7 @@ class Toll:
         ingester = Ingester(
             self.parts.log.consumer("toll-ingest", topics),
             self.parts.store,
-            _AtOnce(),
+            AtOnce(),
             self.parts.config,
             ConsumerConfig(signals_topic=settings.signals_topic, poll_s=0.0, recompute_idle_s=0.0),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
 from datetime import datetime
 from typing import Any
 
@@ -13,21 +12,9 @@ from api.notify.delivery import DeliveryError, Outgoing
 from api.notify.dispatcher import Dispatcher
 from api.notify.subscribers import Subscriber, Subscriptions
 from store.records import Note
-from tests.api.app import Toll
+from tests.api.app import AtOnce, Toll
 from tests.api.notify.notes import NOON, told
 from tests.clickhouse_engine import ManualClock
-
-
-class AtOnce(Executor):
-    """An executor that works where it is asked."""
-
-    def submit(self, fn, /, *args, **kwargs):
-        done: Future[Any] = Future()
-        try:
-            done.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001  # handed to whoever asks for the result
-            done.set_exception(error)
-        return done
 
 
 class Wire:

@@ -18,7 +18,7 @@ from api.report.issue import IssuedReport
 from api.report.week import Week
 from ingest.errors import UnavailableError
 from store.records import Note
-from tests.api.notify.conftest import AtOnce
+from tests.api.app import AtOnce
 from tests.api.notify.notes import MINUTE, NOON, subscriber
 from tests.api.notify.test_headline import weekly_report
 

@@ -11,7 +11,7 @@ from api.notify.dispatcher import Dispatcher, senders_of
 from api.notify.subscribers import Subscriptions, Weekly
 from api.report.issue import issue_report, read_issued
 from api.report.week import Week
-from tests.api.notify.conftest import AtOnce
+from tests.api.app import AtOnce
 from tests.api.notify.notes import Mailbox, mail_server, subscriber
 from tests.api.report.facts import the_week
 
