@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, Field
 
@@ -28,7 +28,7 @@ from enrich.model import HEADLINE, BusinessMap
 from enrich.rootcause import TRIGGER_WINDOW
 from impact.model import MeasureImpact
 from store.incidents import Stage
-from store.records import Note
+from store.records import Note, NoteState
 from store.rows import LATEST
 
 Kind = Literal["signal", "cleared", "change", "maintenance", "remark", "state", "estimate", "edit",
@@ -57,7 +57,7 @@ def timeline(parts: Parts, incident_id: str, as_of: datetime | None = None) -> l
     store, until = parts.store, as_of or LATEST
     incident = version(parts, incident_id, as_of).incident
     edits = _edits(parts, incident, until)
-    notes = store.outbox.find("pending", "sending", "sent", "given_up", incident=incident_id)
+    notes = store.outbox.find(*get_args(NoteState), incident=incident_id)
     entries = [
         *_signals(incident),
         *_beside(parts, incident, until),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
@@ -16,8 +16,6 @@ from store.records import Note, NoteState
 
 router = APIRouter(tags=["numbers"])
 
-_ALL: tuple[NoteState, ...] = ("pending", "sending", "sent", "given_up")
-
 
 class NoteSent(BaseModel):
     """One note to one subscriber. Addresses of hooks are secrets and stand nowhere."""
@@ -30,7 +28,7 @@ class NoteSent(BaseModel):
     )
     subscriber: str = Field(examples=["sales/desk@example.com"])
     subject: str = Field(examples=["Web checkout: an outage costs more than EUR 10,000"])
-    state: Literal["pending", "sending", "sent", "given_up"]
+    state: NoteState
     queued_at: schemas.Utc
     changed_at: schemas.Utc = Field(description="When this state was reached.")
     next_try_at: schemas.Utc | None = Field(description="Of one that waits; else null.")
@@ -49,15 +47,12 @@ class NoteSent(BaseModel):
 def list_notes(
     request: Request,
     _: Reading,
-    state: Annotated[
-        Literal["pending", "sending", "sent", "given_up"] | None,
-        Query(description="Only those in this state."),
-    ] = None,
+    state: Annotated[NoteState | None, Query(description="Only those in this state.")] = None,
     incident: Annotated[str, Query(description="Only those on this incident.")] = "",
     limit: Annotated[int, Query(ge=1, le=1000, description="At most so many.")] = 100,
 ) -> list[NoteSent]:
     """Newest first."""
-    states: tuple[NoteState, ...] = (state,) if state else _ALL
+    states: tuple[NoteState, ...] = (state,) if state else get_args(NoteState)
     found = state_of(request).parts.store.outbox.find(*states, incident=incident)
     return [_shown(note) for note in reversed(found[-limit:])]
 
