@@ -230,3 +230,8 @@ class BusinessMap:
         process, _, name = measure_id.partition("/")
         found = self.processes.get(process)
         return next((m for m in found.measures if m.name == name), None) if found else None
+
+    def called(self, measure_id: str) -> str:
+        """What people call the measure `process/name`; that where the map does not know it."""
+        found = self.measure(measure_id)
+        return found.called if found else measure_id

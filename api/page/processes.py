@@ -191,12 +191,7 @@ def _table(found: ProcessDetail, measure: str) -> list[dict[str, Any]]:
 def _titled_hours(state: State, found: ProcessDetail) -> list[dict[str, Any]]:
     """What an hour without it costs, with the measures by their titles."""
     names = (("now", "Now"), ("peak", "At the peak of the week"), ("tonight", "Tonight"))
-    business_map = state.parts.map.map
-
-    def title(measure_id: str) -> str:
-        measure = business_map.measure(measure_id)
-        return measure.called if measure else measure_id
-
+    title = state.parts.map.map.called
     return [
         {
             "title": said,

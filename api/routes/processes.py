@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -20,6 +20,7 @@ from api.http.state import State, state_of
 from api.routes.silent import silent_now
 from enrich.model import Measure, Process
 from enrich.suggest import did_you_mean
+from impact import cost_now
 from impact.cost_now import CostOfAnHour, HourCost
 from impact.model import MoneyRange, Range
 from impact.spread import sd_of_sums
@@ -242,20 +243,24 @@ def hour_costs(cost: CostOfAnHour) -> HourCosts:
 
 
 def _hour(hour: HourCost, worth: MoneyRange | None) -> Hour:
-    measures = [
+    return Hour(
+        hour=words.slot(hour.hour),
+        cost=None if worth is None else present_sum(worth),
+        measures=present_measures(hour.measures),
+    )
+
+
+def present_measures(measures: Iterable[cost_now.MeasureHour]) -> list[MeasureHour]:
+    """What each measure usually has in a time, and its worth."""
+    return [
         MeasureHour(
             measure=m.measure,
             units=present_range(m.units),
             money=None if m.money is None else present_sum(m.money),
             added=m.added,
         )
-        for m in hour.measures
+        for m in measures
     ]
-    return Hour(
-        hour=words.slot(hour.hour),
-        cost=None if worth is None else present_sum(worth),
-        measures=measures,
-    )
 
 
 def _week(week: Sequence[Range]) -> list[WeekHour]:

@@ -144,7 +144,7 @@ def _score(one: Score, business_map: BusinessMap) -> ProviderScore:
         units=[
             ProviderUnits(
                 measure=name,
-                title=measure.called if (measure := business_map.measure(name)) else name,
+                title=business_map.called(name),
                 part=part,
                 units=present_range(units),
             )

@@ -21,7 +21,7 @@ from api.http.bodies import read_body
 from api.http.present import present_range, present_sum
 from api.http.state import State, state_of
 from api.http.window import looked_at
-from api.routes.processes import MeasureHour, known_node
+from api.routes.processes import MeasureHour, known_node, present_measures
 from enrich.mapchange import MapChange
 from enrich.model import BusinessMap
 from enrich.propagate import severities
@@ -219,15 +219,7 @@ def get_outage(
             for p, s in sorted(hit.items(), key=lambda x: -x[1])
         ],
         cost=None if found.worth is None else present_sum(found.worth),
-        measures=[
-            MeasureHour(
-                measure=m.measure,
-                units=present_range(m.units),
-                money=None if m.money is None else present_sum(m.money),
-                added=m.added,
-            )
-            for m in found.measures
-        ],
+        measures=present_measures(found.measures),
         not_counted=list(found.not_counted),
         rests_on=list(OUTAGE_RESTS_ON),
     )
@@ -329,7 +321,6 @@ def _measures(
         by_measure[saving.impact.measure_id].append(saving)
     rows = []
     for name, savings in by_measure.items():
-        measure = business_map.measure(name)
         part = next(p for p in SAVED_UNITS if any(p in s.impact.units for s in savings))
         cost, saved = found.cost(savings), found.saved(savings)
         process = name.partition("/")[0]
@@ -339,7 +330,7 @@ def _measures(
                 process=process,
                 process_title=business_map.title(process),
                 measure=name.partition("/")[2],
-                measure_title=measure.called if measure else name,
+                measure_title=business_map.called(name),
                 part=part,
                 units=present_range(total_units(was, part)),
                 saved_units=present_range(total_units([s.saved for s in savings], part)),
