@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,6 +32,13 @@ class Outgoing:
     html: str = ""  # of a weekly report: in place of the HTML that the lines make
     text: str = ""
     attachments: tuple[Attachment, ...] = ()
+
+
+def shown(text: str, secrets: Iterable[str]) -> str:
+    """The text without secrets, the longest first: one may hold another."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
 
 
 class DeliveryError(TollError):

@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from threading import Event, Lock
 
-from api.notify.delivery import Attachment, DeliveryError, Outgoing, Sender
+from api.notify.delivery import Attachment, DeliveryError, Outgoing, Sender, shown
 from api.notify.headline import headline_of
 from api.notify.hooks import HookSender
 from api.notify.messages import lines
@@ -256,9 +256,7 @@ class Dispatcher:
         self._outbox.queue(notes)
 
     def _shown(self, text: str) -> str:
-        for secret in sorted(self._hidden, key=len, reverse=True):
-            text = text.replace(secret, "***")
-        return text
+        return shown(text, self._hidden)
 
 
 def wait_s(note: Note) -> float:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from api.notify.delivery import DeliveryError, Outgoing, Sender
+from api.notify.delivery import DeliveryError, Outgoing, Sender, shown
 from api.notify.messages import lines
 from api.notify.subscribers import Subscriber
 from api.notify.telling import Telling
@@ -21,8 +21,5 @@ def try_out(
     try:
         sender.send(Outgoing(secrets.token_hex(16), told, said), subscriber)
     except DeliveryError as error:
-        text = str(error)
-        for secret in hidden:
-            text = text.replace(secret, "***")
-        return text
+        return shown(str(error), hidden)
     return ""
