@@ -79,14 +79,26 @@ class Component(BaseModel):
     """One measure of the process."""
 
     id: str = Field(examples=["checkout/payments"])
+    page_id: str
     name: str = Field(examples=["Payments"])
+    description: str | None = None
     status: Status
+    showcase: bool = False
+    start_date: str | None = None
     group: bool = False
     group_id: str | None = None
     position: int
     only_show_if_degraded: bool = False
-    created_at: Utc | None = None
+    created_at: Utc = Field(description="When Toll first had a map.")
     updated_at: Utc = Field(description="Since when it is so.")
+
+
+class Affected(BaseModel):
+    """What an update says of one component."""
+
+    code: str = Field(examples=["checkout/payments"])
+    name: str = Field(examples=["Payments"])
+    new_status: Status
 
 
 class Update(BaseModel):
@@ -96,19 +108,24 @@ class Update(BaseModel):
     incident_id: str
     status: str
     body: str
+    affected_components: list[Affected]
     created_at: Utc
     updated_at: Utc
+    display_at: Utc
 
 
 class PageIncident(BaseModel):
     """An incident that the business felt, or maintenance that it may feel."""
 
     id: str
+    page_id: str
     name: str = Field(examples=["Web checkout: fewer payments than usual"])
     status: str = Field(examples=["investigating"])
     impact: Indicator
     created_at: Utc
+    started_at: Utc
     updated_at: Utc
+    monitoring_at: Utc | None = None
     resolved_at: Utc | None
     shortlink: str
     components: list[Component]
@@ -216,9 +233,11 @@ class _Teller:
         return [
             Component(
                 id=f"{self.process.name}/{name}",
+                page_id=self.process.name,
                 name=titles[name],
                 status=_STATUS[self.level(name)],
                 position=number,
+                created_at=self.since,
                 updated_at=self._since(name),
             )
             for number, name in enumerate(self.names, start=1)
@@ -278,21 +297,26 @@ class _Teller:
         status = "investigating" if going_on else "resolved"
         updated_at = resolved_at or began
         said = f"{self.process.title}: {what}"
+        hit = [c for c in self.components if c.id in {i.measure_id for i in felt}]
         body = said + (". Back to usual." if resolved_at else ".") + self._amounts(felt)
         return PageIncident(
-            **self._framed(incident, said, worst) | {"created_at": began},
+            **self._framed(incident, said, worst) | {"created_at": began, "started_at": began},
             status=status,
             updated_at=updated_at,
             resolved_at=resolved_at,
-            components=[c for c in self.components if c.id in {i.measure_id for i in felt}],
+            components=hit,
             incident_updates=[
                 Update(
-                    id=f"{incident.id}-{status}",
-                    incident_id=incident.id,
+                    id=f"{incident.id}-{self.process.name}-{status}",
+                    incident_id=f"{incident.id}-{self.process.name}",
                     status=status,
                     body=body,
+                    affected_components=[
+                        Affected(code=c.id, name=c.name, new_status=c.status) for c in hit
+                    ],
                     created_at=updated_at,
                     updated_at=updated_at,
+                    display_at=updated_at,
                 )
             ],
         )
@@ -300,9 +324,11 @@ class _Teller:
     def _framed(self, incident: Incident, name: str, impact: Indicator) -> dict[str, Any]:
         return {
             "id": f"{incident.id}-{self.process.name}",
+            "page_id": self.process.name,
             "name": name,
             "impact": impact,
             "created_at": incident.started_at,
+            "started_at": incident.started_at,
             "shortlink": f"{self.state.parts.settings.address}/incidents/{incident.id}",
         }
 

@@ -51,7 +51,11 @@ def test_it_says_what_the_business_feels_and_nothing_inner(burning):
     [told] = found["incidents"]
     assert told["name"] == "Web checkout: fewer payments than usual"
     assert (told["status"], told["impact"], told["resolved_at"]) == ("investigating", "major", None)
-    assert told["created_at"] == began.isoformat().replace("+00:00", "Z")
+    assert told["created_at"] == told["started_at"] == began.isoformat().replace("+00:00", "Z")
+    [update] = told["incident_updates"]
+    assert (update["incident_id"], told["page_id"]) == (told["id"], found["page"]["id"])
+    [hit] = update["affected_components"]
+    assert (hit["code"], hit["new_status"]) == ("checkout/payments", "partial_outage")
     text = toll.http.get("/v1/processes/checkout/summary.json").text
     assert not [word for word in SECRET_WORDS if word in text]
 
