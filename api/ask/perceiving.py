@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from api.ask.outlook import MeasureView, Outlook
+from api.ask.outlook import LEARNING, Learning, MeasureView, Outlook, View
 from api.run.wiring import Parts
 from enrich.model import BusinessMap
 from impact.baselines import MIN_HISTORY_DAYS
@@ -19,7 +19,7 @@ from impact.taken import Taken, rate_days, taken_in
 from impact.tools import MINUTE, Grid
 from store.store import Store
 
-LEARNING = timedelta(days=MIN_HISTORY_DAYS)  # of a stream: nothing is judged without a baseline
+HISTORY = timedelta(days=MIN_HISTORY_DAYS)  # of a stream: nothing is judged without a baseline
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,9 @@ class Answer:
     end: datetime
     processes: Sequence[Perception]
     nodes: Sequence[Perception]
+    learning: Learning | None  # how far the usual weeks are learned, where not all are
+    waiting: frozenset[str]  # processes of which one is still being learned
+    blind: Mapping[str, tuple[str, ...]]  # by process, why some of the time cannot be judged
 
 
 def perceived(
@@ -46,23 +49,54 @@ def perceived(
     incidents = [v.incident for v in store.incidents.find(start=start, end=grid.end)]
     ids = [i.id for i in incidents]
     impacts = store.estimates.latest(ids, draws="money") if ids else []
-    taken = _taken(store, graph.map, grid)
+    taken, view = _taken(store, graph.map, grid), outlook.view()
     question = Question(
         graph,
         grid,
         now,
         incidents,
         [i for i in impacts if graph.map.measure(i.measure_id) is not None],
-        {name: _sight(view) for name, view in outlook.view().measures.items() if view.week},
+        {name: _sight(seen) for name, seen in view.measures.items() if seen.week},
         {p: came for p in names if (came := taken_in(graph.map, p, taken)) is not None},
     )
-    return Answer(start, grid.end, *perceive(question, names, nodes))
+    return Answer(
+        start,
+        grid.end,
+        *perceive(question, names, nodes),
+        view.learning,
+        frozenset(p for p in names if view.waiting(p)),
+        {p: tuple(_blind(view, p, start)) for p in names},
+    )
+
+
+def _blind(view: View, process: str, start: datetime) -> Iterator[str]:
+    """Why a process cannot be judged at times, measure by measure."""
+    own = [seen for seen in view.measures.values() if seen.measure.process == process]
+    if not own:
+        yield "it counts nothing"
+    for seen in own:
+        why = _why_blind(seen, start)
+        if why:
+            yield f"{seen.measure.title}: {why}"
+
+
+def _why_blind(seen: MeasureView, start: datetime) -> str:
+    if seen.why == LEARNING:
+        return "its usual week is being learned"
+    if seen.measure.kind == "lead_time":
+        return "judged order by order, and only where an incident reaches it"
+    if seen.week is None:
+        return "no data yet" if seen.data_since is None else "judged after a week of history"
+    sight = _sight(seen)
+    if sight.thin.any():
+        return "at some hours too few come to be judged"
+    return "judged from a week after its first data on" if sight.since > start else ""
 
 
 def _sight(view: MeasureView) -> Sight:
     assert view.data_since is not None and view.data_until is not None and view.week is not None
     thin = thin_hours(np.array([hour.mid for hour in view.week]))
-    return Sight(view.data_since + LEARNING, view.data_until, thin)
+    return Sight(view.data_since + HISTORY, view.data_until, thin)
 
 
 def _taken(store: Store, business_map: BusinessMap, grid: Grid) -> list[Taken]:

@@ -42,7 +42,13 @@ class State:
     _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
-        self.pulse = Pulse(lambda: self.parts.store.news())
+        self.pulse = Pulse(self._news)
+
+    def _news(self) -> str:
+        """Changes whenever a page would say something else than before."""
+        learning = self.outlook().learning
+        so_far = f"-{learning.done}" if learning else ""
+        return self.parts.store.news() + so_far
 
     @property
     def body_limit(self) -> int:

@@ -37,7 +37,7 @@ def perception(request: Request, caller: Reading, days: Days = 7) -> HTMLRespons
     """How tools and business agreed in the last days."""
     now = datetime.now(UTC)
     found = get_perception(request, caller, now - timedelta(days=days), now, None)
-    many = len(found.processes)
+    many = sum(not p.learning for p in found.processes)
     return render(
         state_of(request),
         "perception.html",
@@ -57,9 +57,9 @@ def strips(
     """The strips of all processes; `to` is a moment in epoch seconds, so that nothing shifts."""
     end = datetime.now(UTC) if to is None else datetime.fromtimestamp(to, UTC)
     found = get_perception(request, caller, end - timedelta(days=days), end, None)
-    if not found.processes:
-        raise NotFoundError("the map names no process")
     lanes = _lanes(found)
+    if not lanes:
+        raise NotFoundError("no process of the map can be judged yet")
     span = (found.start, found.end)
     zone = state_of(request).parts.map.map.timezone
     return wanted.answer(
@@ -68,8 +68,9 @@ def strips(
 
 
 def _lanes(found: PerceptionGap) -> list[Lanes]:
-    """Those with something amiss first, where there are too many."""
-    amiss = sorted(found.processes, key=lambda p: p.minutes.both_green)[:_MOST]
+    """Those with something amiss first, where there are too many; none that is being learned."""
+    known = [p for p in found.processes if not p.learning]
+    amiss = sorted(known, key=lambda p: p.minutes.both_green)[:_MOST]
     chosen = {p.process for p in amiss}
     return [
         Lanes(p.title, [(s.part, s.start, s.end) for s in p.stretches])

@@ -8,7 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from api.ask.perceiving import perceived
+from api.ask.outlook import Learning
+from api.ask.perceiving import Answer, perceived
 from api.http import problems, schemas
 from api.http.auth import Reading
 from api.http.present import present_sum
@@ -97,6 +98,21 @@ class ProcessGap(BaseModel):
         description="When, oldest first; between them both were green."
     )
     left_out: list[str] = Field(description="Impacts whose money could not be added, and why.")
+    learning: bool = Field(
+        description="Its usual week is still being learned: until then nothing of it is judged.",
+        examples=[False],
+    )
+    blind: list[str] = Field(
+        description="Why some of the time cannot be told.",
+        examples=[["Orders: judged order by order, and only where an incident reaches it"]],
+    )
+
+
+class LearningProgress(BaseModel):
+    """How many measures have their usual week, of how many."""
+
+    done: int = Field(examples=[7])
+    of: int = Field(examples=[10])
 
 
 class PerceptionGap(BaseModel):
@@ -106,6 +122,9 @@ class PerceptionGap(BaseModel):
     end: schemas.Utc
     processes: list[ProcessGap]
     nodes: list[NodeGap] = Field(description="Those that had signals or were a root cause.")
+    learning: LearningProgress | None = Field(
+        description="While the usual weeks are learned, for seconds: how far; else null."
+    )
 
 
 @router.get(
@@ -135,13 +154,18 @@ def get_perception(
     return PerceptionGap(
         start=found.start,
         end=found.end,
-        processes=[_process(graph, one, found.start) for one in found.processes],
+        processes=[_process(graph, one, found) for one in found.processes],
         nodes=[_node(graph, one) for one in found.nodes],
+        learning=_progress(found.learning),
     )
 
 
-def _process(graph: Graph, found: Perception, start: datetime) -> ProcessGap:
-    share = found.delivered
+def _progress(found: Learning | None) -> LearningProgress | None:
+    return None if found is None else LearningProgress(done=found.done, of=found.of)
+
+
+def _process(graph: Graph, found: Perception, answer: Answer) -> ProcessGap:
+    share, start = found.delivered, answer.start
     return ProcessGap(
         process=found.name,
         title=graph.thing(found.name).title,
@@ -157,6 +181,8 @@ def _process(graph: Graph, found: Perception, start: datetime) -> ProcessGap:
             if r.part != "both_green"
         ],
         left_out=list(found.left_out),
+        learning=found.name in answer.waiting,
+        blind=list(answer.blind[found.name]),
     )
 
 

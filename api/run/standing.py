@@ -58,11 +58,13 @@ class Standings:
         topics = topics_of(parts.config, settings.business_topic, settings.signals_topic)
         read = [p.read_until for p in parts.store.progress() if p.topic in topics]
         letters = parts.store.dead_letters.counts()
+        seen = perceived(parts, self._outlook, now - SEEN, now)
         return Standing(
             now,
             up=True,
             measures=list(self._outlook.view().measures.values()),
-            perceptions=perceived(parts, self._outlook, now - SEEN, now).processes,
+            # None of what is being learned: "cannot tell" is said of what stays so.
+            perceptions=[p for p in seen.processes if p.name not in seen.waiting],
             # Zero where there are none: from nothing to one is an increase only if zero was said.
             dead_letters={r: letters[r].open if r in letters else 0 for r in REASONS},
             behind=max(timedelta(0), now - min(read)) if read else None,

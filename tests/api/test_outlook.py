@@ -147,6 +147,32 @@ def test_pages_say_that_it_is_learning(shop):
                 answer = shop.toll.http.get(path)
                 assert answer.status_code == 200, path
                 assert "it is learning the usual weeks" in answer.text, path
+                assert "0 of 3 measures are learned" in answer.text, path
                 assert "EUR 0" not in answer.text, path
         finally:
             state._outlook = before
+
+
+def test_perception_says_what_is_still_being_learned_instead_of_that_it_cannot_tell(shop):
+    state = shop.toll.state
+    with learning(shop) as (outlook, _):
+        before, state._outlook = state._outlook, outlook
+        try:
+            found = shop.toll.ask("/v1/perception")
+            page = shop.toll.http.get("/perception").text
+            assert shop.toll.http.get("/perception/strips.svg").status_code == 404
+        finally:
+            state._outlook = before
+    assert found["learning"] == {"done": 0, "of": 3}
+    assert all(p["learning"] for p in found["processes"])
+    assert "Still being learned, and judged within seconds: Web checkout" in page
+    assert "Its usual week is being learned" in page and "Cannot tell" not in page
+
+
+def test_perception_says_why_it_cannot_tell(shop):
+    checkout, fulfilment, support = shop.toll.ask("/v1/perception")["processes"]
+    assert not checkout["learning"] and "Carts opened: no data yet" in checkout["blind"]
+    [orders] = fulfilment["blind"]
+    assert orders.endswith("judged order by order, and only where an incident reaches it")
+    assert support["blind"] == ["Calls: no data yet"]
+    assert orders in shop.toll.http.get("/perception").text
