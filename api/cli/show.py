@@ -45,7 +45,8 @@ def burning(
         out.print()
         out.print(Text(f"{one.title}  [{one.state}]", style="bold red"))
         age = words.age(one.started_at, now)
-        indented(out, _cost_line(one), 2)
+        for line in _cost_lines(one):
+            indented(out, line, 2)
         indented(out, one.explanation, 2, "dim")
         indented(out, f"since {_time(one.started_at)} UTC ({age}), id {one.id}", 2, "dim")
         for impact in one.impacts:
@@ -72,7 +73,10 @@ def processes(found: Sequence[dict[str, Any]], out: Console, lines: Lines = NO_L
 
     from api.http import schemas
 
-    table = new_table("Process", "Measure", "4 hours", "Last hour", "Usual", "Without it")
+    table = new_table("Process", "Measure", "4 hours", "1 hour", "Usual", "Without it")
+    for number in (3, 4, 5):
+        table.columns[number].justify = "right"
+    remarks = []
     for process in found:
         hour = process["hour_now"]
         cost = words.money(schemas.Sum.model_validate(hour)) + "/h" if hour else "–"
@@ -84,11 +88,15 @@ def processes(found: Sequence[dict[str, Any]], out: Console, lines: Lines = NO_L
                 measure["title"],
                 _small(line, out) if line else "",
                 words.units(measure["actual"]),
-                words.units_range(usual) if usual else measure["why"],
+                words.units_range(usual) if usual else "–",
                 cost if number == 0 else "",
             )
+            if not usual and measure["why"]:
+                remarks.append(f"{measure['title']}: {measure['why']}")
     out.print()
     out.print(table)
+    for remark in remarks:
+        indented(out, remark, 0, "dim")
 
 
 def sparks(
@@ -146,7 +154,8 @@ def impact(found: schemas.Incident) -> None:
     out.print(f"{_time(found.started_at)} to {ended} UTC, {found.signals} signals", style="dim")
     if found.trigger:
         out.print(f"likely trigger: {found.trigger.summary} at {_time(found.trigger.at)}")
-    out.print(_cost_line(found), style="bold")
+    for line in _cost_lines(found):
+        out.print(line, style="bold")
     cost_parts(found.parts, out)
     for one in found.impacts:
         out.print()
@@ -261,17 +270,20 @@ def new_table(*columns: str, numbers_from: int | None = None) -> Table:
     return table
 
 
-def _cost_line(one: schemas.Incident) -> str:
+def _cost_lines(one: schemas.Incident) -> list[str]:
+    """What it has cost and costs a minute; below, what of it stays, as the page says it."""
     if one.cost is None:
-        return one.summary
+        return [one.summary]
     parts = []
     if one.cost_so_far and one.state != "settled":
         parts.append(f"{words.money(one.cost_so_far)} so far")
     if one.per_minute:
         parts.append(f"{words.amount(one.per_minute, one.cost.currency)} a minute")
-    kind = "will come to about" if one.cost_is == "forecast" else "cost"
-    parts.append(f"{kind} {words.money(one.cost)} ({words.money_range(one.cost)})")
-    return ", ".join(parts)
+    said = f"{words.money(one.cost)} ({words.money_range(one.cost)})"
+    if one.cost_is != "forecast":
+        return [*([", ".join(parts)] if parts else []), f"cost {said}"]
+    stays = "if it ended now, would stay lost" if one.state == "open" else "will stay lost"
+    return [*([", ".join(parts)] if parts else []), f"{stays}: {said}"]
 
 
 def _rests_on(one: schemas.Impact) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from api.cli.ask_providers import _print_portfolio, _print_providers
 from api.cli.ask_whatif import _print_replay
 from api.cli.spark import BLOCKS, GAP, PLAIN, against, in_bins, ramp_of, spark
 from api.cli.watch import frames, watch
+from api.http.schemas import Incident, Sum
 from ingest.errors import InputError, UnavailableError
 from tests.api.test_cli import running
 
@@ -142,12 +145,35 @@ def test_now_and_process_show_expected_against_actual(asking):
     out = asking("now")[1]
     [payments] = [line for line in out.splitlines() if "Payments" in line]
     assert any(c in payments for c in PLAIN[3:])
+    # one line a measure, however long its range; why one has none stands below
+    assert re.search(r"Web checkout .* [\d,]+ to [\d,]+ +EUR [\d,]+/h\n", out)
+    assert "\nCarts opened: no data yet\n" in out
     lines = asking("process checkout")[1].splitlines()
     at = lines.index("Payments, the last four hours")
     usual, was = (line.split()[1] for line in lines[at + 1 : at + 3])
     assert 23 <= len(usual) <= 25 and set(usual + was) <= set(PLAIN)
     # the outage of this morning, and hours without it
     assert set(was) & set(PLAIN[:4]) and set(was) & set(PLAIN[4:])
+
+
+@pytest.mark.parametrize(
+    ("state", "cost_is", "lines"),
+    [
+        ("open", "forecast", ["EUR 300 so far, EUR 20 a minute",
+                              "if it ended now, would stay lost: EUR 120 (80 to 200)"]),
+        ("recovering", "forecast", ["EUR 300 so far, EUR 20 a minute",
+                                    "will stay lost: EUR 120 (80 to 200)"]),
+        ("settled", "settled", ["cost EUR 120 (80 to 200)"]),
+    ],
+)  # fmt: skip
+def test_what_is_missing_and_what_stays_lost_are_two_sums(state, cost_is, lines):
+    so_far = Sum(low=Decimal(250), mid=Decimal(300), high=Decimal(350), currency="EUR")
+    stays = Sum(low=Decimal(80), mid=Decimal(120), high=Decimal(200), currency="EUR")
+    told = Incident.model_construct(
+        state=state, cost=stays, cost_is=cost_is, cost_so_far=so_far,
+        per_minute=Decimal(20) if state != "settled" else None,
+    )  # fmt: skip
+    assert show._cost_lines(told) == lines
 
 
 @pytest.mark.engine
