@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 
-from enrich.model import BusinessMap, Node
+from enrich.model import BusinessMap, Cost, Node
 from impact.money import MissingRate, rate_on, round_money
 
 DAY_S = 86_400
@@ -26,11 +26,14 @@ def running_cost(
     """The cost of a node over a length of time, at the rate of a day; None where none is given."""
     if node.cost is None:
         return None
-    money = node.cost.money
-    rate = rate_on(business_map.rates, money.currency, business_map.currency, day)
+    currency = node.cost.money.currency
+    rate = rate_on(business_map.rates, currency, business_map.currency, day)
     if isinstance(rate, MissingRate):
         return rate
+    return round_money(rate * cost_over(node.cost, length), business_map.currency)
+
+
+def cost_over(cost: Cost, length: timedelta) -> Decimal:
+    """What a length of time costs, in the currency of the price; not rounded."""
     seconds = Decimal(int(length.total_seconds()))
-    return round_money(
-        money.amount * rate * seconds / SECONDS[node.cost.per], business_map.currency
-    )
+    return cost.money.amount * seconds / SECONDS[cost.per]

@@ -5,10 +5,11 @@ Counted, not modelled: it stands beside what was lost as the rest of what was to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from enrich.model import BusinessMap, Measure
 from impact.money import MissingRate, decimal, rate_on
@@ -27,6 +28,11 @@ class Taken:
     units: int
     amount: Decimal
     day: date
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], day: date) -> Taken:
+        """From a sum as the store has it."""
+        return cls(row["name"], row["status"], row["currency"], row["units"], row["amount"], day)
 
 
 def taken_in(business_map: BusinessMap, name: str, taken: Sequence[Taken]) -> Decimal | None:

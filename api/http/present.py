@@ -82,9 +82,9 @@ def present_incident(
         edits=present_edits(edits),
         gone=_gone(incident) if gone else "",
         merged_into=incident.merged_into,
-        cost=_total(whole),
+        cost=present_total(whole),
         cost_is=_cost_is(incident, impacts) if whole.count else "",
-        cost_so_far=_total(so_far),
+        cost_so_far=present_total(so_far),
         parts=[present_part(p) for p in (*measured_parts(impacts, business_map), *beside)],
         per_minute=_burn(impacts, carriers),
         summary="; ".join(sentence(s) for s in shown) or "reaches no measured process",
@@ -196,7 +196,8 @@ def _gross(impact: MeasureImpact) -> MeasureImpact:
     return replace(impact, money={name: money}, draws=draws)
 
 
-def _total(total: Total) -> schemas.Sum | None:
+def present_total(total: Total) -> schemas.Sum | None:
+    """A sum; None where nothing could be added."""
     return present_sum(total.money) if total.count else None
 
 
