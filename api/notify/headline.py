@@ -61,7 +61,7 @@ def headline_of(report: WeeklyReport, processes: Sequence[str] = ()) -> Headline
     return Headline(
         lead=report.lead,
         cost=report.cost,
-        outages=sum(c.felt and c.kind != "maintenance" for c in report.cases),
+        outages=len(report.outages),
         before=report.cost_before,
         change=report.change,
         usual=report.usual,

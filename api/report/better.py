@@ -30,8 +30,7 @@ def _found(report: model.WeeklyReport, facts: Facts) -> Iterator[str]:
 
 def _processes(report: model.WeeklyReport, facts: Facts) -> Iterator[str]:
     """Processes that lost less than the week before, for certain."""
-    now = [c for c in facts.this_week if not c.planned]
-    before = [c for c in facts.cases.get(facts.week.back(1), ()) if not c.planned]
+    now, before = facts.outages(facts.week), facts.outages(facts.week.back(1))
     for line in report.processes:
         earlier = facts.book.by_process(before, line.process)
         change = difference(facts.book.by_process(now, line.process), earlier)
@@ -50,8 +49,8 @@ def _quiet(report: model.WeeklyReport, facts: Facts) -> Iterator[str]:
     roots = {c.incident.root for c in facts.this_week if c.felt}
     times: dict[str, int] = {}
     for back in range(1, 5):
-        for case in facts.cases.get(facts.week.back(back), ()):
-            if case.felt and not case.planned and case.incident.root:
+        for case in facts.outages(facts.week.back(back)):
+            if case.felt and case.incident.root:
                 times[case.incident.root] = times.get(case.incident.root, 0) + 1
     for root, count in sorted(times.items(), key=lambda item: -item[1]):
         if root not in roots and count > 1 and root in facts.loaded.map.nodes:

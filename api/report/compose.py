@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from importlib.metadata import version
 
 import numpy as np
 
 from api import words
-from api.http.present import present_part, present_sum
+from api.http.present import present_part, present_sum, present_total
 from api.http.schemas import Sum, Units
 from api.report import model, sentences
 from api.report.better import better
@@ -19,30 +20,29 @@ from api.report.questions import questions
 from api.report.restate import ledger, restatements
 from impact.cost import measured_parts
 from impact.model import DRAWS, MoneyRange
-from impact.money import decimal, round_money
+from impact.money import round_money
 from impact.perception import Part
 from impact.perception import Perception as Seen
-from impact.totals import Total, money_sum
+from impact.running import cost_over
+from impact.totals import money_sum
 from impact.weekly import Book, Case, dearest, difference, grouped, units
 
 BIGGEST = 3
-_FEE_HOURS = {"hour": 1.0, "day": 24.0, "month": 8766.0 / 12, "year": 8766.0}
-_WEEK_HOURS = 168.0
 
 
 def compose(facts: Facts) -> model.WeeklyReport:
     """The report of a week."""
     book, business_map = facts.book, facts.loaded.map
-    outages = [c for c in facts.this_week if not c.planned]
+    outages = facts.outages(facts.week)
     planned = [c for c in facts.this_week if c.planned]
-    before = [c for c in facts.cases.get(facts.week.back(1), ()) if not c.planned]
+    before = facts.outages(facts.week.back(1))
     known_before = bool(before) or (
         facts.known_since is not None and facts.known_since < facts.start
     )
     whole, earlier = book.cost(outages), book.cost(before)
-    cost = sum_of(whole) or _nothing(facts)
+    cost = present_total(whole) or _nothing(facts)
     cases = [_case(c, facts) for c in dearest(facts.this_week, book)]
-    trend = _trend(facts)
+    trend, said = _trend(facts), ledger(facts)
     has_data = any(facts.carried.units.values())
     report = model.WeeklyReport(
         week=facts.week.name,
@@ -58,11 +58,11 @@ def compose(facts: Facts) -> model.WeeklyReport:
         lead="",
         has_data=has_data,
         cost=cost if has_data or outages else None,
-        cost_before=(sum_of(earlier) or _nothing(facts)) if known_before else None,
+        cost_before=(present_total(earlier) or _nothing(facts)) if known_before else None,
         change=present_sum(difference(whole, earlier)) if known_before else None,
         usual=_usual(trend[:-1], book),
-        beside=sum_of(book.beside(outages)),
-        planned=sum_of(book.cost(planned)),
+        beside=present_total(book.beside(outages)),
+        planned=present_total(book.cost(planned)),
         apart=[present_sum(s) for s in book.apart(facts.this_week)],
         units=_units(outages, facts),
         trend=trend,
@@ -87,9 +87,9 @@ def compose(facts: Facts) -> model.WeeklyReport:
             )
             for risk in facts.risks
         ],
-        restatements=restatements(facts),
+        restatements=restatements(facts, said),
         method=list(METHOD),
-        ledger=ledger(facts),
+        ledger=said,
     )
     lead = _lead(report)
     return report.model_copy(
@@ -100,11 +100,6 @@ def compose(facts: Facts) -> model.WeeklyReport:
             "questions": questions(report, facts),
         }
     )
-
-
-def sum_of(total: Total) -> Sum | None:
-    """A sum, None where nothing could be added."""
-    return present_sum(total.money) if total.count else None
 
 
 def _nothing(facts: Facts) -> Sum | None:
@@ -132,7 +127,7 @@ def _lead(report: model.WeeklyReport) -> str:
             "Nothing is known of this week: no volumes of any business process have arrived, and "
             "no system reported a fault."
         )
-    felt = [c for c in report.cases if c.felt and c.kind != "maintenance"]
+    felt = report.outages
     units = [u.says for u in report.units if u.units.low > 0]
     also = f" {sentences.listed(units)}." if units else ""
     hurt = sentences.counted(len(felt), "outage")
@@ -165,7 +160,7 @@ def _case(case: Case, facts: Facts) -> model.Case:
         root=incident.root,
         provider=sentences.is_provider(incident.root, business_map),
         felt=case.felt,
-        cost=sum_of(total),
+        cost=present_total(total),
         cost_is="" if not total.count else "forecast" if case.live else "final",
         parts=[present_part(p) for p in parts if p.money or p.hours],
         units=_units([case], facts),
@@ -188,9 +183,9 @@ def _trend(facts: Facts) -> list[model.TrendWeek]:
     found = []
     for back in range(TREND, -1, -1):
         week = facts.week.back(back)
-        outages = [c for c in facts.cases.get(week, ()) if not c.planned]
+        outages = facts.outages(week)
         known = facts.known_since is not None and facts.known_since < week.bounds(facts.zone)[1]
-        cost = sum_of(facts.book.cost(outages)) or (_nothing(facts) if known else None)
+        cost = present_total(facts.book.cost(outages)) or (_nothing(facts) if known else None)
         found.append(
             model.TrendWeek(week=week.name, cost=cost, incidents=sum(c.felt for c in outages))
         )
@@ -218,8 +213,8 @@ def _process(
     return model.ProcessWeek(
         process=name,
         title=process.title,
-        cost=sum_of(book.by_process(outages, name)),
-        cost_before=sum_of(book.by_process(before, name)),
+        cost=present_total(book.by_process(outages, name)),
+        cost_before=present_total(book.by_process(before, name)),
         incidents=sum(name in sentences.hit_by(c) and c.felt for c in mine),
         units=[u for u in _units(outages, facts) if u.process == name],
         volumes=[volume for m in process.measures if (volume := _volume(m.id, facts)) is not None],
@@ -274,15 +269,15 @@ def _providers(outages: Sequence[Case], facts: Facts) -> list[model.Provider]:
             continue
         fee = None
         if node.cost is not None:
-            part = node.cost.money.amount * decimal(_WEEK_HOURS / _FEE_HOURS[node.cost.per])
-            each = round_money(part, node.cost.money.currency)
-            fee = present_sum(MoneyRange(each, each, each, node.cost.money.currency))
+            currency = node.cost.money.currency
+            each = round_money(cost_over(node.cost, timedelta(weeks=1)), currency)
+            fee = present_sum(MoneyRange(each, each, each, currency))
         found.append(
             model.Provider(
                 node=name,
                 title=node.title,
                 incidents=len(cases),
-                cost=sum_of(book.cost(cases)),
+                cost=present_total(book.cost(cases)),
                 available=round(seen[name].own, 5) if name in seen else 1.0,
                 promised=node.sla,
                 fee=fee,

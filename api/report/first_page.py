@@ -73,8 +73,7 @@ def _figures(report: WeeklyReport) -> Iterator[Figure]:
         tone: Tone = "loss" if report.cost.low > 0 else "plain"
         yield Figure("Outages cost", words.money(report.cost), words.money_range(report.cost), tone)
     else:
-        felt = sum(c.felt and c.kind != "maintenance" for c in report.cases)
-        yield Figure("Outages", f"{felt}", "nothing that is counted has a price")
+        yield Figure("Outages", f"{len(report.outages)}", "nothing that is counted has a price")
     if report.change is not None and report.cost_before is not None:
         change, before = report.change, words.money(report.cost_before)
         if sentences.is_clear(change):

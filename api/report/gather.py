@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from api.ask.costing import beside
@@ -79,17 +80,20 @@ class Facts:
         """Whose hours are meant."""
         return ZoneInfo(self.loaded.map.timezone)
 
-    @property
+    @cached_property
     def book(self) -> Book:
         """How money is added."""
         business_map = self.loaded.map
-        carriers = business_map.carriers()
-        return Book(carriers, business_map.currency)
+        return Book(business_map.carriers(), business_map.currency)
 
     @property
     def this_week(self) -> Sequence[Case]:
         """The incidents that began in the week."""
         return self.cases.get(self.week, ())
+
+    def outages(self, week: Week) -> list[Case]:
+        """What began in a week, but for planned maintenance."""
+        return [case for case in self.cases.get(week, ()) if not case.planned]
 
 
 def gather(parts: Parts, outlook: Outlook, week: Week, now: datetime) -> Facts:
@@ -174,10 +178,7 @@ def _carried(
     streams = sorted({m.stream for m in measures})
     rows = parts.store.taken(streams, start, end) if streams and start < end else []
     day = (end - timedelta(seconds=1)).astimezone(zone).date()
-    taken = [
-        Taken(row["name"], row["status"], row["currency"], row["units"], row["amount"], day)
-        for row in rows
-    ]
+    taken = [Taken.of(row, day) for row in rows]
     whole = [m for m in measures if known[m.stream] <= start + timedelta(days=1)]
     units = {m.id: _units(m, taken) for m in whole if m.kind != "level"}
     value = {

@@ -201,3 +201,8 @@ class WeeklyReport(BaseModel):
     restatements: Restatements | None
     method: list[str]
     ledger: list[LedgerLine]
+
+    @property
+    def outages(self) -> list[Case]:
+        """The incidents that hurt the business, but for planned maintenance."""
+        return [case for case in self.cases if case.felt and case.kind != "maintenance"]

@@ -6,9 +6,10 @@ holds what is known then against it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
-from api.http.present import present_sum
+from api.http.present import present_total
 from api.http.schemas import Sum
 from api.report import model, sentences
 from api.report.gather import Facts
@@ -32,7 +33,7 @@ def _line(case: Case, week: Week, facts: Facts) -> model.LedgerLine:
         incident=case.incident.id,
         week=week.name,
         name=sentences.name_of(case, facts.loaded.map, facts.edits),
-        cost=present_sum(total.money) if total.count else None,
+        cost=present_total(total),
         forecast=case.live,
         edits=sorted(case.incident.edits),
         map_version=case.incident.map_version,
@@ -40,17 +41,18 @@ def _line(case: Case, week: Week, facts: Facts) -> model.LedgerLine:
     )
 
 
-def restatements(facts: Facts) -> model.Restatements | None:
-    """Incidents of earlier weeks whose cost is another now; None without an earlier report."""
+def restatements(facts: Facts, lines: Sequence[model.LedgerLine]) -> model.Restatements | None:
+    """Incidents of earlier weeks whose cost is another now; None without an earlier report.
+
+    lines: the ledger of what is known now.
+    """
     last = facts.last
     if last is None:
         return None
     said = {line.incident: line for line in last.ledger}
     first = min(facts.cases, default=facts.week)
     shown_before = [w.week for w in last.trend if w.week >= first.name] or [last.week]
-    known = {
-        line.incident: line for line in ledger(facts) if shown_before[0] <= line.week <= last.week
-    }
+    known = {line.incident: line for line in lines if shown_before[0] <= line.week <= last.week}
     found, small = [], 0
     for name in said.keys() | known.keys():
         before, now = said.get(name), known.get(name)

@@ -48,9 +48,8 @@ def _sums(report: WeeklyReport) -> Iterator[Block]:
         sums = (words.money(report.beside), words.money_range(report.beside))
         rows.append(("People's time and service credits", "", *sums))
     if len(rows) > 1 and report.cost is not None:
-        outages = sum(c.felt and c.kind != "maintenance" for c in report.cases)
         total = (words.money(report.cost), words.money_range(report.cost))
-        rows.append(("All together", f"{outages}", *total))
+        rows.append(("All together", f"{len(report.outages)}", *total))
         columns = (
             Column("Process"),
             Column("Outages", right=True),
