@@ -21,10 +21,13 @@ RESTS_ON = (
     "concurrent incidents share by Shapley values.",
     "It takes for granted that what is left takes over at once and can carry everything; the "
     "range doubts that, and the map, but not the change itself.",
+    "Money is what the measures lost. People's time and service credits, which an incident's own "
+    "cost holds as well, are not in it.",
 )
 OUTAGE_RESTS_ON = (
     "Usual volume of those hours of the week times the severity that the map predicts.",
     "Nothing is taken off for customers who come back later.",
+    "People's time and service credits are not in it.",
 )
 
 

@@ -22,6 +22,7 @@ from api import words
 from api.http.schemas import Sum
 from api.notify import headline
 from api.notify.telling import Telling
+from api.report import sentences
 
 _HEADER, _FIELD = 150, 2000
 _CARD = 12_000  # bytes of facts: of 28,000 for all, what cannot be over it with the rest
@@ -73,7 +74,7 @@ def _said(told: Telling) -> tuple[str, str]:
             how = "is forecast to cost" if told.forecast else "has cost"
             return (
                 f"{who}: an outage costs more than {passed}",
-                f"{told.title}. It {how} {cost} in all, between {_ends(told.cost)}.",
+                f"{told.title}. It {how} {cost}{_without(told)}, between {_ends(told.cost)}.",
             )
         case "final":
             return f"{who}: the outage is over and cost {cost}", f"{told.title}. {_final(told)}"
@@ -110,7 +111,12 @@ def _link_says(told: Telling) -> str:
 def _final(told: Telling) -> str:
     if told.cost is None:
         return "No cost can be given."
-    return f"In all it cost {words.money(told.cost)}, between {_ends(told.cost)}."
+    return f"It cost {words.money(told.cost)}{_without(told)}, between {_ends(told.cost)}."
+
+
+def _without(told: Telling) -> str:
+    """Whether the number is the whole cost."""
+    return " without people's time and service credits" if told.beside else " in all"
 
 
 def _ends(cost: Sum) -> str:
@@ -133,11 +139,17 @@ def _facts(told: Telling) -> list[tuple[str, str]]:
             lasted = words.age(told.started_at, told.ended_at)
             found.append(("Lasted", f"{since} to {until}, {lasted}"))
     if told.so_far is not None:
-        found.append(("So far", f"{words.money(told.so_far)}, before anything comes back"))
+        so_far = sentences.plain_sum(told.so_far)
+        found.append(("So far", f"{so_far}, before anything comes back"))
     if told.per_minute and told.cost is not None:
         each = words.amount(told.per_minute, told.cost.currency)
         found.append(("Each minute more", each))
     found += [("What", effect) for effect in told.effects]
+    found += [
+        (f"{part.title}, whole incident", sentences.plain_sum(part.money)) for part in told.beside
+    ]
+    if told.whole is not None:
+        found.append(("In all, with that", sentences.plain_sum(told.whole)))
     if told.kind != "taken_back":
         found += [
             (name, text)

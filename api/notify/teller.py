@@ -13,16 +13,20 @@ from datetime import datetime
 from decimal import Decimal
 from typing import cast
 
+from api.ask.costing import beside
 from api.assess.pricing import is_withdrawn
-from api.http.present import present_incident
+from api.http.present import present_incident, present_sum
 from api.http.schemas import Sum
 from api.notify import rules
 from api.notify.rules import TAKEN_BACK, Said
 from api.notify.subscribers import Subscriber, Subscriptions
-from api.notify.telling import Kind, Telling, of_incident
+from api.notify.telling import Beside, Kind, Telling, of_incident
 from api.run.wiring import Parts
+from api.words import PART_TITLES
 from enrich.incident import Incident
+from impact.cost import plus
 from impact.model import MeasureImpact
+from impact.totals import total_money
 from store.records import Note
 
 Issued = Callable[[str], Sequence[MeasureImpact]]  # what was last issued for an incident
@@ -110,6 +114,7 @@ class Teller:
         if found.cost is None and kind == rules.OVER:
             return None  # what is in memory was not stored: the next tick says it
         told = of_incident(cast(Kind, kind), found, costly, now)
+        beside, whole = self._beside(incident, costly, subscriber, now)
         processes = dict.fromkeys(i.process for i in costly)
         owners = [p.owner for n in processes if (p := self._map.processes.get(n)) and p.owner]
         level = Decimal(number) if kind == rules.OVER else None
@@ -117,6 +122,8 @@ class Teller:
             update={
                 "company": self._map.company,
                 "zone": subscriber.zone,
+                "beside": beside,
+                "whole": whole,
                 "owners": list(dict.fromkeys(owners)),
                 "level": level,
                 "next_at": level * 2 if level is not None else None,
@@ -124,6 +131,26 @@ class Teller:
                 "simulated": self._simulated or rules.is_simulated(incident),
             }
         )
+
+    def _beside(
+        self,
+        incident: Incident,
+        impacts: Sequence[MeasureImpact],
+        subscriber: Subscriber,
+        now: datetime,
+    ) -> tuple[list[Beside], Sum | None]:
+        """People's time and credits, which are of no one process, and the cost with them."""
+        parts = beside(self._parts, [incident], now)[incident.id]
+        added = [p for p in parts if p.adds and p.money and p.money.currency == self._map.currency]
+        if not added:
+            return [], None
+        found = [
+            Beside(title=PART_TITLES[p.name], money=present_sum(p.money)) for p in added if p.money
+        ]
+        if subscriber.processes:
+            return found, None
+        total = total_money(impacts, self._carriers, self._map.currency)
+        return found, present_sum(plus(total, added).money)
 
     def _taken_back(self, name: str, now: datetime) -> list[Note]:
         """To everybody who was told of an incident that is none."""

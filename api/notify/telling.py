@@ -22,6 +22,13 @@ from impact.model import MeasureImpact
 Kind = Literal["over", "final", "restated", "taken_back", "weekly", "test"]
 
 
+class Beside(BaseModel):
+    """What people's time or service credits add to the cost of the whole incident."""
+
+    title: str = Field(examples=["People's time"])
+    money: schemas.Sum
+
+
 class Telling(BaseModel):
     """One note as facts. Of an incident: as it was when the note was due."""
 
@@ -35,7 +42,13 @@ class Telling(BaseModel):
     processes: list[str] = Field(default=[], description="Titles of those that it costs.")
     started_at: schemas.Utc | None = None
     ended_at: schemas.Utc | None = None
-    cost: schemas.Sum | None = None
+    cost: schemas.Sum | None = Field(default=None, description="What its measures lost.")
+    beside: list[Beside] = Field(
+        default=[], description="Parts of the incident's cost that no measure carries: not in it."
+    )
+    whole: schemas.Sum | None = Field(
+        default=None, description="With them; null where only some processes are told of."
+    )
     forecast: bool = False
     so_far: schemas.Sum | None = None
     per_minute: schemas.Amount | None = None
@@ -75,13 +88,23 @@ def of_incident(
         forecast=found.cost_is == "forecast",
         so_far=found.cost_so_far if found.cost_is == "forecast" else None,
         per_minute=found.per_minute if found.ended_at is None else None,
-        effects=[f"{i.process_title}: {sentence(i)}" for i in found.impacts],
+        effects=[f"{i.process_title}: {sentence(i)}" for i in _told_of(found.impacts)],
         cause=found.explanation,
         change=f"{change.summary} ({change.node})" if change else "",
         customers=max(customers, default=None),
         data_until=min((i.data_until for i in impacts), default=None),
         path=f"incidents/{found.id}",
     )
+
+
+def _told_of(impacts: Sequence[schemas.Impact]) -> list[schemas.Impact]:
+    """The dearest first; what has no price and may be nothing only where there is nothing else."""
+
+    def price(impact: schemas.Impact) -> Decimal:
+        return impact.money[impact.cost].mid if impact.cost else Decimal(0)
+
+    certain = [i for i in impacts if i.cost or any(u.low > 0 for u in i.units.values())]
+    return sorted(certain or impacts, key=price, reverse=True)
 
 
 def key_of(incident: str, rule: str, subscriber: str) -> str:

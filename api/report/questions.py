@@ -68,7 +68,7 @@ def _of_the_map(facts: Facts) -> Iterator[str]:
         )
     for gap in facts.gaps[:2]:
         process = sentences.titled(gap.process, facts.loaded.map)
-        times = sentences.counted(len(gap.evidence), "time")
+        times = sentences.times(len(gap.evidence))
         if not gap.node:
             yield f"{process} fell {times} while nothing on the map was in trouble. Why?"
             continue

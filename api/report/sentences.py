@@ -59,6 +59,11 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def times(number: int) -> str:
+    """How often: once, twice, 3 times."""
+    return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
+
+
 def spell(minutes: int) -> str:
     """Minutes as a length of time: 45 min, 3 h 20 min."""
     hours, rest = divmod(minutes, 60)

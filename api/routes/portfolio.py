@@ -33,6 +33,8 @@ METHOD = (
     "costs more than a bad quarter.",
     "A twin stands in for the node alone; what it would have saved is modelled over the time "
     "looked at, and told per quarter.",
+    "Losses are what the measures lost. People's time and service credits, which an incident's own "
+    "cost holds as well, are not in them.",
 )
 
 

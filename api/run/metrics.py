@@ -80,7 +80,11 @@ METRICS: dict[str, Definition] = {
     "toll_impact_units_per_minute": Definition(
         "gauge", "Units that one more minute costs.", _MEASURE
     ),
-    "toll_impact_money": Definition("gauge", "What open incidents cost, the middle.", _MONEY),
+    "toll_impact_money": Definition(
+        "gauge",
+        "What open incidents cost by their measures, the middle; no people's time, no credits.",
+        _MONEY,
+    ),
     "toll_impact_money_per_minute": Definition("gauge", "What one more minute costs.", _MONEY),
     "toll_silent_seconds": Definition(
         "gauge", "Age of the data of a measure: feed silent or business stopped.", _SILENT

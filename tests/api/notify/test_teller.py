@@ -9,9 +9,11 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from api.notify.messages import lines
 from api.notify.subscribers import Subscriptions
 from api.notify.teller import Teller
 from api.notify.telling import Telling
+from enrich.edits import Response
 from enrich.incident import Incident
 from impact.model import DRAWS, MeasureImpact
 from store.incidents import IncidentVersion
@@ -159,3 +161,31 @@ def test_who_is_added_while_it_runs_hears_of_what_burns(office):
     assert [(to, rule) for to, rule, _ in office.notes] == [
         ("desk", "over:10000"),
     ]
+
+
+def test_people_s_time_stands_beside_what_was_lost_and_in_the_sum_of_both(office):
+    office.costs(12_000, incident=incident(response=Response(4, Decimal(2))))
+    [(_, rule, note)] = office.notes
+    assert rule == "over:10000" and note.cost is not None and note.cost.mid == 12_000
+    [beside] = note.beside
+    assert (beside.title, beside.money.mid) == ("People's time", 4 * 2 * 85)
+    assert note.whole is not None and note.whole.mid == 12_680
+    said = lines(note, "https://toll.example.com", "sales")
+    assert "without people's time and service credits" in said.lead
+    facts = dict(said.facts)
+    assert facts["People's time, whole incident"].startswith("EUR 680 (")
+    assert facts["In all, with that"].startswith("EUR 12,680 (")
+
+
+def test_who_hears_of_some_processes_gets_no_sum_that_is_of_all(toll):
+    office = Office(toll, subscriber(processes=("checkout",)))
+    office.costs(12_000, incident=incident(response=Response(4, Decimal(2))))
+    [(_, _, note)] = office.notes
+    assert note.beside and note.whole is None
+
+
+def test_without_anything_beside_it_the_number_is_the_whole(office):
+    office.costs(12_000)
+    [(_, _, note)] = office.notes
+    assert note.beside == [] and note.whole is None
+    assert " in all, between " in lines(note, "", "sales").lead
