@@ -12,7 +12,7 @@ from api.ask.costing import beside
 from api.assess.pricing import is_withdrawn
 from api.http import problems, schemas
 from api.http.auth import Reading
-from api.http.present import present_part, present_range, present_sum
+from api.http.present import present_part, present_range, present_total
 from api.http.state import state_of
 from api.http.window import looked_at
 from enrich.model import BusinessMap
@@ -116,7 +116,7 @@ def get_providers(
         start=begin,
         end=grid.end,
         currency=parts.map.map.currency,
-        all_incidents=present_sum(whole.money) if whole.count else None,
+        all_incidents=present_total(whole),
         providers=[_score(one, parts.map.map) for one in found],
     )
 
@@ -150,7 +150,7 @@ def _score(one: Score, business_map: BusinessMap) -> ProviderScore:
             )
             for name, (part, units) in one.units.items()
         ],
-        cost=present_sum(one.money.money) if one.money.count else None,
+        cost=present_total(one.money),
         parts=[present_part(p) for p in one.parts],
         share=_share(one.share),
         running_cost=None if isinstance(one.running, MissingRate) else one.running,

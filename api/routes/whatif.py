@@ -18,7 +18,7 @@ from api.ask.whatif_words import OUTAGE_RESTS_ON, RESTS_ON, in_words, length_of,
 from api.http import problems, schemas
 from api.http.auth import Reading
 from api.http.bodies import read_body
-from api.http.present import present_range, present_sum
+from api.http.present import present_range, present_sum, present_total
 from api.http.state import State, state_of
 from api.http.window import looked_at
 from api.routes.processes import MeasureHour, known_node, present_measures
@@ -256,9 +256,9 @@ def _answer(
         end=end,
         supposed=in_words(asked, business_map),
         incidents_replayed=len({s.impact.incident for s in found.savings}),
-        cost=_sum(cost),
-        saved=_sum(saved),
-        left=_sum(_less(cost, saved)),
+        cost=present_total(cost),
+        saved=present_total(saved),
+        left=present_total(_less(cost, saved)),
         processes=_processes(found, business_map),
         incidents=_incidents(found, business_map),
         rests_on=list(RESTS_ON),
@@ -281,8 +281,8 @@ def _processes(found: Replay, business_map: BusinessMap) -> list[ProcessSaved]:
         ProcessSaved(
             process=name,
             title=business_map.title(name),
-            cost=_sum(found.cost(split[name])),
-            saved=_sum(found.saved(split[name])),
+            cost=present_total(found.cost(split[name])),
+            saved=present_total(found.saved(split[name])),
             measures=_measures(split[name], found, business_map),
         )
         for name in business_map.processes
@@ -305,8 +305,8 @@ def _incidents(found: Replay, business_map: BusinessMap) -> list[IncidentSaved]:
                 title=incident.title,
                 started_at=incident.started_at,
                 root=incident.root,
-                cost=_sum(found.cost(its)),
-                saved=_sum(found.saved(its)),
+                cost=present_total(found.cost(its)),
+                saved=present_total(found.saved(its)),
                 measures=_measures(its, found, business_map),
             )
         )
@@ -334,13 +334,9 @@ def _measures(
                 part=part,
                 units=present_range(total_units(was, part)),
                 saved_units=present_range(total_units([s.saved for s in savings], part)),
-                cost=_sum(cost),
-                saved=_sum(saved),
+                cost=present_total(cost),
+                saved=present_total(saved),
                 added=name in found.carriers,
             )
         )
     return rows
-
-
-def _sum(total: Total) -> schemas.Sum | None:
-    return present_sum(total.money) if total.count else None
