@@ -130,6 +130,7 @@ class Ingester:
         self._newest: dict[Channel, int] = {}  # event time per channel, to tell the late ones
         self._said_at = float("-inf")  # monotonic, of the last progress written
         self._counting_s = 0.0  # how long the last recompute took
+        self._took_along = False  # a batch, since counting is due
         self.owes_reread = self._rhythm.reread is not None  # until the log was wound back
         if self.owes_reread:
             consumer.pause()  # until then, nothing is to come
@@ -252,10 +253,14 @@ class Ingester:
         self._readings.append(_Reading(records, full, reach, future))
 
     def _next_task(self) -> Task | None:
+        ready = bool(self._readings) and self._readings[0].future.done()
         if self._due():
-            return self._count_task()
+            # A batch that is ready is counted along: one more to store is less than to count twice.
+            if not ready or self._took_along:
+                return self._count_task()
+            self._took_along = True
         if self._readings:
-            return self._store_task() if self._readings[0].future.done() else None
+            return self._store_task() if ready else None
         if not self._pending and self._heartbeat_due():
             return self._progress_task(Written(reach=reach_of({}, self._consumer)))
         return None
@@ -357,6 +362,7 @@ class Ingester:
 
     def _count_task(self) -> Task:
         written, self._written = self._written, Written()
+        self._took_along = False
 
         def count() -> Done:
             self._step("recompute")

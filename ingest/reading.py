@@ -7,9 +7,11 @@ one by one (`ingest.exact`), with identical results.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import compress
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -108,8 +110,7 @@ def _read_values(found: Found, records: Records, chosen: Bools, rules: Rules) ->
     if not chosen.any():
         return
     indexes = np.flatnonzero(chosen)
-    values = [value or b"" for value in compress(records.values, chosen)]
-    lines = split(values, records.sizes[chosen])
+    lines = split(_bytes(records, chosen), records.sizes[chosen])
     fast = plain(lines, floats="value" if rules.shape is PLAIN else None)
     frame = columns.read(lines, fast, rules)
     rows = frame["row"].to_numpy()
@@ -123,6 +124,13 @@ def _read_values(found: Found, records: Records, chosen: Bools, rules: Rules) ->
     slow[rows] = False
     if slow.any():
         _read_slowly(found, records, indexes, lines, np.flatnonzero(slow), rules)
+
+
+def _bytes(records: Records, chosen: Bools) -> Sequence[bytes]:
+    """The values of these records, a tombstone's as an empty one."""
+    if chosen.all() and records.sizes.all():
+        return cast("list[bytes]", records.values)  # as nearly always: no list to be made
+    return [value or b"" for value in compress(records.values, chosen)]
 
 
 def _read_slowly(

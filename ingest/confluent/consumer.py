@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -217,7 +218,7 @@ def _records(found: list[Any]) -> Records:
         list(map(kind.topic, found)),
         np.fromiter(map(kind.partition, found), np.int64, size),
         np.fromiter(map(kind.offset, found), np.int64, size),
-        np.fromiter([ms for _, ms in map(kind.timestamp, found)], np.int64, size),
+        np.fromiter(map(itemgetter(1), map(kind.timestamp, found)), np.int64, size),
         list(map(kind.key, found)),
         list(map(kind.value, found)),
         {at: tuple((name, value or b"") for name, value in its) for at, its in some if its},

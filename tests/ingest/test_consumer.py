@@ -144,6 +144,14 @@ def test_keeping_up_a_minute_is_counted_as_soon_as_counting_allows(rig):
     assert len(rig.sink.ids()) == 40
 
 
+def test_one_batch_that_is_ready_when_counting_is_due_is_counted_along(clock):
+    rig = Rig(clock, ConsumerConfig(max_records=2, recompute_every_s=0, recompute_idle_s=0))
+    rig.log.write(*(line(id) for id in "abcdef"))
+    rig.turn(9)
+    counts = [step for step in rig.journal if step in ("insert_events", "recompute")]
+    assert counts == ["insert_events", "insert_events", "recompute", "insert_events", "recompute"]
+
+
 def test_with_nothing_waiting_it_is_counted_soon(rig):
     rig.log.write(line("a"))
     rig.turn(2)
@@ -423,14 +431,14 @@ def test_reading_has_come_to_now_only_where_nothing_is_left(clock):
     rig = Rig(clock, ConsumerConfig(max_records=2, recompute_every_s=0, recompute_idle_s=0))
     logged = datetime(2026, 11, 20, 12, 5, tzinfo=UTC)
     before = datetime.now(UTC)
-    rig.log.write(line("a"), line("b"), line("c"), logged=logged)
-    rig.turn(3)
+    rig.log.write(*(line(id) for id in "abcde"), logged=logged)
+    rig.turn(5)
     (first,) = [p for p in rig.sink.progress if p.topic == TOPIC]
-    assert (first.read_until, first.next_offset) == (logged, 2)
+    assert (first.read_until, first.next_offset) == (logged, 4)
     rig.turn(4)
     last = [p for p in rig.sink.progress if p.topic == TOPIC][-1]
     assert last.read_until >= before
-    assert (last.next_offset, last.lag) == (3, 0)
+    assert (last.next_offset, last.lag) == (5, 0)
 
 
 def test_an_idle_ingester_says_so_now_and_then(rig):
