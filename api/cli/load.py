@@ -72,10 +72,10 @@ def import_file(
     if as_json:
         print_json(result)
     elif "signals" in result:
-        print(f"{result['signals']} signals imported from {file}")
+        print(f"{result['signals']:,} signals imported from {file}")
     else:
         print(
-            f"{result['accepted']} events imported from {file} in {result['seconds']} s, "
+            f"{result['accepted']:,} events imported from {file} in {result['seconds']} s, "
             f"{result['dead_letters']} dead letters"
             + (" (`toll dead-letters` lists them)" if result["dead_letters"] else "")
         )
