@@ -133,16 +133,12 @@ def _lead(report: model.WeeklyReport) -> str:
     hurt = sentences.counted(len(felt), "outage")
     if report.cost is not None and sentences.is_clear(report.cost):
         verb = "have cost" if report.provisional else "cost"
-        return f"{_upper(hurt)} {verb} about {sentences.plain_sum(report.cost)}.{also}"
+        return f"{sentences.upper(hurt)} {verb} about {sentences.plain_sum(report.cost)}.{also}"
     if felt:
-        return f"{_upper(hurt)} hurt the business, without a clear loss of money.{also}"
+        return f"{sentences.upper(hurt)} hurt the business, without a clear loss of money.{also}"
     missed = sentences.counted(len(report.near_misses), "fault") if report.near_misses else ""
-    near = f" {_upper(missed)} stayed without effect on it." if missed else ""
+    near = f" {sentences.upper(missed)} stayed without effect on it." if missed else ""
     return f"No outage hurt the business{' so far' if report.provisional else ''}.{near}"
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _case(case: Case, facts: Facts) -> model.Case:

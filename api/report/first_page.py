@@ -143,10 +143,7 @@ def against(volume: Volume) -> str:
     """This week against the weeks before: + 3 %."""
     if not volume.usual:
         return "–"
-    change = volume.came / volume.usual - 1.0
-    if abs(change) < 0.005:
-        return "the same"
-    return f"{'+' if change > 0 else '−'} {abs(change):.0%}".replace("%", " %")
+    return sentences.change(volume.came / volume.usual - 1.0)
 
 
 def value_of(process: ProcessWeek, report: WeeklyReport) -> str:

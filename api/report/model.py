@@ -10,8 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from api.http.schemas import Amount, CostPart, Sum, Units, Utc
-
-Kind = Literal["flow", "lead_time", "load", "level"]
+from enrich.model import MeasureKind
 
 
 class UnitsLine(BaseModel):
@@ -21,7 +20,7 @@ class UnitsLine(BaseModel):
     process_title: str = Field(examples=["Web checkout"])
     measure: str = Field(examples=["payments"])
     title: str = Field(examples=["Payments"])
-    kind: Kind
+    kind: MeasureKind
     units: Units
     says: str = Field(examples=["Payments: 270 lost (190 to 380)"])
 
@@ -51,7 +50,7 @@ class Volume(BaseModel):
 
     measure: str
     title: str
-    kind: Kind
+    kind: MeasureKind
     came: int
     usual: float | None = Field(description="Mean of the weeks before that have data; null: none.")
     weeks: int = Field(description="How many weeks that is, up to four.")

@@ -78,7 +78,9 @@ def _process(process: ProcessWeek, report: WeeklyReport) -> Iterator[Block]:
                     "Taken in",
                     sentences.whole(process.value, report.currency),
                     "–" if usual_value is None else sentences.whole(usual_value, report.currency),
-                    "–" if not usual_value else _percent(float(process.value / usual_value) - 1.0),
+                    "–"
+                    if not usual_value
+                    else sentences.change(float(process.value / usual_value) - 1.0),
                 )
             )
         columns = (
@@ -92,20 +94,14 @@ def _process(process: ProcessWeek, report: WeeklyReport) -> Iterator[Block]:
         yield Text("Nothing is counted of it that reaches back through the week.", "quiet")
 
 
-def _percent(change: float) -> str:
-    if abs(change) < 0.005:
-        return "the same"
-    return f"{'+' if change > 0 else '−'} {abs(100 * change):.0f} %"
-
-
 def _fate(process: ProcessWeek) -> str:
     """How a process fared, in sentences."""
     said = []
     times = sentences.counted(process.incidents, "outage")
     if process.incidents and process.cost is not None and sentences.is_clear(process.cost):
-        said.append(f"{_upper(times)} cost it {sentences.plain_sum(process.cost)}.")
+        said.append(f"{sentences.upper(times)} cost it {sentences.plain_sum(process.cost)}.")
     elif process.incidents:
-        said.append(f"{_upper(times)} hurt it, without a clear loss of money.")
+        said.append(f"{sentences.upper(times)} hurt it, without a clear loss of money.")
     else:
         said.append("No outage hurt it.")
     if process.cost_before is not None and process.cost_before.low > 0:
@@ -121,10 +117,6 @@ def _fate(process: ProcessWeek) -> str:
         hour = words.money(process.hour.cost)
         said.append(f"An hour without it costs up to {hour} ({process.hour.when}).")
     return " ".join(said)
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _incidents(report: WeeklyReport, shown: Mapping[str, tuple[Picture, ...]]) -> Iterator[Block]:
@@ -219,7 +211,9 @@ def _changes(report: WeeklyReport) -> Iterator[Block]:
         yield Text("This is the first report.")
         return
     since = f"the report of week {Week.parse(found.since).number}"
-    few = _upper(sentences.counted(found.small, "other number" if found.cases else "number"))
+    few = sentences.upper(
+        sentences.counted(found.small, "other number" if found.cases else "number")
+    )
     small = f" {few} changed by less than 1 %." if found.small else ""
     if not found.cases:
         yield Text(f"What {since} said still stands.{small}")

@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 from api import words
 from api.http.present import present_range
 from api.http.schemas import Sum, Units
-from api.report.model import Kind, UnitsLine
+from api.report.model import UnitsLine
 from enrich.edits import Edit, Title
 from enrich.incident import Incident
-from enrich.model import BusinessMap
+from enrich.model import BusinessMap, MeasureKind
 from impact.assess import felt
 from impact.model import Range
 from impact.weekly import Case
@@ -64,6 +64,18 @@ def times(number: int) -> str:
     return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
 
 
+def upper(text: str) -> str:
+    """The text with which a sentence begins."""
+    return text[:1].upper() + text[1:]
+
+
+def change(share: float) -> str:
+    """By how much something is more or less: + 3 %."""
+    if abs(share) < 0.005:
+        return "the same"
+    return f"{'+' if share > 0 else '−'} {100 * abs(share):.0f} %"
+
+
 def spell(minutes: int) -> str:
     """Minutes as a length of time: 45 min, 3 h 20 min."""
     hours, rest = divmod(minutes, 60)
@@ -76,7 +88,7 @@ def units_line(measure_id: str, found: Range, business_map: BusinessMap) -> Unit
     """What one measure lost, had on top, or had late."""
     known = business_map.measure(measure_id)
     process, _, measure = measure_id.partition("/")
-    kind: Kind = known.kind if known is not None else "flow"
+    kind: MeasureKind = known.kind if known is not None else "flow"
     title = known.called if known is not None else GONE_FROM_MAP
     units = present_range(found)
     return UnitsLine(
@@ -90,7 +102,7 @@ def units_line(measure_id: str, found: Range, business_map: BusinessMap) -> Unit
     )
 
 
-def _said(kind: Kind, units: Units) -> str:
+def _said(kind: MeasureKind, units: Units) -> str:
     what, ends = _DONE.get(kind, "lost"), words.units_range(units)
     if units.low <= 0 <= units.high:
         return f"none {what} for certain ({ends})"
@@ -114,13 +126,13 @@ def name_of(case: Case, business_map: BusinessMap, edits: Mapping[str, Sequence[
     root = titled(incident.root, business_map)
     if incident.kind == "maintenance":
         return f"Planned work on {root}"
-    return f"{_upper(root)} {'failed' if _availability(incident) <= _DOWN else 'worked badly'}"
+    return f"{upper(root)} {'failed' if _availability(incident) <= _DOWN else 'worked badly'}"
 
 
 def _short(case: Case, business_map: BusinessMap) -> str:
     """What a business-first incident is about."""
     names = [m.called for name in case.incident.measures if (m := business_map.measure(name))]
-    return _upper(listed(names)) or "Business"
+    return upper(listed(names)) or "Business"
 
 
 def when(incident: Incident, zone: ZoneInfo, now: datetime) -> str:
@@ -146,7 +158,7 @@ def cause(case: Case, business_map: BusinessMap) -> str:
             f"{_short(case, business_map)}{f' of {who}' if who else ''} fell short "
             "while no system reported a fault, so the cause is not known yet."
         )
-    root = _upper(titled(incident.root, business_map))
+    root = upper(titled(incident.root, business_map))
     if is_provider(incident.root, business_map):
         root += ", an outside company,"
     if incident.kind == "maintenance":
@@ -201,10 +213,6 @@ def _availability(incident: Incident) -> float:
     """Of the root, at its worst."""
     own = [e.availability for e in incident.episodes if incident.root in e.nodes]
     return min(own, default=0.0)
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def distinct(names: Sequence[str]) -> list[str]:
