@@ -110,8 +110,3 @@ def _told_of(impacts: Sequence[schemas.Impact]) -> list[schemas.Impact]:
 def key_of(incident: str, rule: str, subscriber: str) -> str:
     """The identity of a note on its way out: the same at every attempt, and of no other note."""
     return sha256("\n".join((incident, rule, subscriber)).encode()).hexdigest()[:32]
-
-
-def next_level(level: Decimal) -> Decimal:
-    """The cost at which the next note comes."""
-    return level * 2
