@@ -7,6 +7,7 @@ process asks for `own_engine`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -69,6 +70,16 @@ class Engine:
     def empty(self, name: str) -> None:
         self._holder.command(f"TRUNCATE ALL TABLES FROM {name}")
         self._clean.append(name)
+
+    @contextmanager
+    def lent(self) -> Iterator[Store]:
+        """An empty embedded store, for longer than one test."""
+        store = Store(self.migrated("chdb"))
+        try:
+            yield store
+        finally:
+            store.close()
+            self.empty(store.database.name)
 
     def _open(self, interface: str, name: str) -> Database:
         if interface == "http":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -37,11 +38,15 @@ def shop(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
     Shared by the tests of a module, which only read; none of them may ask for `own_engine`.
     """
-    store = Store(engine.migrated("chdb"))
-    with opened(tmp_path_factory.mktemp("shop"), store) as toll:
+    with engine.lent() as store, opened(tmp_path_factory.mktemp("shop"), store) as toll:
         yield five_weeks(toll)
-    store.close()
-    engine.empty(store.database.name)
+
+
+@pytest.fixture(scope="module")
+def settled(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """One outage of four days ago with its final price. Tests leave it as they found it."""
+    with engine.lent() as store, opened(tmp_path_factory.mktemp("settled"), store) as toll:
+        yield five_weeks(toll, timedelta(days=4))  # everything has settled since
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,16 +15,13 @@ from api.report.gather import gather
 from api.report.sections import sections
 from api.report.week import Week
 from api.setup.mapfiles import loaded
-from store.store import Store
-from tests.api.app import SHOP, assert_problem, opened
-from tests.api.shop import Shop, five_weeks
+from tests.api.app import SHOP, assert_problem
+from tests.api.shop import Shop
 from tests.api.test_cli import running
-from tests.api.test_editing import patch, send, tick
-from tests.clickhouse_engine import Engine
+from tests.api.test_editing import patch, put_back, send, tick
 
 pytestmark = pytest.mark.engine
 
-LONG_AGO = timedelta(days=4)
 TEXT = SHOP.read_text("utf-8")
 WITH_CREDITS = TEXT.replace(
     "    cost: 12000 EUR/month\n",
@@ -35,25 +32,12 @@ WITH_CREDITS = TEXT.replace(
 )
 
 
-@pytest.fixture(scope="module")
-def settled(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """One outage of four days ago with its final price. Tests leave it as they found it."""
-    store = Store(engine.migrated("chdb"))
-    with opened(tmp_path_factory.mktemp("settled"), store) as toll:
-        yield five_weeks(toll, LONG_AGO)
-    store.close()
-    engine.empty(store.database.name)
-
-
 @pytest.fixture
 def shop(settled: Shop) -> Iterator[Shop]:
     was = settled.toll.parts.map
     yield settled
     settled.toll.parts.map = was
-    found = asked(settled)
-    if stands := [e["id"] for e in found["edits"] if e["stands"]]:
-        patch(settled.toll, settled.incident, why="put back", undo=stands[::-1])
-        tick(settled.toll)
+    put_back(settled)
 
 
 def asked(shop: Shop, **params: str) -> Any:

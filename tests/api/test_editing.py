@@ -10,35 +10,27 @@ from typing import Any
 import pytest
 
 from api.assess.assessor import Assessor
-from store.store import Store
-from tests.api.app import Toll, alert, assert_problem, bearer, opened
-from tests.api.shop import Shop, five_weeks
+from tests.api.app import Toll, alert, assert_problem, bearer
+from tests.api.shop import Shop
 from tests.api.test_cli import running
-from tests.clickhouse_engine import Engine
 
 pytestmark = pytest.mark.engine
 
 MINUTE = timedelta(minutes=1)
-LONG_AGO = timedelta(days=4)  # everything has settled since
-
-
-@pytest.fixture(scope="module")
-def settled(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """One outage of four days ago with its final price. Tests leave it as they found it."""
-    store = Store(engine.migrated("chdb"))
-    with opened(tmp_path_factory.mktemp("settled"), store) as toll:
-        yield five_weeks(toll, LONG_AGO)
-    store.close()
-    engine.empty(store.database.name)
 
 
 @pytest.fixture
 def shop(settled: Shop) -> Iterator[Shop]:
     yield settled
-    found = settled.toll.ask(f"/v1/incidents/{settled.incident}")
+    put_back(settled)
+
+
+def put_back(shop: Shop) -> None:
+    """Undo all that a test corrected."""
+    found = shop.toll.ask(f"/v1/incidents/{shop.incident}")
     if stands := [e["id"] for e in found["edits"] if e["stands"]]:
-        patch(settled.toll, settled.incident, why="put back", undo=stands[::-1])
-        tick(settled.toll)
+        patch(shop.toll, shop.incident, why="put back", undo=stands[::-1])
+        tick(shop.toll)
 
 
 def patch(toll: Toll, incident: str, **body: Any) -> Any:

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from api.assess.assessor import Assessor
-from store.store import Store
 from tests.api.app import Toll, alert, assert_problem, ndjson, opened
 from tests.clickhouse_engine import Engine
 
@@ -39,16 +38,13 @@ def history() -> bytes:
 @pytest.fixture(scope="module")
 def past(engine: Engine, tmp_path_factory: pytest.TempPathFactory):
     """A Toll that heard of an incident when it was long over, and has replayed it."""
-    store = Store(engine.migrated("chdb"))
-    with opened(tmp_path_factory.mktemp("past"), store) as toll:
+    with engine.lent() as store, opened(tmp_path_factory.mktemp("past"), store) as toll:
         answer = toll.http.post("/v1/business", content=history(), params={"history": True})
         assert answer.status_code == 202, answer.text
         toll.http.post("/v1/signals/generic", json=[alert(BEGAN), alert(BEGAN, ENDED)])
         toll.ingest()
         toll.assess(NOW)
         yield toll
-    store.close()
-    engine.empty(store.database.name)
 
 
 def lines(toll: Toll, **params: str) -> dict[tuple[str, str], dict[str, Any]]:

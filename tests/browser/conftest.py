@@ -18,7 +18,6 @@ from functools import partial
 import pytest
 from playwright.sync_api import Browser
 
-from store.store import Store
 from tests.browser import axe, harness
 from tests.browser.harness import Look
 from tests.browser.world import Shown, shown
@@ -38,11 +37,8 @@ def axe_script() -> str:
 def told(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     """The Toll that pages are looked at in. Tests may add to its story; nothing is taken back."""
     _require(harness.missing())
-    store = Store(engine.migrated("chdb"))
-    with shown(tmp_path_factory.mktemp("told"), store) as found:
+    with engine.lent() as store, shown(tmp_path_factory.mktemp("told"), store) as found:
         yield found
-    store.close()
-    engine.empty(store.database.name)
 
 
 @pytest.fixture(scope="package")

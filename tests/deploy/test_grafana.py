@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from api.run.metrics import METRICS
-from store.store import Store
 from tests.api.app import alert, ndjson, opened
 from tests.api.shop import Shop, five_weeks
 from tests.clickhouse_engine import Engine
@@ -59,8 +58,7 @@ def expanded(sql: str, now: datetime, choices: Mapping[str, list[str]]) -> str:
 
 @pytest.fixture(scope="module")
 def asked(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
-    store = Store(engine.migrated("chdb"))
-    with opened(tmp_path_factory.mktemp("grafana"), store) as toll:
+    with engine.lent() as store, opened(tmp_path_factory.mktemp("grafana"), store) as toll:
         shop = five_weeks(toll)
         minutes = timedelta(minutes=1)
         toll.post([{"id": "l1", "stream": "payments", "at": (shop.now - 2 * minutes).isoformat()}])
@@ -75,8 +73,6 @@ def asked(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             _, rows = Asked(shop, choices).rows(variable.sql)
             choices[name] = [row[0] for row in rows][: None if variable.many else 1]
         yield Asked(known.shop, choices)
-    store.close()
-    engine.empty(store.database.name)
 
 
 @pytest.mark.parametrize("panel", ASKED)
