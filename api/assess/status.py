@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +23,9 @@ class MeasureCost:
     currency: str = ""
     per_minute: Decimal = Decimal(0)
     units_per_minute: float = 0.0
+    # Before anything comes back: what is missing of a flow; of other kinds it is what they come to.
+    units_so_far: float = 0.0
+    money_so_far: Decimal | None = None
 
 
 @dataclass(slots=True)
@@ -49,10 +53,17 @@ class AssessStatus:
             name = HEADLINE[impact.kind]
             if name in impact.units:
                 cost.units += impact.units[name].mid
+                cost.units_so_far += impact.units[_so_far(name, impact.units)].mid
             priced = cost_name(impact)
             if priced is not None:
                 cost.money = (cost.money or Decimal(0)) + impact.money[priced].mid
+                so_far = impact.money[_so_far(priced, impact.money)].mid
+                cost.money_so_far = (cost.money_so_far or Decimal(0)) + so_far
                 cost.currency = impact.money[priced].currency
             cost.per_minute += impact.per_minute_money or Decimal(0)
             cost.units_per_minute += impact.per_minute_units or 0.0
         return found
+
+
+def _so_far(name: str, parts: Mapping[str, object]) -> str:
+    return "gross" if name == "lost" and "gross" in parts else name

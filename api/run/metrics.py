@@ -77,6 +77,9 @@ METRICS: dict[str, Definition] = {
     "toll_impact_units": Definition(
         "gauge", "Lost, delayed or added units of open incidents, the middle.", _MEASURE
     ),
+    "toll_impact_units_so_far": Definition(
+        "gauge", "The same before anything comes back: missing so far, of a flow.", _MEASURE
+    ),
     "toll_impact_units_per_minute": Definition(
         "gauge", "Units that one more minute costs.", _MEASURE
     ),
@@ -84,6 +87,9 @@ METRICS: dict[str, Definition] = {
         "gauge",
         "What open incidents cost by their measures, the middle; no people's time, no credits.",
         _MONEY,
+    ),
+    "toll_impact_money_so_far": Definition(
+        "gauge", "The same before anything comes back: lost so far, of a flow.", _MONEY
     ),
     "toll_impact_money_per_minute": Definition("gauge", "What one more minute costs.", _MONEY),
     "toll_silent_seconds": Definition(
@@ -215,17 +221,26 @@ def _assess_metrics(status: AssessStatus) -> Iterator[Metric]:
         yield _single("toll_assess_last_tick_timestamp_seconds", status.last_tick.timestamp())
     yield _single("toll_assess_backlog_incidents", status.backlog)
     yield _single("toll_incidents_open", len(status.burning))
-    units, rate, money, burn = (
+    units, missing, rate, money, gross, burn = (
         _family(f"toll_impact_{name}")
-        for name in ("units", "units_per_minute", "money", "money_per_minute")
+        for name in (
+            "units",
+            "units_so_far",
+            "units_per_minute",
+            "money",
+            "money_so_far",
+            "money_per_minute",
+        )
     )
     for (process, measure), cost in sorted(status.costs().items()):
         units.add_metric([process, measure], cost.units)
+        missing.add_metric([process, measure], cost.units_so_far)
         rate.add_metric([process, measure], cost.units_per_minute)
-        if cost.money is not None:
+        if cost.money is not None and cost.money_so_far is not None:
             money.add_metric([process, measure, cost.currency], float(cost.money))
+            gross.add_metric([process, measure, cost.currency], float(cost.money_so_far))
             burn.add_metric([process, measure, cost.currency], float(cost.per_minute))
-    yield from (units, rate, money, burn)
+    yield from (units, missing, rate, money, gross, burn)
     yield from _silence_metrics(status.silences)
 
 

@@ -115,6 +115,7 @@ def test_costs_of_several_incidents_are_added_per_measure():
     [(place, cost)] = status.costs().items()
     assert place == ("checkout", "payments")
     assert (cost.units, cost.money, cost.per_minute) == (540.0, Decimal("21800.00"), Decimal(996))
+    assert (cost.units_so_far, cost.money_so_far) == (900.0, Decimal("36200.00"))
 
 
 def test_a_failing_thread_is_told_of_and_tried_again(monkeypatch):
