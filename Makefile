@@ -60,7 +60,7 @@ bench-business-first: $(VENV)/dev ## How often the business alone opens an incid
 bench-calibration: $(VENV)/dev ## How often the simulator's truth lies in the 90 % range
 	@$(BIN)/toll demo --calibrate 200
 
-screenshots: $(VENV)/dev ## Take the pictures of docs/screens anew (Chromium)
+screenshots: $(VENV)/dev ## Take the pictures of pages and commands anew (Chromium)
 	@$(BIN)/python -m tests.screenshots
 
 dashboards: $(VENV)/dev ## Write Grafana's dashboards anew

@@ -1,4 +1,4 @@
-"""Captures of the command line for the README: `python -m tests.captures` beside a running demo.
+"""Captures of the command line for the README, of the story that pages are pictured with.
 
 Each runs a command as on a terminal of 80 columns and writes what it prints as SVG. No font is
 loaded from elsewhere: whoever looks has one with equal widths.
@@ -25,10 +25,17 @@ CAPTURES: Mapping[str, Sequence[str]] = {
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
-def capture(arguments: Sequence[str]) -> str:
+def write(url: str) -> None:
+    """All captures of the Toll at an address."""
+    for name, line in CAPTURES.items():
+        (FOLDER / f"{name}.svg").write_text(capture(line, url), "utf-8")
+
+
+def capture(arguments: Sequence[str], url: str) -> str:
     """What a command prints in colours, as SVG."""
     program = Path(sys.executable).with_name("toll")
     terminal = {"FORCE_COLOR": "1", "COLUMNS": "80", "TERM": "xterm-256color", "PYTHONUTF8": "1"}
+    terminal["TOLL_URL"] = url
     done = subprocess.run(
         [program, *arguments], env=os.environ | terminal, capture_output=True, text=True, check=True
     )
@@ -40,8 +47,3 @@ def capture(arguments: Sequence[str]) -> str:
 def local_fonts(svg: str) -> str:
     """The same without fonts of the network."""
     return _FONTS.sub("", svg).replace("Fira Code", "ui-monospace, DejaVu Sans Mono")
-
-
-if __name__ == "__main__":
-    for name, line in CAPTURES.items():
-        (FOLDER / f"{name}.svg").write_text(capture(line), "utf-8")

@@ -1,4 +1,4 @@
-"""Pictures of all pages, of a simulated shop in trouble, for docs/screens: `make screenshots`.
+"""Pictures of all pages and of commands, of a simulated shop in trouble: `make screenshots`.
 
 The shop is that of `toll demo`, told up to a moment at which two incidents burn, so that nobody has
 to wait for one. Dates are those of today; nothing else differs from one run to the next by design.
@@ -14,6 +14,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, FloatRect
 
 from store.store import RETENTION, open_store
+from tests import captures
 from tests.browser import harness
 from tests.browser.harness import NARROW, WIDE, Scheme
 from tests.browser.world import Shown, shown
@@ -56,6 +57,7 @@ def main() -> None:
         ):
             for path in pictures(browser, told):
                 print(f"{path.name}: {path.stat().st_size:,} bytes", flush=True)  # noqa: T201
+            captures.write(told.url.rstrip("/"))
 
 
 def pictures(browser: Browser, told: Shown) -> Iterator[Path]:
