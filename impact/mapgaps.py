@@ -5,8 +5,8 @@ it (a business-first incident), while something else was in trouble. Either the 
 node and the map does not say so, or a redundancy did not carry what the map says it carries.
 
 *The map said it would fall and it did not*: an incident was predicted to hit a process, its measure
-was watched, and the test found nothing. Either the need is softer than the map says, or there is a
-redundancy that it does not know.
+was watched, and nothing of it was lost for certain. Either the need is softer than the map says, or
+there is a redundancy that it does not know.
 
 One incident proves little; each gap counts the incidents that speak for the map as well.
 """
@@ -21,8 +21,8 @@ from typing import Literal
 
 from enrich.graph import Graph
 from enrich.incident import Incident
-from impact.assess import felt
 from impact.model import MeasureImpact
+from impact.weekly import hurt
 
 GapKind = Literal["fell_unpredicted", "predicted_but_stood"]
 NOTABLE = 0.2  # a predicted severity below this may well drown in the noise of the business
@@ -98,7 +98,7 @@ def _stood(
             if not watched or reached.severity < NOTABLE:
                 continue
             key = reached.process, incident.root
-            if any(felt(i) for i in watched):
+            if any(hurt(i) for i in watched):
                 agreed[key] += 1
             else:
                 against[key].append(Evidence(incident, reached.severity))

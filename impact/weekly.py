@@ -12,10 +12,22 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from enrich.incident import Incident
+from enrich.model import HEADLINE
 from impact.assess import felt
 from impact.cost import Part, plus
 from impact.model import MeasureImpact, MoneyRange, Range
 from impact.totals import LEVEL, Total, cost_name, headlines, money_sum, total_money
+
+
+def hurt(impact: MeasureImpact) -> bool:
+    """Whether a measure suffered for certain: seen while it did, or in what it came to.
+
+    A loss may be too small against the noise of each half hour for the test to call it red, and
+    still be certain over the whole effect; what has such a price is never told as harmless.
+    """
+    counted = impact.units.get(HEADLINE.get(impact.kind, ""))
+    certain = counted is not None and counted.low > 0.0 and impact.method == "measured"
+    return certain or felt(impact)
 
 
 @dataclass(frozen=True)
@@ -34,7 +46,7 @@ class Case:
     @property
     def felt(self) -> bool:
         """Whether the business was touched for certain."""
-        return any(felt(impact) for impact in self.impacts)
+        return any(hurt(impact) for impact in self.impacts)
 
     @property
     def live(self) -> bool:

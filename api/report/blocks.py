@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 _SUM = re.compile(r"\b([A-Z]{3}) (?=[-−]?\d)")
+_LENGTH = re.compile(r"(?<=\d) (?=(?:s|min|h|d)\b|%)")
 Tone: TypeAlias = Literal["plain", "loss", "gain"]
 
 
@@ -132,8 +133,8 @@ class Document:
 
 
 def unbroken(text: str) -> str:
-    """The text with each sum and its currency on one line."""
-    return _SUM.sub("\\1\u00a0", text)
+    """The text with each sum and its currency, and each length and its unit, on one line."""
+    return _LENGTH.sub("\u00a0", _SUM.sub("\\1\u00a0", text))
 
 
 def flat(blocks: Sequence[Block]) -> Iterator[Block]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 from api import words
+from api.http.schemas import Sum
 from api.report import pictures, sentences
 from api.report.blocks import (
     Block,
@@ -71,7 +72,9 @@ def first_page(report: WeeklyReport) -> Iterator[Block]:
 def _figures(report: WeeklyReport) -> Iterator[Figure]:
     if report.cost is not None:
         tone: Tone = "loss" if report.cost.low > 0 else "plain"
-        yield Figure("Outages cost", words.money(report.cost), words.money_range(report.cost), tone)
+        nothing = report.cost.low == report.cost.mid == report.cost.high == 0
+        ends = "nothing was lost" if nothing else words.money_range(report.cost)
+        yield Figure("Outages cost", words.money(report.cost), ends, tone)
     else:
         yield Figure("Outages", f"{len(report.outages)}", "nothing that is counted has a price")
     if report.change is not None and report.cost_before is not None:
@@ -80,7 +83,7 @@ def _figures(report: WeeklyReport) -> Iterator[Figure]:
             more = change.mid > 0
             sign = "+" if more else "−"
             value = f"{sign} {words.amount(abs(change.mid), change.currency)}"
-            note = f"last week {before}"
+            note = f"{_ends(change)}; last week {before}"
             told: Tone = "loss" if more else "gain"
             yield Figure("Against last week", value, note, told)
         else:
@@ -97,6 +100,14 @@ def _figures(report: WeeklyReport) -> Iterator[Figure]:
         sentences.spell(blind.blind_minutes),
         cost if blind.blind_minutes else "alarms saw all there was",
     )
+
+
+def _ends(change: Sum) -> str:
+    """The range of a certain change, as much as the sign before its middle says."""
+    if change.mid > 0:
+        return words.money_range(change)
+    flipped = {"low": -change.high, "mid": -change.mid, "high": -change.low}
+    return words.money_range(change.model_copy(update=flipped))
 
 
 def _biggest(report: WeeklyReport) -> Iterator[Block]:
@@ -194,7 +205,8 @@ def _seen(report: WeeklyReport) -> Iterator[Block]:
         )
     if seen.false_minutes:
         said.append(
-            f"Alarms sounded for {sentences.spell(seen.false_minutes)} in which business was fine."
+            f"Alarms sounded for {sentences.spell(seen.false_minutes)} in which no trouble of the "
+            "business could be made out."
         )
     if not said:
         said.append("Alarms and business agreed: neither was in trouble.")

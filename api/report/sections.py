@@ -40,9 +40,9 @@ def sections(report: WeeklyReport, shown: Mapping[str, tuple[Picture, ...]]) -> 
 def _sums(report: WeeklyReport) -> Iterator[Block]:
     """What each process lost; they add up to the whole."""
     rows = [
-        (p.title, f"{p.incidents}", words.money(p.cost), words.money_range(p.cost))
+        (p.title, f"{p.incidents}", *_cost(p))
         for p in report.processes
-        if p.cost is not None
+        if p.cost is not None or p.volumes
     ]
     if report.beside is not None:
         sums = (words.money(report.beside), words.money_range(report.beside))
@@ -57,6 +57,13 @@ def _sums(report: WeeklyReport) -> Iterator[Block]:
             Column("Range", right=True),
         )
         yield Table(columns, tuple(rows), total=True)
+
+
+def _cost(process: ProcessWeek) -> tuple[str, str]:
+    """The middle and the range; a dash where no incident touched anything that has a price."""
+    if process.cost is None:
+        return "–", "–"
+    return words.money(process.cost), words.money_range(process.cost)
 
 
 def _process(process: ProcessWeek, report: WeeklyReport) -> Iterator[Block]:
@@ -137,7 +144,7 @@ def _costs(case: Case) -> bool:
 
 def _case(case: Case, pictures: tuple[Picture, ...], zone: ZoneInfo) -> Iterator[Block]:
     yield Heading(f"{case.name}, {sentences.began(case.started_at, zone)}", 2)
-    forecast = ", as forecast" if case.cost_is == "forecast" else ""
+    forecast = ", which is still a forecast" if case.cost_is == "forecast" else ""
     cost = f" It cost {sentences.plain_sum(case.cost)}{forecast}." if case.cost else ""
     yield Text(f"{case.when}.{cost}")
     yield Text(case.cause)

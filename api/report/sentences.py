@@ -19,9 +19,8 @@ from api.report.model import UnitsLine
 from enrich.edits import Edit, Title
 from enrich.incident import Incident
 from enrich.model import BusinessMap, MeasureKind
-from impact.assess import felt
 from impact.model import Range
-from impact.weekly import Case
+from impact.weekly import Case, hurt
 
 _DOWN = 0.05  # of availability: less is a failure, more is bad service
 _DONE = {"flow": "lost", "load": "extra", "lead_time": "late"}
@@ -182,7 +181,7 @@ def _took(case: Case, who: str, business_map: BusinessMap) -> str:
 
 def hit_by(case: Case) -> list[str]:
     """Processes that suffered for certain; where none did, those that the map expects to."""
-    suffered = list(dict.fromkeys(i.process for i in case.impacts if felt(i)))
+    suffered = list(dict.fromkeys(i.process for i in case.impacts if hurt(i)))
     if suffered:
         return suffered
     reached = sorted(case.incident.reached, key=lambda r: -r.severity)

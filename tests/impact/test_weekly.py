@@ -118,6 +118,12 @@ def test_maintenance_and_faults_without_effect_are_known_as_such():
     assert not Case(incident("a"), (quiet,)).felt
 
 
+def test_what_was_certainly_lost_hurt_though_no_half_hour_of_it_was_red():
+    small = replace(impact("a", "checkout/payments", 70.0, 40.0), inputs={"ever_red": 0.0})
+    assert Case(incident("a"), (small,)).felt
+    assert not Case(incident("a"), (replace(small, method="modelled"),)).felt
+
+
 AMOUNTS = st.floats(-1e6, 1e6).map(lambda x: round(x, 2))
 
 

@@ -259,6 +259,30 @@ def test_a_company_that_lost_nothing_reads_what_it_carried(toll):
     assert report["single_points"], "what could have hurt is told all the same"
 
 
+def test_a_loss_too_small_to_be_seen_and_certain_all_the_same_counts_as_an_outage(toll):
+    carried(toll)
+    small = outage("i-1", 1)
+    quiet = {"ever_red": 0.0, "history_days": 56.0}
+    told(toll, [(small, [lost(small, 70, 40, inputs=quiet)])])
+    report, issued = said(toll)
+    assert report["lead"].startswith("1 outage cost about EUR 700 (")
+    assert report["biggest"] == ["i-1"] and report["near_misses"] == []
+    [checkout] = [p for p in report["processes"] if p["process"] == "checkout"]
+    assert checkout["incidents"] == 1
+    assert "Stripe, an outside company, failed and hurt Web checkout" in issued.text
+
+
+def test_a_change_is_told_with_its_range(toll):
+    carried(toll)
+    now, before = outage("i-1", 1), outage("i-0", -4)
+    told(toll, [(now, [lost(now, 100, 5)]), (before, [lost(before, 400, 10)])])
+    _, issued = said(toll)
+    # 1,000 against 4,000, both with draws in step: -50 to +50 against -100 to +100.
+    assert (
+        "- Against last week: **− EUR 3,000** (2,955 to 3,045; last week EUR 4,000)" in issued.text
+    )
+
+
 def test_a_fault_that_nobody_felt_is_a_near_miss(toll):
     carried(toll, 1)
     quiet = outage("i-5", 2)
