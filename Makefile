@@ -30,7 +30,7 @@ run: $(VENV)/run ## Start Toll with a simulated shop on http://127.0.0.1:8080
 	@$(BIN)/toll demo
 
 test: $(VENV)/dev ## Run the tests
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/dev ## Check style, types and the direction of imports
 	@$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 
 from tests.clickhouse_engine import engine, make_store, own_engine, store, store_clock
@@ -13,6 +14,13 @@ from tests.shared_data import shared_data
 # How long an example takes says how busy the machine is, and nothing else.
 settings.register_profile("toll", deadline=None)
 settings.load_profile("toll")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first: no worker is to be left alone with one in the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
 
 __all__ = [
     "engine",

@@ -28,7 +28,10 @@ from tests.contract.logs import (
 )
 
 # kafka-python leaves sockets of refused connections to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
 
 LOGS = [
     "embedded",
