@@ -43,24 +43,30 @@ def units_range(range_: Units | None) -> str:
 
 def amount(value: Decimal, currency: str) -> str:
     """A sum: EUR 10,900; below 100 with its cents."""
-    return f"{currency} {_number(value)}"
+    return f"{currency} {_number(value, [value])}"
 
 
-def _number(value: Decimal) -> str:
-    digits = 2 if abs(value) < 100 and value != value.to_integral_value() else 0
+def _number(value: Decimal, among: Sequence[Decimal]) -> str:
+    """A sum with the digits that all it stands beside can bear."""
+    cents = any(v != v.to_integral_value() for v in among) and all(abs(v) < 100 for v in among)
+    digits = 2 if cents and value else 0
     said = f"{value:,.{digits}f}"
     return said if any(c in "123456789" for c in said) else said.removeprefix("-")
 
 
 def money(sum_: Sum) -> str:
     """The middle of a sum."""
-    return amount(sum_.mid, sum_.currency)
+    return f"{sum_.currency} {_number(sum_.mid, _of(sum_))}"
 
 
 def money_range(sum_: Sum) -> str:
     """The ends of a sum, to stand beside its middle; says so where it may as well be nothing."""
-    ends = f"{_number(sum_.low)} to {_number(sum_.high)}"
+    ends = " to ".join(_number(end, _of(sum_)) for end in (sum_.low, sum_.high))
     return f"{ends}, includes zero" if sum_.low <= 0 <= sum_.high else ends
+
+
+def _of(sum_: Sum) -> list[Decimal]:
+    return [sum_.low, sum_.mid, sum_.high]
 
 
 def age(since: datetime, until: datetime | None) -> str:
@@ -73,14 +79,14 @@ def age(since: datetime, until: datetime | None) -> str:
 def lasted(span: timedelta) -> str:
     """A length of time: 45 s, 12 min, 3 h 20 min, 2 d 4 h."""
     seconds = max(0, int(span.total_seconds()))
-    if seconds < 90:
+    if seconds < 90 and seconds != 60:
         return f"{seconds} s"
-    if seconds < 5400:
+    if seconds < 5400 and seconds != 3600:
         return f"{round(seconds / 60)} min"
     hours, rest = divmod(seconds, 3600)
     if hours < 48:
-        return f"{hours} h {rest // 60} min"
-    return f"{hours // 24} d {hours % 24} h"
+        return f"{hours} h {rest // 60} min" if rest >= 60 else f"{hours} h"
+    return f"{hours // 24} d {hours % 24} h" if hours % 24 else f"{hours // 24} d"
 
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

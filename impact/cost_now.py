@@ -39,6 +39,7 @@ from impact.totals import generator, money_sum, quantile_range
 
 NIGHT_FROM, NIGHT_HOURS = 22, 8  # local hours 22 to 6
 MINUTE_S = 60
+BY_LENGTH = "depends on how long an outage lasts"  # why a measure is in no hour
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,8 @@ def _counted(
             continue
         learned = baselines.learned(measure) if measure.kind == "flow" else None
         if measure.kind != "flow":
-            skipped.append(f"{measure.id}: a {measure.kind} depends on how long an outage lasts")
+            said = measure.kind.replace("_", " ")
+            skipped.append(f"{measure.id}: a {said} {BY_LENGTH}")
         elif learned is None:
             skipped.append(f"{measure.id}: no baseline yet")
         else:

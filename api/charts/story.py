@@ -110,6 +110,7 @@ class Shortfall:
 def headline(what: Shortfall) -> str:
     """The number in words: 1,240 payments lost."""
     n, so_far = what.counted, " so far" if what.live else ""
+    forecast = ", by forecast" if what.live else ""  # of what will stay lost
     if n.low <= 0 <= n.high:
         return f"{'No clear loss of' if what.kind == 'flow' else 'No clear extra'} {what.unit}"
     count = f"{words.units(abs(n.mid))}"
@@ -117,7 +118,7 @@ def headline(what: Shortfall) -> str:
         return f"{count} {'extra' if n.mid > 0 else 'fewer'} {what.unit}{so_far}"
     if n.mid < 0:
         return f"{count} more {what.unit} than expected{so_far}"
-    return f"{count} {what.unit} lost{so_far}"
+    return f"{count} {what.unit} lost{forecast}"
 
 
 def told(what: Shortfall) -> list[str]:

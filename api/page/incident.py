@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from api import words
 from api.ask import editing, reading
 from api.ask.one_more_hour import one_more_hour
 from api.ask.shortfall_pictures import story
@@ -24,6 +25,7 @@ from api.http.problems import ListedError
 from api.http.state import State, state_of
 from api.page.edit_form import EditForm, read_form
 from api.page.figures import Wanted
+from api.page.now import hit
 from api.page.owners import owners
 from api.page.render import render
 from api.setup.tokens import LOCAL, Caller
@@ -106,6 +108,9 @@ def _page(
         query="" if as_of is None else f"as_of={quote(_written(as_of))}",
         more=more,
         owners=owners(found, business_map),
+        hit=hit(found),
+        titles=business_map.title,
+        rests_on=rests_on,
         overlaps=_overlaps(state, found, as_of),
         done=done,
         editable=editable,
@@ -180,10 +185,45 @@ def _overlaps(
     return overlaps
 
 
-def _others(state: State, found: schemas.Incident) -> list[tuple[str, str]]:
-    """Incidents of which this one may be a part: id and what it is called."""
-    known = state.parts.store.incidents.find()
-    return [(v.incident.id, v.incident.title) for v in known[:_OTHERS] if v.incident.id != found.id]
+def _others(state: State, found: schemas.Incident) -> list[tuple[str, datetime, str]]:
+    """Incidents of which this one may be a part: id, when, and what it is called."""
+    known = [v.incident for v in state.parts.store.incidents.find()[:_OTHERS]]
+    return [(i.id, i.started_at, i.title) for i in known if i.id != found.id]
+
+
+def rests_on(impact: schemas.Impact) -> list[str]:
+    """What one number rests on, line by line, beside its method, window and evidence."""
+    said = []
+    for name, value in impact.inputs.items():
+        if name == "history_days":
+            said.append(f"Expected from {words.units(value)} days of its own history")
+        elif name in _SHARES:
+            said.append(f"{_SHARES[name]} {value:.0%}".replace("%", " %"))
+        elif name == "ever_red":
+            said.append(_RED[value > 0.0])
+        elif name in _COUNTS:
+            said.append(f"{_COUNTS[name]}: {words.units(value)}")
+        else:
+            said.append(f"{words.words(name).capitalize()}: {value:.4g}")
+    return said
+
+
+_COUNTS = {
+    "bins": "Bins of time with data in the effect window",
+    "concurrent": "Incidents that bear on it at the same time, this one among them",
+    "cohort": "Units that were open or placed meanwhile",
+    "placed": "Of these, placed meanwhile",
+    "weeks": "Weeks that the usual share of late ones was learned from",
+}
+_SHARES = {
+    "predicted_severity": "By the map and the signals it should lose",
+    "measured_severity": "By what came it was off by",
+    "unexplained": "Of the shortfall no incident explains",
+}
+_RED = {
+    True: "The test found it off: more than chance would do",
+    False: "The test did not find it off for certain: the range says how little is known",
+}
 
 
 def _nodes(business_map: BusinessMap) -> list[tuple[str, str]]:

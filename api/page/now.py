@@ -69,13 +69,22 @@ def _at_a_glance(state: State, incident: schemas.Incident, moment: datetime) -> 
     business_map, outlook = state.parts.map.map, state.outlook()
     shown = max(filter(drawable, incident.impacts), key=_weight, default=None)
     what = story(shown, business_map, outlook) if shown else None
-    counted = [i.evidence for i in incident.impacts]
+    customers, failed_keys = hit(incident)
     return Burning(
         incident,
         one_more_hour(incident, outlook, moment),
         owners(incident, business_map),
         spark(what) if what else None,
         f"{shown.process_title}, {shown.measure_title.lower()}" if shown else "",
+        customers,
+        failed_keys,
+    )
+
+
+def hit(incident: schemas.Incident) -> tuple[int | None, int | None]:
+    """(customers hit, tries that failed for good), of the measure with most; None: not counted."""
+    counted = [i.evidence for i in incident.impacts]
+    return (
         max((e.customers for e in counted if e.customers is not None), default=None),
         max((e.failed_keys for e in counted if e.failed_keys is not None), default=None),
     )

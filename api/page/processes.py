@@ -30,6 +30,7 @@ from api.routes.processes import (
 )
 from enrich.explain import need_in_words
 from enrich.model import Measure, needed
+from impact.cost_now import BY_LENGTH
 from impact.model import FloatArray
 from impact.money import hours_of_week
 from ingest.errors import NotFoundError
@@ -77,6 +78,8 @@ def process(request: Request, caller: Reading, process: str) -> HTMLResponse:
         found=found,
         on_map=on_map,
         hour=_titled_hours(state, found),
+        not_counted=[_titled(state, why) for why in found.hours.not_counted],
+        by_length=_by_length(found),
         incidents=reading.incidents(state.parts, process=process, limit=_SHOWN),
         needs=[(need_in_words(graph, need), needed(need)) for need in on_map.needs],
         titles=state.parts.map.map.title,
@@ -126,6 +129,18 @@ def today(
     bins = get_minutes(request, caller, process, measure, so_far.since, until, step)
     what = _day(bins, state.parts.map.map.timezone, found.called.lower())
     return wanted.answer(lambda theme, width: day(what, theme, width), what)
+
+
+def _by_length(found: ProcessDetail) -> bool:
+    """Whether what an hour costs depends, for all that is counted, on how long an outage lasts."""
+    whys = found.hours.not_counted
+    return len(whys) == len(found.measures) > 0 and all(why.endswith(BY_LENGTH) for why in whys)
+
+
+def _titled(state: State, why: str) -> str:
+    """Why a measure is not counted, with what it is called instead of its id."""
+    name, _, said = why.partition(": ")
+    return f"{state.parts.map.map.called(name)}: {said}"
 
 
 def _measure(state: State, process: str, name: str) -> Measure:

@@ -6,6 +6,7 @@ Links are relative, so that the pages also work behind a token in the path, or b
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from api import words
 from api.ask.shortfall_pictures import drawable
@@ -46,6 +48,31 @@ def render(state: State, template: str, root: str = "./", **values: Any) -> HTML
     )
 
 
+_NUMBERS: Mapping[str, Callable[..., str]] = {
+    "money": words.money,
+    "money_range": words.money_range,
+    "per_minute": words.amount,
+    "plain_amount": lambda value: words.amount(value, "").strip(),
+    "sentence": words.sentence,
+    "units": words.units,
+    "units_range": words.units_range,
+}
+
+
+def minus(text: str) -> str:
+    """A text with a minus sign, not a hyphen, before each negative number."""
+    return re.sub(r"(?<![\w.,–-])-(?=\d)", "−", text)
+
+
+def coded(text: str) -> Markup:
+    """A text in which what stands between backticks is code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _set(said: Callable[..., str]) -> Callable[..., str]:
+    return lambda *values: minus(said(*values))
+
+
 @cache  # compiling the templates takes longer than filling them
 def _environment(timezone: str) -> Environment:
     environment = Environment(
@@ -59,20 +86,18 @@ def _environment(timezone: str) -> Environment:
     environment.filters |= {
         "arrows": lambda path: path.replace("->", "→"),
         "age": words.age,
+        "capped": lambda text: text[:1].upper() + text[1:],
         "clock": lambda moment: clock(moment, zone),
+        "coded": coded,
         "is_link": lambda url: re.fullmatch(r"https?://[^\s<>]+", url) is not None,
-        "money": words.money,
-        "money_range": words.money_range,
         "lasted": lambda minutes: words.lasted(timedelta(minutes=minutes)),
-        "per_minute": words.amount,
-        "plain_amount": lambda value: words.amount(value, "").strip(),
         "percent": lambda share: f"{100 * share:.2f} %",
         "promise": promise_text,
-        "sentence": words.sentence,
-        "units": words.units,
-        "units_range": words.units_range,
+        "minus": minus,
         "words": words.words,
     }
+    for name, said in _NUMBERS.items():
+        environment.filters[name] = _set(said)
     environment.tests["drawable"] = drawable
     return environment
 

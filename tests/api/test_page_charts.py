@@ -44,7 +44,7 @@ def test_the_form_alone_says_who_was_red(part, lanes):
     assert {tops.index(float(str(row["y"]))) for row in rows} == lanes
     for row in rows:
         assert float(str(row["end"])) - float(str(row["y"])) == LANE
-        assert (row["from"], row["lasted"]) == ("Tue 10 Nov, 07:00", "5 h 0 min")
+        assert (row["from"], row["lasted"]) == ("Tue 10 Nov, 07:00", "5 h")
 
 
 @settings(deadline=None, max_examples=25)  # Altair checks every spec against its schema

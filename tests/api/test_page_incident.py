@@ -49,7 +49,7 @@ def test_what_was_known_at_a_moment_can_be_chosen(toll):
     assert now.count('<option value="20') >= 2 and "It began at" in now
     before = later(20).isoformat().replace("+00:00", "Z")
     page = flat(toll.http.get(f"/incidents/{incident.id}", params={"as_of": before}).text)
-    assert "This is what was known at" in page and "is the forecast" in page
+    assert "This is what was known at" in page and "by forecast" in page
     assert "It began at" not in page  # what is over cannot be corrected
     assert page.count(" selected>") == 1
 
@@ -181,3 +181,14 @@ def test_what_a_form_holds_is_what_is_asked(filled):
     for name in ("title", "cause"):
         written = filled.get(name, "").replace("\r\n", "\n").strip()
         assert (getattr(asked, name) or "") == written
+
+
+@pytest.mark.engine
+def test_it_speaks_as_people_do(shop):
+    """No ids, no names of fields, no hours of another zone, no hyphens before numbers."""
+    page = shop.toll.http.get(f"/incidents/{shop.incident}").text
+    assert "Customers hit" in page or "Tried and failed" in page
+    assert "days of its own history" in page
+    assert "Ever red" not in page and "Predicted severity" not in page
+    assert "the only thing that fires; since" in page and " UTC<" not in page
+    assert "<code>toll incident edit --people</code>" in page

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from api.page.render import minus
 from enrich.incident import Episode
 from tests.api.app import bearer, ndjson, payment, send
 from tests.api.test_reading import known
@@ -180,3 +181,14 @@ def test_an_unmended_letter_is_sent_as_it_was_and_refused_again(toll):
 def test_a_reason_that_does_not_exist_is_a_mistake(toll):
     assert toll.http.get("/dead-letters?reason=whatever").status_code == 422
     assert "None of these" in text(toll, "/dead-letters?reason=not_json")
+
+
+def test_a_minus_is_a_minus_and_a_hyphen_a_hyphen():
+    assert minus("-1.1 to 3.2, (-7.28 to 21.04)") == "−1.1 to 3.2, (−7.28 to 21.04)"
+    assert minus("2026-11-22, incident-4, A-1, e-mail") == "2026-11-22, incident-4, A-1, e-mail"
+
+
+def test_what_lasts_as_long_as_it_lasts_has_no_hour_and_says_so(shop):
+    page = shop.toll.http.get("/processes/fulfilment").text
+    assert "Orders: a lead time depends on how long an outage lasts" in page.replace(" shipped", "")
+    assert "No number for an hour" in page and "lead_time" not in page

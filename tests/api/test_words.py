@@ -1,9 +1,12 @@
 """How numbers are said to people."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from api import words
+from api.http.schemas import Sum
 from api.words import amount, busiest_hours, slot
 
 
@@ -42,3 +45,26 @@ def test_nothing_has_no_sign():
     assert amount(Decimal("-0.001"), "EUR") == "EUR 0.00"
     assert amount(Decimal("-0.00"), "EUR") == "EUR 0"
     assert amount(Decimal("-0.50"), "EUR") == "EUR -0.50"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0 s"), (45, "45 s"), (60, "1 min"), (75, "75 s"), (3600, "1 h"), (7200, "2 h"),
+     (12_000, "3 h 20 min"), (172_800, "2 d"), (187_200, "2 d 4 h")],
+)  # fmt: skip
+def test_how_long_it_lasted_has_no_part_that_is_nothing(seconds, said):
+    assert words.lasted(timedelta(seconds=seconds)) == said
+
+
+@pytest.mark.parametrize(
+    ("low", "mid", "high", "said"),
+    [
+        ("98.64", "290.12", "564.00", "EUR 290 (99 to 564)"),
+        ("0", "98.38", "223.10", "EUR 98 (0 to 223, includes zero)"),
+        ("-7.28", "9.04", "21.04", "EUR 9.04 (-7.28 to 21.04, includes zero)"),
+        ("5", "12", "90", "EUR 12 (5 to 90)"),
+    ],
+)
+def test_a_sum_and_its_ends_have_the_same_digits(low, mid, high, said):
+    sum_ = Sum(low=Decimal(low), mid=Decimal(mid), high=Decimal(high), currency="EUR")
+    assert f"{words.money(sum_)} ({words.money_range(sum_)})" == said
