@@ -57,6 +57,13 @@ PAGER_LABEL = "pager_incident"
 # something on: such a statement tells nothing of the thing itself, but that it is still going on.
 ACTION_LABEL, ACKNOWLEDGE = "event_action", "acknowledge"
 
+# What the simulated shop is called as a source, and the label of a signal by which it says which
+# streams it sends to (with blanks between), from the signal's start to its end.
+SIMULATOR, SIMULATED_LABEL = "simulator", "simulated_streams"
+
+# Labels that name nothing that could be on a map.
+ABOUT_LABELS = frozenset({ACTION_LABEL, SIMULATED_LABEL})
+
 # The labels of who works on it by then, as the pager knows them (ids, with blanks between), and of
 # when it said so.
 RESPONDERS_LABEL, RESPONDERS_AT_LABEL = "responders", "responders_at"

@@ -23,7 +23,9 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from random import Random
 from threading import Event, Lock
+from zoneinfo import ZoneInfo
 
+from api.ask.simulated import is_all_simulated, simulated_streams
 from api.notify.delivery import Attachment, DeliveryError, Outgoing, Sender, shown
 from api.notify.headline import headline_of
 from api.notify.hooks import HookSender
@@ -223,8 +225,12 @@ class Dispatcher:
             said = lines(told, self._parts.settings.address, subscriber.name, again=again)
             return Outgoing(key, told, said)
         report = self._report(told.week)
-        headline = headline_of(report.facts, subscriber.processes)
-        told = told.model_copy(update={"title": report.subject, "headline": headline})
+        facts = report.facts
+        headline = headline_of(facts, subscriber.processes)
+        made_up = facts.simulated == "all"
+        told = told.model_copy(
+            update={"title": facts.subject, "headline": headline, "simulated": made_up}
+        )
         html, images = report.mail_html()
         return Outgoing(
             key,
@@ -243,6 +249,13 @@ class Dispatcher:
         with self._report_lock:
             return self._reports(Week.parse(week), self._now())
 
+    def _made_up(self, moment: datetime) -> bool:
+        """Whether all that the report of a moment would count is simulated."""
+        business_map = self._parts.map.map
+        zone = ZoneInfo(business_map.timezone)
+        bounds = Week.last_over(moment, zone).bounds(zone)
+        return is_all_simulated(business_map, simulated_streams(self._parts, *bounds))
+
     def _queue_reports(self, now: datetime, generation: int) -> None:
         """Queue the weekly reports that are due; one that was queued before stays as it is."""
         business_map = self._parts.map.map
@@ -251,8 +264,9 @@ class Dispatcher:
             moment = due(subscriber.weekly, now) if subscriber.weekly else None
             if moment is None or (subscriber.name, moment) in self._queued:
                 continue
-            notes.append(weekly_note(subscriber, business_map, moment, generation))
             self._queued.add((subscriber.name, moment))
+            if subscriber.simulated or not self._made_up(moment):
+                notes.append(weekly_note(subscriber, business_map, moment, generation))
         self._outbox.queue(notes)
 
     def _shown(self, text: str) -> str:

@@ -25,9 +25,9 @@ from api.notify.subscribers import Subscriber
 from enrich.incident import Incident
 from impact.model import MeasureImpact
 from impact.totals import cost_name
+from ingest.events import SIMULATOR
 
 NEWS = timedelta(days=7)  # over for longer, an incident that nobody was told of is history
-SIMULATOR = "simulator"  # the source of signals that the simulated shop sends
 OVER, FINAL, RESTATED, TAKEN_BACK = "over", "final", "restated", "taken_back"
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import cast
 
 from api.ask.costing import beside
+from api.ask.simulated import simulated_streams
 from api.assess.pricing import is_withdrawn
 from api.http.present import present_incident, present_sum
 from api.http.schemas import Sum
@@ -42,6 +43,7 @@ class Teller:
         # by incident and subscriber, oldest first, with the moment at which it was due
         self._said: dict[tuple[str, str], list[tuple[datetime, Said]]] = defaultdict(list)
         self._heirs: dict[str, str] = {}  # of incidents that are gone
+        self._on_simulated: dict[str, bool] = {}  # of business-first incidents
         self._subscriptions: Subscriptions | None = None
         self._subscribers: list[Subscriber] = []
         self._take_up()
@@ -84,7 +86,7 @@ class Teller:
         impacts = [i for i in issued(incident.id) if not is_withdrawn(i)]
         notes = []
         for subscriber in self._subscribers:
-            if not rules.wants(subscriber, incident, simulated=self._simulated):
+            if not rules.wants(subscriber, incident, simulated=self._made_up(incident)):
                 continue
             assert subscriber.above is not None
             heard = self._heard(of, subscriber)
@@ -128,9 +130,23 @@ class Teller:
                 "level": level,
                 "next_at": level * 2 if level is not None else None,
                 "before": self._sum(heard[-1]) if heard else None,
-                "simulated": self._simulated or rules.is_simulated(incident),
+                "simulated": self._made_up(incident),
             }
         )
+
+    def _made_up(self, incident: Incident) -> bool:
+        """Whether its data are simulated: by its signals, or by the streams that fell short."""
+        if self._simulated or rules.is_simulated(incident):
+            return True
+        if incident.kind != "business":
+            return False
+        if incident.id not in self._on_simulated:
+            known = (self._map.measure(name) for name in incident.measures)
+            streams = {measure.stream for measure in known if measure is not None}
+            end = incident.started_at + timedelta(minutes=1)
+            found = simulated_streams(self._parts, incident.started_at, end)
+            self._on_simulated[incident.id] = bool(streams) and streams <= found
+        return self._on_simulated[incident.id]
 
     def _beside(
         self,

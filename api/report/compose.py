@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from importlib.metadata import version
+from typing import Literal
 
 import numpy as np
 
 from api import words
+from api.ask.simulated import is_all_simulated
 from api.http.present import present_part, present_sum, present_total
 from api.http.schemas import Sum, Units
 from api.report import model, sentences
@@ -57,6 +59,7 @@ def compose(facts: Facts) -> model.WeeklyReport:
         subject="",
         lead="",
         has_data=has_data,
+        simulated=_simulated(facts),
         cost=cost if has_data or outages else None,
         cost_before=(present_total(earlier) or _nothing(facts)) if known_before else None,
         change=present_sum(difference(whole, earlier)) if known_before else None,
@@ -100,6 +103,13 @@ def compose(facts: Facts) -> model.WeeklyReport:
             "questions": questions(report, facts),
         }
     )
+
+
+def _simulated(facts: Facts) -> Literal["", "some", "all"]:
+    if is_all_simulated(facts.loaded.map, facts.simulated):
+        return "all"
+    counted = {measure.stream for measure in facts.loaded.map.measures()}
+    return "some" if counted & facts.simulated else ""
 
 
 def _nothing(facts: Facts) -> Sum | None:

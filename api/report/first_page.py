@@ -56,6 +56,9 @@ def first_page(report: WeeklyReport) -> Iterator[Block]:
             "It has not been issued.",
             "warning",
         )
+    if report.simulated:
+        what = "All of this is" if report.simulated == "all" else "Some of what is counted here is"
+        yield Text(f"{what} simulated: a made-up shop, to try Toll out.", "warning")
     yield Text(report.lead, "lead")
     yield Figures(tuple(_figures(report)))
     if (trend := pictures.trend(report.trend, report.currency)) is not None:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from api.ask.costing import beside
 from api.ask.outlook import Outlook, View
 from api.ask.perceiving import Answer, perceived
+from api.ask.simulated import simulated_streams
 from api.assess.pricing import is_withdrawn
 from api.report.model import WeeklyReport
 from api.report.week import Week
@@ -26,7 +27,7 @@ from impact.mapgaps import MapGap, map_gaps
 from impact.model import MeasureImpact, MoneyRange
 from impact.taken import Taken, taken_in
 from impact.weekly import Book, Case
-from ingest.events import ACTION_LABEL
+from ingest.events import ABOUT_LABELS
 from store.records import ReportName
 
 TREND = 13  # weeks before the week itself
@@ -71,6 +72,7 @@ class Facts:
     coverage: Coverage
     unmatched: int  # alarms of the week that no node claims
     unread: int  # dead letters
+    simulated: frozenset[str]  # streams of the week that a simulated shop sent
     gaps: Sequence[MapGap]
     risks: Sequence[Risk]
     last: WeeklyReport | None  # the report issued last before this week's
@@ -111,7 +113,7 @@ def gather(parts: Parts, outlook: Outlook, week: Week, now: datetime) -> Facts:
     unmatched = [
         s
         for s in store.signals.between(start, end)
-        if s.labels.keys() - {ACTION_LABEL} and not loaded.resolver.nodes(s.labels)
+        if s.labels.keys() - ABOUT_LABELS and not loaded.resolver.nodes(s.labels)
     ]
     return Facts(
         week=week,
@@ -129,6 +131,7 @@ def gather(parts: Parts, outlook: Outlook, week: Week, now: datetime) -> Facts:
         view=outlook.view(),
         coverage=coverage(loaded.graph, {s.stream: s.last_minute for s in streams}, ()),
         unmatched=len({(s.source, s.fingerprint) for s in unmatched}),
+        simulated=simulated_streams(parts, start, end),
         unread=sum(count.open for count in store.dead_letters.counts().values()),
         gaps=_gaps(loaded, [case for found in cases.values() for case in found]),
         risks=_risks(loaded, outlook, now),

@@ -177,6 +177,9 @@ class WeeklyReport(BaseModel):
     subject: str
     lead: str = Field(description="The week in one or two sentences.")
     has_data: bool
+    simulated: Literal["", "some", "all"] = Field(
+        "", description="How much of what is counted a simulated shop sent."
+    )
     cost: Sum | None = Field(description="What outages cost; null: nothing is priced.")
     cost_before: Sum | None
     change: Sum | None = Field(description="Against the week before, draw by draw.")

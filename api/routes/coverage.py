@@ -12,7 +12,7 @@ from api.http import problems, schemas
 from api.http.auth import Reading
 from api.http.state import state_of
 from enrich.coverage import coverage, paste
-from ingest.events import ACTION_LABEL
+from ingest.events import ABOUT_LABELS
 
 router = APIRouter(tags=["data"])
 
@@ -92,8 +92,9 @@ def get_coverage(request: Request, _: Reading) -> CoverageAnswer:
     unmatched = [
         s.labels
         for s in signals
-        # A statement that only names an alert it ends or acknowledges has nothing to match.
-        if s.labels.keys() - {ACTION_LABEL} and not parts.map.resolver.nodes(s.labels)
+        # A statement that only names an alert it ends or acknowledges has nothing to match, nor
+        # has one that tells of simulated data.
+        if s.labels.keys() - ABOUT_LABELS and not parts.map.resolver.nodes(s.labels)
     ]
     gaps = coverage(parts.map.graph, {s.stream: s.last_minute for s in streams}, unmatched)
     return CoverageAnswer(

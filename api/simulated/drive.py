@@ -28,6 +28,7 @@ from api.run.wiring import Parts
 from api.setup.settings import Settings
 from ingest.decode import check_lines
 from ingest.errors import SettingsError
+from ingest.events import SIMULATED_LABEL, SIMULATOR
 from ingest.log import Producer
 from ingest.sources import SOURCES
 
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 WEEKS = 8
 STALE = timedelta(days=3)  # an old demo begins anew: nobody was there to see the days between
 TELL_EVERY_S = 30.0
+STREAMS = ("payments", "carts", "orders", "calls")  # that the shop sends
 _SLEPT = timedelta(minutes=10)  # longer than that between two looks: nobody sent meanwhile
 _BODY_BYTES = 4 * 1024 * 1024  # of the 10 MiB that Toll takes by default
 
@@ -188,15 +190,25 @@ class Simulation:
     def __init__(self, sender: Sender, kept: Kept, folder: Path, say: Say) -> None:
         self._sender, self._kept, self._folder, self._say = sender, kept, folder, say
         self._shop = Shop(kept.seed, kept.start, weeks=WEEKS)
+        self._declared = ""  # the hour in which it last said that its data are simulated
 
     @property
     def loaded(self) -> bool:
         """Whether the history is in the log."""
         return self._kept.told_until is not None
 
+    def _declare(self, until: datetime) -> None:
+        """Say which streams are simulated; once an hour, of which Toll keeps the first word."""
+        hour = until.strftime("%Y%m%dT%H")
+        if hour == self._declared:
+            return
+        self._sender.signals([declaration(self._shop.first, until, hour)])
+        self._declared = hour
+
     def load(self, advance: Callable[[float], None]) -> int:
         """Send eight weeks of history; returns the number of events."""
         sent = 0
+        self._declare(self._kept.start)
         for day, chunk in enumerate(self._shop.history(), 1):
             sent += self._send(chunk, history=True)
             advance(min(1.0, day / (7 * WEEKS)))
@@ -209,6 +221,7 @@ class Simulation:
         spoken = 0.0
         while not stop.is_set():
             told, now = self._kept.told_until, datetime.now(UTC)
+            self._declare(now)
             if told is not None and now > told:
                 # What it slept through comes in days, and says nothing of how late events are.
                 until = min(now, told + timedelta(days=1))
@@ -243,6 +256,23 @@ class Simulation:
         live = [i for i in self._shop.incidents if self._kept.start <= _moment(i.start_ms) <= now]
         for incident in live[-3:]:
             self._say(_sentence(self._shop.truth.of(incident, now)))
+
+
+def declaration(first: datetime, until: datetime, name: str) -> dict[str, Any]:
+    """The signal by which a shop says that what it sends is made up. name: of this statement."""
+    return {
+        "id": f"simulated-{first:%Y%m%dT%H%M}-{name}",
+        "source": SIMULATOR,
+        "kind": "change",
+        "status": "resolved",
+        "severity": "info",
+        "labels": {SIMULATED_LABEL: " ".join(STREAMS)},
+        "summary": "A simulated shop sends these streams (simulated)",
+        "url": "",
+        "started_at": first.isoformat(),
+        "ended_at": until.isoformat(),
+        "fingerprint": "simulated-streams",
+    }
 
 
 def _moment(ms: int) -> datetime:

@@ -8,6 +8,7 @@ import pytest
 
 from api.client import Client
 from api.simulated.drive import HttpSender, Kept, Simulation, demo_map, go_on, keep, take_up
+from ingest.events import SIMULATED_LABEL
 from tests.api.app import SHOP, alert, ndjson, payment
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -68,6 +69,18 @@ def test_days_it_slept_through_are_sent_as_history(tmp_path):
     assert all(count > 100 for count, _ in notes.sent)
     reached = go_on(tmp_path, now).told_until
     assert reached is not None and reached >= now
+
+
+def test_it_says_once_an_hour_that_what_it_sends_is_simulated(tmp_path):
+    now = datetime.now(UTC)
+    kept = Kept(7, now - timedelta(days=3), now - timedelta(minutes=2))
+    notes = Notes()
+    shop = Simulation(notes, kept, tmp_path, lambda _: None)
+    shop.run(OneTurn())  # type: ignore[arg-type]  # all it asks of an event
+    shop.run(OneTurn())  # type: ignore[arg-type]  # the same
+    said = [s for s in notes.told if s["labels"].get(SIMULATED_LABEL)]
+    assert 1 <= len(said) <= 2  # two where the hour has just struck
+    assert said[0]["labels"][SIMULATED_LABEL] == "payments carts orders calls"
 
 
 @pytest.mark.engine
