@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from playwright.sync_api import Browser, FloatRect
+from playwright.sync_api import Browser, FloatRect, Page
 
 from store.store import RETENTION, open_store
 from tests import captures
@@ -37,6 +37,7 @@ PAGES = {
     "coverage": "coverage",
     "trust": "trust",
     "reports": "reports",
+    "report": "v1/reports/weekly/latest.html",
     "dead-letters": "dead-letters",
     "dead-letter": "{letter}",
     "interface": "docs",
@@ -55,6 +56,7 @@ def main() -> None:
             shown(Path(folder), store) as told,
             harness.chromium() as browser,
         ):
+            told.get("v1/reports/weekly/latest.json")  # which issues it
             for path in pictures(browser, told):
                 print(f"{path.name}: {path.stat().st_size:,} bytes", flush=True)  # noqa: T201
             captures.write(told.url.rstrip("/"))
@@ -79,15 +81,29 @@ def picture(
     with harness.look(browser, told.url, width, scheme) as look:
         page = look.go(PAGES[name].format(**vars(told)))
         look.settle()
-        tall = min(page.evaluate("document.documentElement.scrollHeight"), TALLEST[width])
+        tall = page.evaluate("document.documentElement.scrollHeight")
+        if tall > TALLEST[width]:
+            tall = _cut(page, TALLEST[width])
         while True:
             part: FloatRect = {"x": 0, "y": 0, "width": width, "height": tall}
             taken = page.screenshot(full_page=True, clip=part, animations="disabled")
             if len(taken) <= MOST_BYTES:
                 break
-            tall = int(tall * 0.98 * MOST_BYTES / len(taken))  # as much of it as the docs bear
+            tall = _cut(page, int(tall * 0.98 * MOST_BYTES / len(taken)))
     path.write_bytes(taken)
     return path
+
+
+def _cut(page: Page, line: int) -> int:
+    """Where the last part of a page ends that ends above a line: nothing is cut in two."""
+    found = page.evaluate(
+        """line => Math.max(0, ...['article', 'section', 'figure', 'table', 'details']
+            .flatMap(part => [...document.querySelectorAll('main ' + part)])
+            .map(part => Math.ceil(part.getBoundingClientRect().bottom + scrollY) + 12)
+            .filter(end => end <= line))""",
+        line,
+    )
+    return found or line
 
 
 if __name__ == "__main__":

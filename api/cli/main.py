@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -46,7 +47,6 @@ EXIT_CODES = {
 app = Program(
     name="toll",
     cls=Main,
-    help="What an outage costs the business, while it burns.",
     epilog="Exit codes: " + "; ".join(f"{code} {why}" for code, why in EXIT_CODES.items()) + ".",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -66,6 +66,24 @@ estimate.register(app)
 maps.register(app)
 notify.register(app)
 report.register(app)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"toll {version('toll')}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """What an outage costs the business, while it burns."""
 
 
 @app.command("settings")

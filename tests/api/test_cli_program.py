@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -42,6 +43,11 @@ def test_every_command_stands_in_one_box(cli):
         line.split()[1] for line in out.splitlines() if line.startswith("│ ") and line[2] != " "
     ]
     assert first[-len(names) :] == names
+
+
+def test_it_says_which_version_it_is(cli):
+    code, out, _ = cli("--version")
+    assert (code, out) == (0, f"toll {version('toll')}\n")
 
 
 @pytest.mark.parametrize("name", EVERY)
