@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +12,16 @@ from rich.text import Text
 
 from api import words
 from api.cli import show
-from api.cli.options import DataOption, JsonOption, MapOption, settings_from
+from api.cli.options import (
+    DataOption,
+    DaysOption,
+    FromOption,
+    JsonOption,
+    MapOption,
+    ToOption,
+    beginning,
+    settings_from,
+)
 from api.cli.read import print_json
 from api.client import connect
 
@@ -32,13 +41,9 @@ def register(app: typer.Typer) -> None:
 
 
 def perception(
-    days: Annotated[
-        float, typer.Option(min=0.01, max=400, help="How many days back from now.")
-    ] = 7.0,
-    start: Annotated[
-        str | None, typer.Option("--from", help="From this moment on, with its zone.")
-    ] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Until this moment; else now.")] = None,
+    days: DaysOption = 7.0,
+    start: FromOption = None,
+    end: ToOption = None,
     process: Annotated[
         str | None, typer.Option(help="Only this process and what it needs.")
     ] = None,
@@ -47,16 +52,14 @@ def perception(
     map_path: MapOption = None,
 ) -> None:
     """When tools were green and business was red, and the reverse: minutes and money."""
-    if start is None and end is None:
-        start = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+    asked = {"from": beginning(start, end, days), "to": end, "process": process}
     with connect(settings_from(map_path, data)) as client:
-        found = client.get("/v1/perception", **{"from": start, "to": end, "process": process})
+        found = client.get("/v1/perception", **asked)
     if as_json:
         print_json(found)
         return
     out = show.console()
-    span = " to ".join(found[name][:16].replace("T", " ") for name in ("start", "end"))
-    out.print(f"{span} UTC", style="dim")
+    out.print(show.span(found), style="dim")
     for one in found["processes"]:
         _print_gap(one, f"tools {_percent(one['technical_availability'])} available")
         share = one["business_availability"]

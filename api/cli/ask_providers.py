@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -12,7 +12,16 @@ from rich.text import Text
 
 from api import words
 from api.cli import show
-from api.cli.options import DataOption, JsonOption, MapOption, settings_from
+from api.cli.options import (
+    DataOption,
+    DaysOption,
+    FromOption,
+    JsonOption,
+    MapOption,
+    ToOption,
+    beginning,
+    settings_from,
+)
 from api.cli.read import print_json
 from api.client import connect
 
@@ -24,22 +33,17 @@ def register(app: typer.Typer) -> None:
 
 
 def providers(
-    days: Annotated[
-        float, typer.Option(min=0.01, max=400, help="How many days back from now.")
-    ] = 91.0,
-    start: Annotated[
-        str | None, typer.Option("--from", help="From this moment on, with its zone.")
-    ] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Until this moment; else now.")] = None,
+    days: DaysOption = 91.0,
+    start: FromOption = None,
+    end: ToOption = None,
     as_json: JsonOption = False,
     data: DataOption = None,
     map_path: MapOption = None,
 ) -> None:
     """Providers: what they admitted against what was lived, how late, and what that cost."""
-    if start is None and end is None:
-        start = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+    asked = {"from": beginning(start, end, days), "to": end}
     with connect(settings_from(map_path, data)) as client:
-        found = client.get("/v1/providers", **{"from": start, "to": end})
+        found = client.get("/v1/providers", **asked)
     print_json(found) if as_json else _print_providers(found)
 
 
@@ -58,8 +62,7 @@ def portfolio(
 
 def _print_providers(found: Mapping[str, Any]) -> None:
     out = show.console()
-    span = " to ".join(found[name][:16].replace("T", " ") for name in ("start", "end"))
-    out.print(f"{span} UTC", style="dim")
+    out.print(show.span(found), style="dim")
     if not found["providers"]:
         out.print("The map has no providers.")
         return

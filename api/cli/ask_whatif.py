@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ from rich.text import Text
 
 from api import words
 from api.cli import complete, show
-from api.cli.options import DataOption, JsonOption, MapOption, settings_from
+from api.cli.options import DataOption, JsonOption, MapOption, beginning, settings_from
 from api.cli.program import Program
 from api.cli.read import print_json
 from api.client import connect
@@ -83,11 +83,9 @@ def what_if(
             "nothing is supposed: give --set, --duplicate, --shorten, --without or --other-map, "
             "or ask `toll what-if outage NODE`"
         )
-    if start is None and end is None:
-        start = (datetime.now(UTC) - timedelta(days=days)).isoformat()
     absent = [w for w in without or [] if _INCIDENT.fullmatch(w)]
     asked = {
-        "from": start,
+        "from": beginning(start, end, days),
         "to": end,
         "incident": incident,
         "needs": dict(_change(text) for text in changes or []),
@@ -148,8 +146,7 @@ def _print_replay(found: Mapping[str, Any]) -> None:
     out.print(Text(f"If {found['supposed']}", style="bold"))
     count = found["incidents_replayed"]
     over = "one incident" if count == 1 else f"{count} incidents"
-    span = " to ".join(found[name][:16].replace("T", " ") for name in ("start", "end"))
-    show.indented(out, f"replayed {over}, {span} UTC", 2, "dim")
+    show.indented(out, f"replayed {over}, {show.span(found)}", 2, "dim")
     if found["cost"] is None:
         show.indented(out, "Nothing with a price was hit in that time.", 2)
     else:
@@ -218,7 +215,7 @@ def _print_incidents(incidents: Sequence[Mapping[str, Any]]) -> None:
             schemas.Sum.model_validate(row[k]) if row[k] else None for k in ("cost", "saved")
         )
         table.add_row(
-            f"{row['started_at'][:16].replace('T', ' ')} {row['title']}",
+            f"{show.minute(row['started_at'])} {row['title']}",
             words.money(cost) if cost else "–",
             words.money(saved) if saved else "–",
             words.money_range(saved).removesuffix(", includes zero") if saved else "",

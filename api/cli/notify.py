@@ -11,7 +11,7 @@ import typer
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
 from api.cli.program import Program
 from api.cli.read import print_json
-from api.cli.show import console, new_table
+from api.cli.show import console, minute, new_table
 from api.client import connect
 from ingest.errors import NotFoundError, SettingsError, UnavailableError
 
@@ -89,7 +89,7 @@ def _show(found: list[Mapping[str, Any]]) -> None:
         return
     shown = new_table("Queued, UTC", "State", "To", "Subject")
     for note in found:
-        queued = str(note["queued_at"])[:16].replace("T", " ")
+        queued = minute(note["queued_at"])
         why = f"\n{note['error']}" if note["error"] else ""
         shown.add_row(
             queued, note["state"].replace("_", " "), note["subscriber"], f"{note['subject']}{why}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +35,19 @@ AsOfOption = Annotated[
     str | None,
     typer.Option("--as-of", parser=moment, metavar="TIME", help="As was known then, with a zone."),
 ]
+DaysOption = Annotated[float, typer.Option(min=0.01, max=400, help="How many days back from now.")]
+FromOption = Annotated[
+    str | None, typer.Option("--from", help="From this moment on, with its zone.")
+]
+ToOption = Annotated[str | None, typer.Option("--to", help="Until this moment; else now.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def beginning(start: str | None, end: str | None, days: float) -> str | None:
+    """`--from` as asked for, else so many days back; with `--to` alone Toll says how far back."""
+    if start is None and end is None:
+        return (datetime.now(UTC) - timedelta(days=days)).isoformat()
+    return start
 
 
 def settings_from(

@@ -207,8 +207,7 @@ def coverage(found: dict[str, Any]) -> None:
         for stream in found["streams"]:
             first, last = stream["first_minute"], stream["last_minute"]
             events, statuses = words.units(stream["events"]), ", ".join(stream["statuses"])
-            span = (moment[:16].replace("T", " ") for moment in (first, last))
-            table.add_row(stream["stream"], *span, events, statuses)
+            table.add_row(stream["stream"], minute(first), minute(last), events, statuses)
         out.print(table)
     gaps = {
         "processes without measures": found["processes_without_measures"],
@@ -295,6 +294,16 @@ def _rests_on(one: schemas.Impact) -> str:
     if one.evidence.customers is not None:
         parts.append(f"{one.evidence.customers} customers hit")
     return ", ".join(parts)
+
+
+def minute(moment: str) -> str:
+    """A moment of an answer, to the minute: 2026-11-22 10:15."""
+    return moment[:16].replace("T", " ")
+
+
+def span(found: Mapping[str, Any]) -> str:
+    """The time that an answer is about."""
+    return f"{minute(found['start'])} to {minute(found['end'])} UTC"
 
 
 def _time(moment: datetime) -> str:

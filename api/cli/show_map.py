@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from api import words
-from api.cli.show import NO_HOUR, console, indented, new_table
+from api.cli.show import NO_HOUR, console, indented, minute, new_table
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
@@ -22,7 +22,7 @@ def history(found: Sequence[Mapping[str, Any]]) -> None:
     table = new_table("Version", "Holds from", "Processes", "Nodes", "Changes", numbers_from=2)
     for one in found:
         # The first version holds for all time before it, too: it is kept under a date long ago.
-        since = one["valid_from"][:16].replace("T", " ") if one["valid_from"] > "1970" else "ever"
+        since = minute(one["valid_from"]) if one["valid_from"] > "1970" else "ever"
         mark = "  in force" if one["in_force"] else ""
         counts = (one[key] for key in ("processes", "nodes", "changes"))
         shown = ("–" if count is None else f"{count:,}" for count in counts)
@@ -87,7 +87,7 @@ def gaps(found: Sequence[Mapping[str, Any]]) -> None:
     for gap in found:
         indented(out, gap["words"], 0, "bold")
         for one in gap["evidence"]:
-            since = one["started_at"][:16].replace("T", " ")
+            since = minute(one["started_at"])
             indented(out, f"{one['incident']}  {since}  {one['title']}", 2, "dim")
 
 
