@@ -13,9 +13,12 @@ from api.page import (
     map,
     now,
     perception,
+    portfolio,
     processes,
+    providers,
     reports,
     trust,
+    what_if,
 )
 
 _PAGES = (
@@ -25,6 +28,9 @@ _PAGES = (
     processes,
     map,
     perception,
+    providers,
+    portfolio,
+    what_if,
     coverage,
     trust,
     reports,

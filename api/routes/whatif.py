@@ -164,10 +164,11 @@ async def ask_what_if(request: Request, _: Reading) -> WhatIfAnswer:
         asked = WhatIf.model_validate_json(body)
     except ValidationError as error:
         raise RequestValidationError(error.errors()) from error
-    return await run_in_threadpool(_replayed, state, asked)
+    return await run_in_threadpool(replayed, state, asked)
 
 
-def _replayed(state: State, asked: WhatIf) -> WhatIfAnswer:
+def replayed(state: State, asked: WhatIf) -> WhatIfAnswer:
+    """What the incidents would have cost, as asked."""
     parts = state.parts
     start, end = looked_at(asked.start, asked.to, datetime.now(UTC), USUALLY)
     supposition = _supposition(asked)
