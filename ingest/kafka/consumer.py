@@ -1,44 +1,26 @@
-"""Apache Kafka as the log, through kafka-python. The only importer of that library.
-
-Kafka's errors become ours here. A broker that is away is no error for a consumer: `poll` comes
-back empty and `healthy` says no, until it answers again. Connections are made when first needed,
-so that Toll starts, and says what is wrong, with the brokers down.
-"""
+"""Reading from Kafka through kafka-python, a member of a group."""
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import itertools
-import threading
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from kafka import (  # type: ignore[import-untyped]
     ConsumerRebalanceListener,
-    KafkaAdminClient,
     KafkaConsumer,
-    KafkaProducer,
     OffsetAndMetadata,
+    errors,
 )
 from kafka import TopicPartition as KafkaPartition
-from kafka import errors as kafka_errors
 from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
 
-from ingest.errors import InputError, SettingsError, TollError, UnavailableError
-from ingest.kafka_connect import connect, connected
-from ingest.kafka_options import MAX_BATCH_BYTES, TOPIC_CONFIG, KafkaOptions
-from ingest.log import (
-    Message,
-    Polled,
-    Record,
-    TopicPartition,
-    choose_partition,
-    refuse_oversized,
-)
+from ingest.kafka.library import CLOSE_S, connect, ms
+from ingest.log import Polled, Record, TopicPartition
 
-CLOSE_S = 2.0  # how long leaving may take; the group notices an absent member anyway
+if TYPE_CHECKING:
+    from ingest.kafka.log import KafkaLog
+
 FETCH_BYTES = 4 * 1024 * 1024  # per partition; a larger record still comes, alone
 # The library checks records in pure Python, at 5 MB/s, unless `crc32c` is installed. Without it
 # we trust the broker, which has checked each batch as it came in.
@@ -46,171 +28,12 @@ _FAST_CRC = importlib.util.find_spec("crc32c") is not None
 
 # Not ours any more: somebody else has the partition, and reads again what was not committed.
 _LOST = (
-    kafka_errors.CommitFailedError,
-    kafka_errors.IllegalGenerationError,
-    kafka_errors.RebalanceInProgressError,
-    kafka_errors.UnknownMemberIdError,
-    kafka_errors.FencedInstanceIdError,
+    errors.CommitFailedError,
+    errors.IllegalGenerationError,
+    errors.RebalanceInProgressError,
+    errors.UnknownMemberIdError,
+    errors.FencedInstanceIdError,
 )
-_REFUSED = (
-    kafka_errors.AuthorizationError,
-    kafka_errors.SaslAuthenticationFailedError,
-    kafka_errors.UnsupportedSaslMechanismError,
-    kafka_errors.KafkaConfigurationError,
-)
-
-
-class KafkaLog:
-    """A log on Kafka. Makes producers and consumers, and creates topics."""
-
-    def __init__(self, bootstrap: str, *, options: KafkaOptions | None = None) -> None:
-        self.bootstrap, self.options = bootstrap, options or KafkaOptions()
-
-    def producer(self) -> KafkaLogProducer:
-        """A producer of this log."""
-        return KafkaLogProducer(self)
-
-    def consumer(self, group: str, topics: Iterable[str], /) -> KafkaLogConsumer:
-        """A member of `group`; it joins with its first polls."""
-        return KafkaLogConsumer(self, group, topics)
-
-    def ensure_topics(self, topics: Mapping[str, int], /) -> None:
-        """Create those topics that do not exist, with `TOPIC_CONFIG`."""
-        with self.errors(), connected(KafkaAdminClient, **self.access()) as admin:
-            missing = topics.keys() - set(admin.list_topics())
-            if not missing:
-                return
-            wanted = {
-                name: {
-                    "num_partitions": topics[name],
-                    "replication_factor": self.options.replication_factor,
-                    "configs": TOPIC_CONFIG,
-                }
-                for name in missing
-            }
-            # One that somebody else has just created is as good.
-            with contextlib.suppress(kafka_errors.TopicAlreadyExistsError):
-                admin.create_topics(wanted)
-            admin.wait_for_topics(list(missing))
-
-    def close(self) -> None:
-        """Nothing to give back: connections belong to producers and consumers."""
-
-    def access(self) -> dict[str, Any]:
-        """What every client is told: where the brokers are, who we are, how long to wait."""
-        options = self.options
-        return {
-            "bootstrap_servers": self.bootstrap.split(","),
-            "bootstrap_timeout_ms": _ms(options.request_timeout_s),
-            "request_timeout_ms": _ms(options.request_timeout_s),
-            "reconnect_backoff_max_ms": 1000,
-            "metadata_max_age_ms": _ms(options.metadata_max_age_s),
-            "security_protocol": options.security_protocol,
-            "sasl_mechanism": options.sasl_mechanism,
-            "sasl_plain_username": options.sasl_username,
-            "sasl_plain_password": options.sasl_password,
-            "ssl_cafile": options.ssl_cafile,
-        }
-
-    def mapped(self, error: kafka_errors.KafkaError) -> TollError:
-        """An error of the library as one of ours."""
-        if isinstance(error, _REFUSED):
-            return SettingsError(
-                f"Kafka at {self.bootstrap} refuses us ({error}): check the access"
-            )
-        if isinstance(error, kafka_errors.MessageSizeTooLargeError):
-            return InputError(
-                f"the topic takes no record of this size ({error}): raise its max.message.bytes"
-            )
-        return UnavailableError(f"Kafka at {self.bootstrap} does not answer ({error})")
-
-    @contextlib.contextmanager
-    def errors(self) -> Iterator[None]:
-        """Turn errors of the library into ours, for the length of a block."""
-        try:
-            yield
-        except kafka_errors.KafkaError as error:
-            raise self.mapped(error) from error
-
-
-class KafkaLogProducer:
-    """Writes records with `acks=all`. Safe to share between threads."""
-
-    def __init__(self, log: KafkaLog) -> None:
-        self._log = log
-        self._connecting = threading.Lock()
-        self._client: Any = None
-        self._known: set[str] = set()  # topics that exist
-        self._spread = itertools.count()
-
-    def send(self, messages: Sequence[Message], /) -> None:
-        """Return once every message is acknowledged by all replicas in sync."""
-        refuse_oversized(messages)
-        deadline = time.monotonic() + self._log.options.send_timeout_s
-        with self._log.errors():
-            try:
-                futures = [self._hand_over(message) for message in messages]
-                for future in futures:
-                    future.get(max(0.0, deadline - time.monotonic()))
-            except kafka_errors.UnknownTopicOrPartitionError:
-                self._known.clear()  # deleted behind our back: the next send creates it again
-                raise
-
-    def partitions(self, topic: str, /) -> int:
-        """How many partitions the topic has; creates the topic where it is missing."""
-        if topic not in self._known:
-            self._log.ensure_topics({topic: self._log.options.partitions_default})
-            self._known.add(topic)
-        with self._log.errors():
-            return len(self._connected().partitions_for(topic))
-
-    def close(self) -> None:
-        """Give the connections back."""
-        with self._connecting:
-            client, self._client = self._client, None
-        if client is not None:
-            # As long as what nobody waits for any more may take to run out of time: the library
-            # would leave its thread behind when told to hurry.
-            client.close(timeout=self._log.options.send_timeout_s + CLOSE_S)
-
-    def _hand_over(self, message: Message) -> Any:
-        partition = choose_partition(message, self.partitions(message.topic), self._spread)
-        return self._connected().send(
-            message.topic,
-            value=message.value,
-            key=message.key,
-            headers=list(message.headers),
-            partition=partition,
-        )
-
-    def _connected(self) -> Any:
-        if self._client is not None:
-            return self._client
-        timeout_s = self._log.options.send_timeout_s
-        # Who waits for somebody else's attempt waits no longer than for one of its own.
-        if not self._connecting.acquire(timeout=timeout_s):
-            raise kafka_errors.KafkaTimeoutError("no connection yet")
-        try:
-            if self._client is None:
-                access = self._log.access()
-                access["request_timeout_ms"] = min(access["request_timeout_ms"], _ms(timeout_s))
-                self._client = connect(
-                    KafkaProducer,
-                    acks="all",
-                    # Not idempotent: when a batch of an idempotent producer of this library runs
-                    # out of time, the producer never sends again (as of 3.0.12). Repeats are
-                    # harmless here, and one request at a time keeps the order.
-                    enable_idempotence=False,
-                    max_in_flight_requests_per_connection=1,
-                    delivery_timeout_ms=_ms(timeout_s),
-                    max_block_ms=_ms(timeout_s),
-                    max_request_size=MAX_BATCH_BYTES,
-                    allow_auto_create_topics=False,
-                    **access,
-                )
-            return self._client
-        finally:
-            self._connecting.release()
 
 
 class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -257,8 +80,8 @@ class KafkaLogConsumer:
         try:
             client = self._connected(timeout_s)
             self._finish_joining()
-            found = client.poll(timeout_ms=_ms(timeout_s), max_records=max_records)
-        except kafka_errors.KafkaError as error:
+            found = client.poll(timeout_ms=ms(timeout_s), max_records=max_records)
+        except errors.KafkaError as error:
             mapped = self._log.mapped(error)
             if not mapped.retriable:
                 raise mapped from error
@@ -282,7 +105,7 @@ class KafkaLogConsumer:
             return
         with self._log.errors():
             try:
-                self.client.commit(mine, timeout_ms=_ms(self._log.options.request_timeout_s))
+                self.client.commit(mine, timeout_ms=ms(self._log.options.request_timeout_s))
             except _LOST:
                 return  # no error: the next poll brings the new assignment
         self.restart.update({partition: kept.offset for partition, kept in mine.items()})
@@ -325,7 +148,7 @@ class KafkaLogConsumer:
                 end = ends.get(partition, self.client.highwater(partition))
                 if end is not None:
                     lag[at] = max(0, end - position)
-        except kafka_errors.KafkaError:
+        except errors.KafkaError:
             return {}  # not known, with the broker away
         return lag
 
@@ -336,7 +159,7 @@ class KafkaLogConsumer:
                 at: self.client.position(KafkaPartition(*at), timeout_ms=1000)
                 for at in self.assigned()
             }
-        except kafka_errors.KafkaError:
+        except errors.KafkaError:
             return {}
         return {at: offset for at, offset in found.items() if offset is not None}
 
@@ -345,12 +168,12 @@ class KafkaLogConsumer:
         wanted = {KafkaPartition(*at): moment_ms for at in self.assigned()}
         if not wanted:
             return {}
-        timeout_ms = _ms(self._log.options.request_timeout_s)
+        timeout_ms = ms(self._log.options.request_timeout_s)
         try:
             found = self.client.offsets_for_times(wanted, timeout_ms=timeout_ms)
             older = [partition for partition in wanted if found.get(partition) is None]
             ends = self.client.end_offsets(older, timeout_ms=timeout_ms) if older else {}
-        except kafka_errors.KafkaError:
+        except errors.KafkaError:
             return {}  # not known, with the broker away
         young = {at: one.offset for at, one in found.items() if one is not None}
         return {TopicPartition(*at): offset for at, offset in {**young, **ends}.items()}
@@ -367,7 +190,7 @@ class KafkaLogConsumer:
         client, self.client = self.client, None
         if client is not None:
             with self._log.errors():
-                client.close(autocommit=False, timeout_ms=_ms(CLOSE_S))
+                client.close(autocommit=False, timeout_ms=ms(CLOSE_S))
 
     def _finish_joining(self) -> None:
         """Ask once more to join, where the library has forgotten that it was about to.
@@ -389,16 +212,16 @@ class KafkaLogConsumer:
     def _connected(self, timeout_s: float) -> Any:
         if self.client is None:
             options, access = self._log.options, self._log.access()
-            access["bootstrap_timeout_ms"] = _ms(max(1.0, timeout_s))
+            access["bootstrap_timeout_ms"] = ms(max(1.0, timeout_s))
             self.client = connect(
                 KafkaConsumer,
                 group_id=self._group,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 allow_auto_create_topics=False,
-                max_poll_interval_ms=_ms(options.max_poll_interval_s),
-                session_timeout_ms=_ms(options.session_timeout_s),
-                heartbeat_interval_ms=_ms(options.heartbeat_s),
+                max_poll_interval_ms=ms(options.max_poll_interval_s),
+                session_timeout_ms=ms(options.session_timeout_s),
+                heartbeat_interval_ms=ms(options.heartbeat_s),
                 max_partition_fetch_bytes=FETCH_BYTES,
                 check_crcs=_FAST_CRC,
                 **access,
@@ -419,7 +242,3 @@ def _record(found: Any) -> Record:
         found.value,
         headers,
     )
-
-
-def _ms(seconds: float) -> int:
-    return int(seconds * 1000)
