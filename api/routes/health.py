@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from api.http import problems
 from api.http.auth import Reading
 from api.http.state import State, state_of
-from api.run.metrics import Telling, registry
+from api.run.metrics import Telling, TollCollector, registry
 from ingest.errors import TollError
 
 router = APIRouter(tags=["health"])
@@ -102,7 +102,8 @@ async def metrics(request: Request, _: Reading) -> Response:
     def written() -> bytes:
         standings = state_of(request).standings()
         standing = standings.now() if standings else None
-        return generate_latest(registry(stats, status, watch, pages, standing, telling))
+        found = TollCollector(stats, status, watch, pages, standing, telling)
+        return generate_latest(registry(found))
 
     text = await run_in_threadpool(written)
     return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -7,6 +7,7 @@ that there are no more series than the map has entries: never an incident, a key
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import NamedTuple
 
@@ -135,57 +136,45 @@ class Telling(NamedTuple):
     subscriptions: SubscriptionsWatch | None = None
 
 
+@dataclass(frozen=True, eq=False)
 class TollCollector(Collector):
     """Collects from what runs in this process; whatever does not run is absent, not zero."""
 
-    def __init__(
-        self,
-        ingest: Stats | None,
-        assess: AssessStatus | None,
-        map_watch: MapWatch | None = None,
-        status_pages: StatusPages | None = None,
-        standing: Standing | None = None,
-        telling: Telling | None = None,
-    ) -> None:
-        self._telling = telling
-        self._ingest, self._assess, self._map_watch = ingest, assess, map_watch
-        self._status_pages, self._standing = status_pages, standing
+    ingest: Stats | None = None
+    assess: AssessStatus | None = None
+    map_watch: MapWatch | None = None
+    status_pages: StatusPages | None = None
+    standing: Standing | None = None
+    telling: Telling | None = None
 
     def collect(self) -> Iterator[Metric]:
         """All metrics this process can speak of."""
         info = _family("toll_build_info")
         info.add_metric([version("toll")], 1)
         yield info
-        if self._ingest is not None:
-            yield from _ingest_metrics(self._ingest)
-        if self._assess is not None:
-            yield from _assess_metrics(self._assess)
-        if self._telling is not None:
-            yield from _telling_metrics(self._telling)
-        if self._map_watch is not None:
-            yield _single("toll_map_reloads_total", self._map_watch.reloads)
-            yield _single("toll_map_refused", float(bool(self._map_watch.refused)))
-        if self._status_pages is not None:
+        if self.ingest is not None:
+            yield from _ingest_metrics(self.ingest)
+        if self.assess is not None:
+            yield from _assess_metrics(self.assess)
+        if self.telling is not None:
+            yield from _telling_metrics(self.telling)
+        if self.map_watch is not None:
+            yield _single("toll_map_reloads_total", self.map_watch.reloads)
+            yield _single("toll_map_refused", float(bool(self.map_watch.refused)))
+        if self.status_pages is not None:
             up = _family("toll_status_page_up")
-            for page in self._status_pages.pages():
+            for page in self.status_pages.pages():
                 if page.looks:
                     up.add_metric([page.shown], float(not page.trouble))
             yield up
-        if self._standing is not None:
-            yield from _standing_metrics(self._standing)
+        if self.standing is not None:
+            yield from _standing_metrics(self.standing)
 
 
-def registry(
-    ingest: Stats | None,
-    assess: AssessStatus | None,
-    map_watch: MapWatch | None = None,
-    status_pages: StatusPages | None = None,
-    standing: Standing | None = None,
-    telling: Telling | None = None,
-) -> CollectorRegistry:
+def registry(collector: TollCollector) -> CollectorRegistry:
     """A registry for one scrape."""
     fresh = CollectorRegistry(auto_describe=False)
-    fresh.register(TollCollector(ingest, assess, map_watch, status_pages, standing, telling))
+    fresh.register(collector)
     return fresh
 
 

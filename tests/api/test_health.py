@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.assess.status import AssessStatus
 from api.run.health_app import build_health_app
-from api.run.metrics import METRICS, registry
+from api.run.metrics import METRICS, TollCollector, registry
 from api.run.runtime import Runtime, Supervised
 from ingest.consumer import Stats
 from ingest.errors import UnavailableError
@@ -95,7 +95,7 @@ def test_a_store_that_is_away_is_told_not_failed_on(toll, monkeypatch):
 
 def test_what_does_not_run_here_has_no_metrics(toll):
     assert families(toll.http.get("/metrics").text).keys() == {"toll_build_info"}
-    assert {f.name for f in registry(Stats(), None).collect()} == {
+    assert {f.name for f in registry(TollCollector(ingest=Stats())).collect()} == {
         "toll_build_info",
         *(n.removesuffix("_total") for n in METRICS if n.startswith("toll_ingest")),
     }
@@ -103,7 +103,7 @@ def test_what_does_not_run_here_has_no_metrics(toll):
 
 def test_one_that_stands_by_says_nothing_of_what_it_knew():
     known = AssessStatus(impacts=[priced("inc", NOON)], last_tick=NOON)
-    assert {f.name for f in registry(None, known).collect()} == {
+    assert {f.name for f in registry(TollCollector(assess=known)).collect()} == {
         "toll_build_info",
         "toll_assess_active",
         "toll_assess_ticks",

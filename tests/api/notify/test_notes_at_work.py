@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from api.notify.subscribers import Hook, Subscriber, Subscriptions
-from api.run.metrics import Telling, registry
+from api.run.metrics import Telling, TollCollector, registry
 from api.run.runtime import Runtime
 from store.records import Note
 from tests.api.notify.notes import Hooks, hook_server, told
@@ -33,7 +33,7 @@ def test_the_active_assessor_sends_what_waits(toll):
         [told_of] = toll.ask("/v1/notes")
         assert (told_of["state"], told_of["subscriber"]) == ("sent", "erp")
         assert toll.ask("/v1/notes", state="pending") == []
-        read = registry(None, None, telling=Telling(runtime.notes, runtime.events))
+        read = registry(TollCollector(telling=Telling(runtime.notes, runtime.events)))
         labels = {"channel": "webhook", "outcome": "sent"}
         assert read.get_sample_value("toll_notes_total", labels) == 1
         assert read.get_sample_value("toll_notes_waiting") is not None
