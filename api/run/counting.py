@@ -26,7 +26,6 @@ class Counting:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self.samples = 0  # read since the last start, those read again included
 
     def run(self, stop: Event) -> None:
         """Follow until told to stop."""
@@ -36,7 +35,7 @@ class Counting:
         try:
             follower = Follower(self._parts, consumer, producer)
             while not stop.is_set():
-                self.samples += follower.turn(POLL_S)
+                follower.turn(POLL_S)
         finally:
             consumer.close()
             producer.close()
