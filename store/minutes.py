@@ -87,6 +87,11 @@ class MinuteCounter:
             generation=generation,
         )
 
+    def newest(self) -> int:
+        """The newest generation of any minute, from which `changed` goes on; 0 without any."""
+        [row] = self._database.rows("minutes_newest")
+        return int(row["newest"])
+
     def changed(self, since: int) -> list[ChangedMinutes]:
         """What was counted by generations after `since`, by stream."""
         return [

@@ -70,7 +70,7 @@ class Pricer:
         """Read what was issued before this process started."""
         for impact in self._store.estimates.latest():
             self._remember(impact)
-        self._seen = max((c.generation for c in self._store.minutes.changed(0)), default=0)
+        self._seen = self._store.minutes.newest()
         bars = kept_bars(self._store)
         self._vigilance.vigil = None if bars is None else bars.vigil
 

@@ -72,11 +72,11 @@ class SharedBaselines:
         Two ingesters may make their minutes visible out of order; the few that are passed over then
         are learned with the next that come, or within the hour.
         """
-        seen = self._seen
-        changes = self._store.minutes.changed(seen or 0)
-        self._seen = max((c.generation for c in changes), default=seen or 0)
-        for change in changes:
-            if seen is not None and change.first < now - HISTORY:
+        if self._seen is None:
+            self._seen = self._store.minutes.newest()
+        for change in self._store.minutes.changed(self._seen):
+            self._seen = max(self._seen, change.generation)
+            if change.first < now - HISTORY:
                 self.baselines.filled_in(change.stream, change.minutes)
 
     def take_map(self, business_map: BusinessMap) -> None:
