@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from api import words
+from api.http.present import present_sum
+from api.http.schemas import Sum
 from api.report import model, sentences
 from api.report.gather import Facts
 from impact.weekly import difference
@@ -21,7 +22,7 @@ def better(report: model.WeeklyReport, facts: Facts) -> list[str]:
 
 def _found(report: model.WeeklyReport, facts: Facts) -> Iterator[str]:
     if report.change is not None and report.change.high < 0:
-        less = words.amount(-report.change.mid, report.currency)
+        less = _less(report.change)
         yield f"Outages cost {less} less than the week before."
     yield from _processes(report, facts)
     yield from _quiet(report, facts)
@@ -40,8 +41,13 @@ def _processes(report: model.WeeklyReport, facts: Facts) -> Iterator[str]:
             and change.high < 0
             and len(report.processes) > 1
         ):
-            less = words.amount(-change.mid, report.currency)
+            less = _less(present_sum(change))
             yield f"{line.title} lost {less} less than the week before."
+
+
+def _less(change: Sum) -> str:
+    """How much less, with its range."""
+    return sentences.plain_sum(sentences.turned(change))
 
 
 def _quiet(report: model.WeeklyReport, facts: Facts) -> Iterator[str]:

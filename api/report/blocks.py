@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 _SUM = re.compile(r"\b([A-Z]{3}) (?=[-−]?\d)")
-_LENGTH = re.compile(r"(?<=\d) (?=(?:s|min|h|d)\b|%)")
+_LENGTH = re.compile(r"(?<=\d) (?=(?:s|min|h|d)\b|%)|(?<=\d h) (?=\d+ min\b)")
 Tone: TypeAlias = Literal["plain", "loss", "gain"]
 
 

@@ -27,6 +27,7 @@ from api.report.week import Week
 
 QUESTIONS = 4  # on the first page; the others stand at the end
 _PROVIDERS = 3
+_NEAR = 3
 
 
 def title(report: WeeklyReport) -> str:
@@ -68,6 +69,7 @@ def first_page(report: WeeklyReport) -> Iterator[Block]:
     elif report.has_data:
         yield Heading("What the business carried")
         yield carried(report)
+        yield from _at_stake(report)
     yield Pair(tuple(_providers(report)), tuple(_seen(report)))
     yield Pair(tuple(_better(report)), tuple(_questions(report)))
 
@@ -90,7 +92,9 @@ def _figures(report: WeeklyReport) -> Iterator[Figure]:
             told: Tone = "loss" if more else "gain"
             yield Figure("Against last week", value, note, told)
         else:
-            yield Figure("Against last week", "No clear change", f"last week {before}")
+            same = change.low == change.high == 0
+            value = "No change" if same else "No clear change"
+            yield Figure("Against last week", value, f"last week {before}")
     known = [week for week in report.trend[:-1] if week.cost is not None]
     if report.usual is not None:
         usual = words.amount(report.usual, report.currency)
@@ -101,16 +105,46 @@ def _figures(report: WeeklyReport) -> Iterator[Figure]:
     yield Figure(
         "Trouble nobody saw",
         sentences.spell(blind.blind_minutes),
-        cost if blind.blind_minutes else "alarms saw all there was",
+        cost if blind.blind_minutes else _all_seen(report),
     )
+
+
+def _at_stake(report: WeeklyReport) -> Iterator[Block]:
+    """Of a week that lost nothing: what could have been lost."""
+    if (hours := hours_table(report)) is not None:
+        yield Heading("What an hour would have cost")
+        yield hours
+    if report.near_misses:
+        yield Heading("Near misses")
+        found = [f"{miss.name}: {miss.when}." for miss in report.near_misses[:_NEAR]]
+        if (more := len(report.near_misses) - _NEAR) > 0:
+            found.append(f"{sentences.counted(more, 'more')} on the next pages.")
+        yield Bullets(tuple(found))
+
+
+def hours_table(report: WeeklyReport) -> Table | None:
+    """What an hour wholly without each process costs at its busiest; None where none is priced."""
+    rows = [
+        (p.title, p.hour.when, words.money(p.hour.cost), words.money_range(p.hour.cost))
+        for p in report.processes
+        if p.hour is not None
+    ]
+    columns = (
+        Column("Process"),
+        Column("Busiest"),
+        Column("An hour", right=True),
+        Column("Range", right=True),
+    )
+    return Table(columns, tuple(rows)) if rows else None
 
 
 def _ends(change: Sum) -> str:
     """The range of a certain change, as much as the sign before its middle says."""
-    if change.mid > 0:
-        return words.money_range(change)
-    flipped = {"low": -change.high, "mid": -change.mid, "high": -change.low}
-    return words.money_range(change.model_copy(update=flipped))
+    return words.money_range(change if change.mid > 0 else sentences.turned(change))
+
+
+def _all_seen(report: WeeklyReport) -> str:
+    return "alarms saw all there was" if report.perception.both_minutes else "there was no trouble"
 
 
 def _biggest(report: WeeklyReport) -> Iterator[Block]:

@@ -30,9 +30,10 @@ Draw = Callable[[MeasureImpact], Picture | None]
 
 
 def trend(found: Sequence[TrendWeek], currency: str) -> Picture | None:
-    """What outages cost in thirteen weeks and in this one; None before there is anything to see."""
+    """What outages cost in thirteen weeks and in this one; None without anything to see."""
     costs = [week.cost for week in found]
-    if sum(cost is not None for cost in costs) < 2:
+    known_costs = [cost for cost in costs if cost is not None]
+    if len(known_costs) < 2 or not any(c.low or c.mid or c.high for c in known_costs):
         return None
     known = next(n for n, cost in enumerate(costs) if cost is not None)
     bars = [

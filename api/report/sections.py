@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from api import words
 from api.report import sentences
 from api.report.blocks import Block, Bullets, Column, Heading, Picture, Table, Text
-from api.report.first_page import QUESTIONS, against
+from api.report.first_page import QUESTIONS, against, hours_table
 from api.report.model import Case, ProcessWeek, WeeklyReport
 from api.report.week import Week
 
@@ -248,16 +248,13 @@ def _changes(report: WeeklyReport) -> Iterator[Block]:
 
 
 def _risks(report: WeeklyReport) -> Iterator[Block]:
-    hours = [p for p in report.processes if p.hour is not None]
-    if not hours and not report.single_points:
+    hours = hours_table(report)
+    if hours is None and not report.single_points:
         return
     yield Heading("What would hurt most")
-    if hours:
+    if hours is not None:
         yield Text("An hour wholly without a process, at its busiest:", keep=True)
-        rows = [(p.title, p.hour.when, words.money(p.hour.cost)) for p in hours if p.hour]
-        yield Table(
-            (Column("Process"), Column("Busiest"), Column("An hour", right=True)), tuple(rows)
-        )
+        yield hours
     if report.single_points:
         alone = "Each of these alone, if it failed, takes at least half of a process with it:"
         yield Text(alone, keep=True)

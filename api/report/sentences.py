@@ -34,6 +34,11 @@ def plain_sum(sum_: Sum) -> str:
     return f"{words.money(sum_)} ({words.money_range(sum_)})"
 
 
+def turned(change: Sum) -> Sum:
+    """A change seen from its other side: so much less, as a positive sum."""
+    return Sum(low=-change.high, mid=-change.mid, high=-change.low, currency=change.currency)
+
+
 def whole(value: Decimal, currency: str) -> str:
     """A sum that was counted, without its cents."""
     return words.amount(value.quantize(Decimal(1)), currency)

@@ -257,6 +257,10 @@ def test_a_company_that_lost_nothing_reads_what_it_carried(toll):
     assert "What the business carried" in issued.text
     assert "11,088" in issued.text and "+ 10 %" in issued.text
     assert report["single_points"], "what could have hurt is told all the same"
+    first, _, _ = issued.text.partition("## Process by process")
+    assert "What an hour would have cost" in first and "| Web checkout | " in first
+    assert "EUR by week" not in first, "an empty picture says nothing"
+    assert "there was no trouble" in first
 
 
 def test_a_loss_too_small_to_be_seen_and_certain_all_the_same_counts_as_an_outage(toll):
@@ -281,6 +285,7 @@ def test_a_change_is_told_with_its_range(toll):
     assert (
         "- Against last week: **− EUR 3,000** (2,955 to 3,045; last week EUR 4,000)" in issued.text
     )
+    assert "Outages cost EUR 3,000 (2,955 to 3,045) less than the week before." in issued.text
 
 
 def test_a_fault_that_nobody_felt_is_a_near_miss(toll):
