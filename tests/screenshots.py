@@ -23,27 +23,30 @@ INTO = Path(__file__).parents[1] / "docs" / "screens"
 MOST_BYTES = 250_000
 TALLEST = {WIDE: 2200, NARROW: 2600}  # pixels: the rest of a long page shows nothing new
 
-# name -> path; braces stand for what the story has (`Shown`)
+# name -> (path, what it shows); braces stand for what the story has (`Shown`)
 PAGES = {
-    "now": "",
-    "incidents": "incidents",
-    "incident": "incidents/{burning}",
-    "incident-settled": "incidents/{settled}",
-    "processes": "processes",
-    "process": "processes/checkout",
-    "map": "map",
-    "map-node": "map/stripe",
-    "perception": "perception",
-    "providers": "providers",
-    "portfolio": "portfolio",
-    "what-if": "what-if?node=stripe&lasts=2h&at=Fri+18%3A00",
-    "coverage": "coverage",
-    "trust": "trust",
-    "reports": "reports",
-    "report": "v1/reports/weekly/latest.html",
-    "dead-letters": "dead-letters",
-    "dead-letter": "{letter}",
-    "interface": "docs",
+    "now": ("", "What burns now, by the money it burns"),
+    "incidents": ("incidents", "All incidents, with what each cost"),
+    "incident": ("incidents/{burning}", "An incident that burns"),
+    "incident-settled": ("incidents/{settled}", "An incident that is over"),
+    "processes": ("processes", "Processes: the last hour beside what is usual"),
+    "process": ("processes/checkout", "A process: today, its usual week, what an hour costs"),
+    "map": ("map", "The map with what is in trouble"),
+    "map-node": ("map/stripe", "A node: whom it reaches, and what an hour without it costs"),
+    "perception": ("perception", "The perception gap: tools and business side by side"),
+    "providers": ("providers", "What each provider admitted, what was lived, what it cost"),
+    "portfolio": ("portfolio", "What each node is expected to lose per quarter"),
+    "what-if": (
+        "what-if?node=stripe&lasts=2h&shorten=10m",
+        "What if: an outage to come, and past ones",
+    ),
+    "coverage": ("coverage", "What Toll cannot answer yet, with lines to copy"),
+    "trust": ("trust", "What was said live beside what it came to"),
+    "reports": ("reports", "The weekly reports"),
+    "report": ("v1/reports/weekly/latest.html", "A weekly report"),
+    "dead-letters": ("dead-letters", "What could not be read"),
+    "dead-letter": ("{letter}", "One of it, to be mended and replayed"),
+    "interface": ("docs", "The HTTP interface"),
 }
 ALSO_NARROW = ("now", "incident", "process", "map")
 ALSO_DARK = ("now", "incident", "map", "perception")
@@ -63,6 +66,23 @@ def main() -> None:
             for path in pictures(browser, told):
                 print(f"{path.name}: {path.stat().st_size:,} bytes", flush=True)  # noqa: T201
             captures.write(told.url.rstrip("/"))
+    (INTO / "README.md").write_text(gallery(), "utf-8")
+
+
+def gallery() -> str:
+    """The text that shows all pictures."""
+    lines = [
+        "# Every page",
+        "",
+        "Of a simulated shop in trouble; `make screenshots` takes them anew.",
+    ]
+    for name, (_, said) in PAGES.items():
+        lines += ["", f"## {said}", "", f"![{said}]({name}.png)"]
+        for also, marks in ((ALSO_NARROW, "390"), (ALSO_DARK, "dark")):
+            if name in also:
+                where = "at 390 pixels" if marks == "390" else "in the dark"
+                lines += ["", f"[The same {where}]({name}-{marks}.png)"]
+    return "\n".join(lines) + "\n"
 
 
 def pictures(browser: Browser, told: Shown) -> Iterator[Path]:
@@ -82,7 +102,7 @@ def picture(
     marks = ("-390" if width == NARROW else "") + ("-dark" if scheme == "dark" else "")
     path = INTO / f"{name}{marks}.png"
     with harness.look(browser, told.url, width, scheme) as look:
-        page = look.go(PAGES[name].format(**vars(told)))
+        page = look.go(PAGES[name][0].format(**vars(told)))
         look.settle()
         tall = page.evaluate("document.documentElement.scrollHeight")
         if tall > TALLEST[width]:
