@@ -33,6 +33,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from enrich.mapneeds import expression
 from ingest.errors import SettingsError
 from ingest.mapping import compile_path
 from ingest.sources.mapped import FIELDS, mapped
@@ -112,18 +113,10 @@ class _Signals(_Strict):
     fixed: dict[SignalField, str] = Field(default_factory=dict)
 
 
-def _is_expression(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"{text!r} is no regular expression: {error}") from error
-    return text
-
-
 class _Counter(_Strict):
     metric: Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")]
     stream: StreamName
-    match: dict[str, Annotated[str, AfterValidator(_is_expression)]] = Field(default_factory=dict)
+    match: dict[str, Annotated[str, AfterValidator(expression)]] = Field(default_factory=dict)
     status: str = "ok"
     status_label: str = ""
     words: dict[str, str] = Field(default_factory=dict)
