@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import zlib
+from typing import TypeVar
 
 from fastapi import HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
+Model = TypeVar("Model", bound=BaseModel)
 _ANY_ZLIB = 47  # gzip or zlib, told apart by the header
+
+
+def as_model(body: bytes, model: type[Model]) -> Model:
+    """The body as JSON of a model; with 422 and every mistake, as FastAPI says them, otherwise."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
 
 
 async def read_body(request: Request, limit: int, left_packed: str = "") -> bytes:

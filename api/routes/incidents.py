@@ -7,9 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse
-from pydantic import ValidationError
 
 from api.ask import editing, reading
 from api.ask.postmortem import Postmortem
@@ -17,7 +15,7 @@ from api.ask.shortfall_pictures import pictures as drawings
 from api.ask.timeline import Entry, timeline
 from api.http import problems, schemas
 from api.http.auth import Administering, Reading
-from api.http.bodies import read_body
+from api.http.bodies import as_model, read_body
 from api.http.present import present_edits
 from api.http.state import state_of
 
@@ -197,10 +195,7 @@ async def edit_incident(
 
 
 def _asked(body: bytes, if_match: str | None) -> editing.IncidentEdit:
-    try:
-        asked = editing.IncidentEdit.model_validate_json(body)
-    except ValidationError as error:
-        raise RequestValidationError(error.errors()) from error
+    asked = as_model(body, editing.IncidentEdit)
     if if_match is None or if_match == "*":
         return asked
     tag = if_match.removeprefix("W/").strip('"')

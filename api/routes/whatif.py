@@ -10,14 +10,13 @@ from typing import Annotated, Any, Literal
 import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.ask.replaying import Replay, Supposition, past, replay
 from api.ask.whatif_words import OUTAGE_RESTS_ON, RESTS_ON, in_words, length_of, moment_of
 from api.http import problems, schemas
 from api.http.auth import Reading
-from api.http.bodies import read_body
+from api.http.bodies import as_model, read_body
 from api.http.present import present_range, present_sum, present_total
 from api.http.state import State, state_of
 from api.http.window import looked_at
@@ -160,10 +159,7 @@ async def ask_what_if(request: Request, _: Reading) -> WhatIfAnswer:
     """Nothing is changed by asking. Savings are modelled: measured losses scaled by the map."""
     state = state_of(request)
     body = await read_body(request, state.body_limit)
-    try:
-        asked = WhatIf.model_validate_json(body)
-    except ValidationError as error:
-        raise RequestValidationError(error.errors()) from error
+    asked = as_model(body, WhatIf)
     return await run_in_threadpool(replayed, state, asked)
 
 
