@@ -149,8 +149,6 @@ def serve_parts(
 def _answer(app: FastAPI, host: str, door: socket.socket) -> None:
     from api.run.serving import Server
 
-    # From here on connections inherit it, so that a restart need not wait until they have ended.
-    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     typer.echo(f"Toll listens on {Listen(host, door.getsockname()[1]).url}", err=True)
     Server(app).run(sockets=[door])
 

@@ -22,6 +22,13 @@ class Server(uvicorn.Server):
             )
         )
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let people in."""
+        for door in sockets or ():
+            # Connections inherit it: a restart need not wait until the last of them is forgotten.
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        await super().startup(sockets)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop taking requests, end what is endless, finish the rest."""
         self._app.state.toll.pulse.end()
