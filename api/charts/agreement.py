@@ -1,7 +1,8 @@
 """The chart of the perception gap: for each process what its tools said, above what it did.
 
 Two lanes a process, so that a disagreement is seen by its form alone: one lane is filled where the
-other is empty. Colour says the same once more.
+other is empty. Colour says the same once more. Where nobody can tell there is no lane but its
+outline: what is not known must not look like what is well.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _PARTS = {
     "maintenance": ((0, 1), "planned maintenance"),
     "cannot_tell": ((1,), "cannot tell"),
 }
+_WELL = "green"  # a lane that is empty
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def agreement(
     stretches = list(_stretches(processes, (first, last), zone))
     used = {row["part"] for row in stretches}
     colours = _colours(theme)
-    shown = [name for name in colours if name in used]
+    shown = [name for name in colours if name in used or name == _WELL]
     x = time_axis("a:Q", first, last, zone)
     y = alt.Y(
         "y:Q",
@@ -71,7 +73,7 @@ def agreement(
     layers = [
         on("lanes").mark_rect(color=theme.line).encode(x=x, x2="b:Q", y=y, y2="end:Q"),
         on("stretches")
-        .mark_rect()
+        .mark_rect(strokeWidth=1, strokeDash=[3, 2])
         .encode(
             x=x,
             x2="b:Q",
@@ -80,7 +82,12 @@ def agreement(
             color=alt.Color(
                 "part:N",
                 scale=alt.Scale(domain=shown, range=[colours[name] for name in shown]),
-                legend=legend(width, 3, 1) if shown else None,
+                legend=legend(width, 3, 1, outline=theme.expected),
+            ),
+            stroke=alt.condition(
+                alt.datum.part == _PARTS["cannot_tell"][1],
+                alt.value(theme.expected),
+                alt.value("transparent"),
             ),
             tooltip=[
                 alt.Tooltip("process:N", title="process"),
@@ -108,7 +115,7 @@ def agreement(
 
 def height_of(processes: int) -> int:
     """About how high the chart of so many processes is, in pixels."""
-    return _ROW * processes + _AXIS + 66
+    return _ROW * processes + _AXIS + 92
 
 
 def _tops(number: int) -> tuple[int, int]:
@@ -123,9 +130,9 @@ def _colours(theme: Theme) -> dict[str, str]:
         "only_tools_red": theme.gain,
         "both_red": theme.ink,
         "maintenance": theme.expected,
-        "cannot_tell": theme.band,
+        "cannot_tell": theme.paper,
     }
-    return {_PARTS[part][1]: colour for part, colour in by_part.items()}
+    return {_WELL: theme.line} | {_PARTS[part][1]: colour for part, colour in by_part.items()}
 
 
 def _stretches(processes: Sequence[Lanes], span: tuple[float, float], zone: ZoneInfo) -> list[Row]:

@@ -138,12 +138,18 @@ def on(dataset: str) -> alt.Chart:
     return alt.Chart(alt.NamedData(dataset))
 
 
-def legend(width: int | None, wide: int, narrow: int) -> alt.Legend:
-    """A legend of so many columns (0: one line), wherever there is room for them."""
+def legend(width: int | None, wide: int, narrow: int, outline: str = "") -> alt.Legend:
+    """A legend of so many columns (0: one line), wherever there is room for them.
+
+    outline: of its squares, where one is as pale as the paper.
+    """
     columns: Any = narrow if width is not None and width < NARROW else wide
     if width is None:
         columns = alt.ExprRef(f"width < {NARROW} ? {narrow} : {wide}")
-    return alt.Legend(orient="bottom", columns=columns, symbolType="square", offset=6)
+    found = alt.Legend(orient="bottom", columns=columns, symbolType="square", offset=6)
+    if outline:
+        found.symbolStrokeColor, found.symbolStrokeWidth = outline, 1
+    return found
 
 
 def time_axis(field: str, first: float, last: float, zone: ZoneInfo) -> alt.X:

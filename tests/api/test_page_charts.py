@@ -64,6 +64,15 @@ def test_agreement_without_anything_amiss_is_drawn():
         )
 
 
+def test_what_nobody_can_tell_does_not_look_like_what_is_well():
+    start = WEEK[0] + timedelta(hours=30)
+    lanes = [Lanes("Web checkout", [("cannot_tell", start, start + timedelta(hours=5))])]
+    for theme in (LIGHT, DARK):
+        colour = agreement(lanes, WEEK, "UTC", theme)["layer"][1]["encoding"]["color"]["scale"]
+        by_name = dict(zip(colour["domain"], colour["range"], strict=True))
+        assert by_name == {"green": theme.line, "cannot tell": theme.paper}
+
+
 def test_a_day_leaves_room_for_the_hours_to_come():
     hours = np.arange(6.0)
     starts = WEEK[0].timestamp() + 3600 * hours
