@@ -18,7 +18,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import Any, NamedTuple, Optional, TypeAlias
@@ -29,6 +28,7 @@ from ingest.log import Consumer
 from ingest.pending import Pending
 from ingest.records import Records
 from ingest.reread import go_back
+from ingest.rhythm import ConsumerConfig, Stats
 from ingest.sink import Sink
 from ingest.storing import BatchStore, Prepared, Step, Stored
 from ingest.streams import IngestConfig
@@ -43,41 +43,6 @@ LOOK_SOON_S = 0.01  # how long a poll may wait while a worker is busy: it may be
 # A task runs on a worker; what it returns is done on the polling thread, and may be followed.
 Done: TypeAlias = Callable[[], Optional["Task"]]
 Task: TypeAlias = Callable[[], Done]
-
-
-@dataclass(frozen=True, slots=True)
-class ConsumerConfig:
-    """The rhythm of the loop."""
-
-    signals_topic: str = "toll.signals"
-    max_records: int = 50_000  # of one batch
-    max_bytes: int = 8 * 1024 * 1024  # of one batch, so that memory stays flat
-    recompute_idle_s: float = 0.4  # with nothing waiting, soon, so that people see it soon
-    recompute_at: int = 10_000  # records, and at once
-    recompute_every_s: float = 4.0  # behind the log, where full batches wait
-    recompute_rest: float = 2.0  # in between, it rests so many times as long as counting takes
-    poll_s: float = 0.2
-    patience_s: float = 1.0  # with the worker, where a full batch waits, before pausing
-    backoff_s: float = 0.5  # doubles up to `backoff_max_s`
-    backoff_max_s: float = 10.0
-    heartbeat_s: float = 5.0  # an idle ingester says this often that it has read everything
-    reread: timedelta | None = None  # what was appended since so long ago is read again at first
-
-
-@dataclass(slots=True)
-class Stats:
-    """What the loop has done since it started; read by metrics and readiness."""
-
-    records: int = 0
-    events: int = 0
-    signals: int = 0
-    dead_letters: int = 0
-    commits: int = 0
-    failures: int = 0
-    failing_since: datetime | None = None
-    last_error: str = ""
-    lag: int = 0
-    last_commit: datetime | None = None
 
 
 class _Reading(NamedTuple):

@@ -23,7 +23,7 @@ from api.run.standing import Standing
 from api.run.status_pages import StatusPages
 from api.run.subscriptionswatch import SubscriptionsWatch
 from impact.silence import Silence
-from ingest.consumer import Stats
+from ingest.rhythm import Stats
 
 
 class Definition(NamedTuple):

@@ -21,8 +21,9 @@ from api.run.status_pages import StatusPages
 from api.run.subscriptionswatch import SubscriptionsWatch
 from api.run.wiring import Parts
 from ingest.collector import look_seldom
-from ingest.consumer import WORKERS, ConsumerConfig, Ingester, Stats, topics_of
+from ingest.consumer import WORKERS, Ingester, topics_of
 from ingest.errors import TollError
+from ingest.rhythm import ConsumerConfig, Stats
 
 logger = logging.getLogger(__name__)
 

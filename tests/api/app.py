@@ -30,9 +30,10 @@ from api.setup.mapfiles import LoadedMap, read_map
 from api.setup.settings import Settings, read_settings
 from api.setup.tokens import Caller, Role, Tokens, hash_token
 from impact.model import DRAWS, MeasureImpact, MoneyRange, Range
-from ingest.consumer import ConsumerConfig, Ingester, topics_of
+from ingest.consumer import Ingester, topics_of
 from ingest.embedded import EmbeddedLog
 from ingest.log import Message, Record
+from ingest.rhythm import ConsumerConfig
 from ingest.streams import IngestConfig
 from store.store import Store
 

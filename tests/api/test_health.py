@@ -13,8 +13,8 @@ from api.assess.status import AssessStatus
 from api.run.health_app import build_health_app
 from api.run.metrics import METRICS, TollCollector, registry
 from api.run.runtime import Runtime, Supervised
-from ingest.consumer import Stats
 from ingest.errors import UnavailableError
+from ingest.rhythm import Stats
 from tests.api.app import Http, bearer, payment, priced
 from tests.store.rows import NOON
 

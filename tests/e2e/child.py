@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from ingest.consumer import WORKERS, ConsumerConfig, Ingester
+from ingest.consumer import WORKERS, Ingester
 from ingest.embedded import EmbeddedLog
 from ingest.kafka import KafkaLog
 from ingest.kafka_options import KafkaOptions
 from ingest.log import Log
+from ingest.rhythm import ConsumerConfig
 from ingest.streams import IngestConfig
 from store.store import open_store
 from tests.e2e.oracle import Totals, found

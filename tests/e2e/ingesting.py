@@ -12,9 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from ingest.consumer import WORKERS, ConsumerConfig, Ingester
+from ingest.consumer import WORKERS, Ingester
 from ingest.errors import UnavailableError
 from ingest.log import Consumer, Log, Polled, TopicPartition
+from ingest.rhythm import ConsumerConfig
 from ingest.sink import Sink
 from ingest.streams import IngestConfig
 from tests.e2e.oracle import BUSINESS, SIGNALS

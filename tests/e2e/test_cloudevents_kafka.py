@@ -11,8 +11,9 @@ from cloudevents.core.bindings import kafka as client
 from cloudevents.core.v1.event import CloudEvent
 from kafka import KafkaProducer  # type: ignore[import-untyped]
 
-from ingest.consumer import ConsumerConfig, Ingester
+from ingest.consumer import Ingester
 from ingest.kafka import KafkaLog
+from ingest.rhythm import ConsumerConfig
 from ingest.streams import IngestConfig
 
 pytestmark = [

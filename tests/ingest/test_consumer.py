@@ -11,10 +11,11 @@ from threading import Event
 import pytest
 
 from ingest import consumer as module
-from ingest.consumer import ConsumerConfig, Ingester, topics_of
+from ingest.consumer import Ingester, topics_of
 from ingest.decode import decode as decode_records
 from ingest.errors import SettingsError, UnavailableError
 from ingest.events import Signal
+from ingest.rhythm import ConsumerConfig
 from ingest.sources.wire import encode_signal
 from ingest.streams import IngestConfig, StreamConfig, TopicMapping
 from tests.ingest.doubles import (

@@ -26,10 +26,11 @@ from api.run.status_pages import StatusPages
 from api.run.wiring import Parts
 from api.setup.mapfiles import read_map
 from api.setup.settings import read_settings
-from ingest.consumer import ConsumerConfig, Ingester, topics_of
+from ingest.consumer import Ingester, topics_of
 from ingest.embedded import EmbeddedLog
 from ingest.kafka import KafkaLog
 from ingest.log import Log
+from ingest.rhythm import ConsumerConfig
 from ingest.streams import IngestConfig
 from store.store import Store
 from tests.clickhouse_engine import MakeStore

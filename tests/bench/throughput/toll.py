@@ -23,10 +23,11 @@ import api.cli  # noqa: F401  # first: the environment that the `toll` program h
 from ingest.batch import merge_minutes, touched_minutes
 from ingest.collector import look_seldom
 from ingest.confluent import ConfluentLog
-from ingest.consumer import WORKERS, ConsumerConfig, Ingester
+from ingest.consumer import WORKERS, Ingester
 from ingest.decode import decode
 from ingest.kafka import KafkaLog
 from ingest.log import Consumer, Polled, Record
+from ingest.rhythm import ConsumerConfig
 from ingest.sink import Minutes
 from ingest.streams import IngestConfig, StreamConfig
 from store.store import Store, open_store
