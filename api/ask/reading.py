@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from api.ask.costing import beside
@@ -59,29 +59,38 @@ def _processes(found: Incident) -> set[str]:
     return {r.process for r in found.reached} | {m.partition("/")[0] for m in found.measures}
 
 
+def impacts_of(
+    parts: Parts, incidents: Sequence[str], as_of: datetime | None = None
+) -> Mapping[str, list[MeasureImpact]]:
+    """What was last issued for incidents and stands, by incident, in the order of the map."""
+    found: dict[str, list[MeasureImpact]] = defaultdict(list)
+    if incidents:  # of none, the store would give all there are
+        for impact in parts.store.estimates.latest(incidents, as_of=as_of or LATEST, draws=True):
+            if not is_withdrawn(impact):
+                found[impact.incident].append(impact)
+    order = {m.id: number for number, m in enumerate(parts.map.map.measures())}
+    for impacts in found.values():
+        impacts.sort(key=lambda i: order.get(i.measure_id, len(order)))
+    return found
+
+
 def _with_impacts(
     parts: Parts, versions: Sequence[IncidentVersion], as_of: datetime | None
 ) -> list[schemas.Incident]:
     if not versions:
         return []
-    by_incident: dict[str, list[MeasureImpact]] = defaultdict(list)
     names = [v.incident.id for v in versions]
-    for impact in parts.store.estimates.latest(names, as_of=as_of or LATEST, draws=True):
-        if not is_withdrawn(impact):
-            by_incident[impact.incident].append(impact)
+    by_incident = impacts_of(parts, names, as_of)
     edits: dict[str, list[Edit]] = defaultdict(list)
     one = names[0] if len(names) == 1 else ""
     for edit in parts.store.edits.find(one, as_of=as_of or LATEST):
         edits[edit.incident].append(edit)
-    order = {m.id: number for number, m in enumerate(parts.map.map.measures())}
-    for impacts in by_incident.values():
-        impacts.sort(key=lambda i: order.get(i.measure_id, len(order)))
     asked = [v.incident for v in versions if not v.gone]
     costs = beside(parts, asked, as_of)
     return [
         present_incident(
             v.incident,
-            by_incident[v.incident.id],
+            by_incident.get(v.incident.id, ()),
             parts.map.map,
             edits=edits[v.incident.id],
             gone=v.gone,

@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 from api.ask.costing import beside
 from api.ask.outlook import Outlook, View
 from api.ask.perceiving import Answer, perceived
+from api.ask.reading import impacts_of
 from api.ask.simulated import simulated_streams
-from api.assess.pricing import is_withdrawn
 from api.report.model import WeeklyReport
+from api.report.waiting import waits_for
 from api.report.week import Week
 from api.run.wiring import Parts
 from api.setup.mapfiles import LoadedMap
@@ -24,7 +25,7 @@ from enrich.edits import Edit, standing
 from enrich.incident import Incident
 from enrich.model import Measure
 from impact.mapgaps import MapGap, map_gaps
-from impact.model import MeasureImpact, MoneyRange
+from impact.model import MoneyRange
 from impact.taken import Taken, taken_in
 from impact.weekly import Book, Case
 from ingest.events import ABOUT_LABELS
@@ -72,6 +73,7 @@ class Facts:
     coverage: Coverage
     unmatched: int  # alarms of the week that no node claims
     unread: int  # dead letters
+    waits_for: str  # what is still being counted or priced, as a clause
     simulated: frozenset[str]  # streams of the week that a simulated shop sent
     gaps: Sequence[MapGap]
     risks: Sequence[Risk]
@@ -131,6 +133,7 @@ def gather(parts: Parts, outlook: Outlook, week: Week, now: datetime) -> Facts:
         view=outlook.view(),
         coverage=coverage(loaded.graph, {s.stream: s.last_minute for s in streams}, ()),
         unmatched=len({(s.source, s.fingerprint) for s in unmatched}),
+        waits_for=waits_for(parts, end),
         simulated=simulated_streams(parts, start, end),
         unread=sum(count.open for count in store.dead_letters.counts().values()),
         gaps=_gaps(loaded, [case for found in cases.values() for case in found]),
@@ -146,21 +149,13 @@ def _cases(
     start, end = first.bounds(zone)[0], last.bounds(zone)[1]
     versions = parts.store.incidents.find(start=start, end=end, gone=True)
     began = [v for v in versions if start <= v.incident.started_at < end]
-    ids = [v.incident.id for v in began if not v.gone]
-    impacts: dict[str, list[MeasureImpact]] = defaultdict(list)
-    for impact in parts.store.estimates.latest(ids, draws=True) if ids else ():
-        if not is_withdrawn(impact):
-            impacts[impact.incident].append(impact)
-    order = {m.id: number for number, m in enumerate(parts.map.map.measures())}
-    costs = beside(parts, [v.incident for v in began if not v.gone])
+    there = [v.incident for v in began if not v.gone]
+    impacts, costs = impacts_of(parts, [i.id for i in there]), beside(parts, there)
     cases: dict[Week, list[Case]] = defaultdict(list)
-    for version in began:
-        if not version.gone:
-            found = impacts[version.incident.id]
-            found.sort(key=lambda i: order.get(i.measure_id, len(order)))
-            more = tuple(costs.get(version.incident.id, ()))
-            case = Case(version.incident, tuple(found), more)
-            cases[Week.of(version.incident.started_at, zone)].append(case)
+    for incident in there:
+        more = tuple(costs.get(incident.id, ()))
+        case = Case(incident, tuple(impacts.get(incident.id, ())), more)
+        cases[Week.of(incident.started_at, zone)].append(case)
     return cases, {v.incident.id: v.incident for v in versions if v.gone}
 
 
