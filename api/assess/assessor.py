@@ -22,7 +22,7 @@ from api.assess.pricing import Pricer
 from api.assess.register import Register
 from api.assess.replay import Replayer
 from api.assess.shared_baselines import SharedBaselines
-from api.assess.status import AssessStatus
+from api.assess.status import BACKLOG, AssessStatus
 from api.notify.teller import Teller
 from api.run.wiring import Parts
 from api.setup.mapfiles import eras_of, kept
@@ -62,6 +62,7 @@ class Assessor:
         self._events, self._simulated = events, simulated
         self._shared = shared or SharedBaselines(parts.map.map, parts.store)
         self._desk: Desk | None = None
+        self._waits: str | None = None  # what the store was told of the backlog; None: not yet
 
     def run(self, stop: Event) -> None:
         """Take part in the group, and tick while holding its partition."""
@@ -73,6 +74,8 @@ class Assessor:
                 wait = max(0.0, min(0.5, due - time.monotonic()))
                 consumer.poll(wait, 1)
                 if not consumer.assigned():
+                    if self._desk is not None:
+                        logger.info("another assessor is active now; this one stands by")
                     self._step_down()
                 elif time.monotonic() >= due:
                     begun = time.monotonic()
@@ -94,10 +97,18 @@ class Assessor:
             self._desk = Desk(self._parts, self._shared, self._now(), teller, self._events)
         now = self._now()
         self._desk.tick(now, self.status)
+        self._tell_backlog()
         self.status.active, self.status.generation = True, self._desk.generation
         self.status.ticks += 1
         self.status.last_tick_s = time.monotonic() - begun
         self.status.last_tick = now
+
+    def _tell_backlog(self) -> None:
+        """Say in the store whether incidents wait for a price: other processes issue reports."""
+        waits = str(int(self.status.backlog > 0))
+        if waits != (self._parts.store.meta(BACKLOG) if self._waits is None else self._waits):
+            self._parts.store.set_meta(BACKLOG, waits)
+        self._waits = waits
 
     def settled_after(self, moment: datetime) -> bool:
         """Whether a tick that began after `moment` has left nothing waiting."""
@@ -105,8 +116,7 @@ class Assessor:
         return last is not None and last > moment and self.status.backlog == 0
 
     def _step_down(self) -> None:
-        if self._desk is not None:
-            logger.info("another assessor is active now; this one stands by")
+        self._waits = None
         self._desk, self.status.active, self.status.generation = None, False, None
 
 

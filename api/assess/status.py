@@ -13,6 +13,8 @@ from impact.model import MeasureImpact
 from impact.silence import Silence
 from impact.totals import cost_name
 
+BACKLOG = "assess_backlog"  # the fact of the store that is not 0 while incidents are to be priced
+
 
 @dataclass(slots=True)
 class MeasureCost:

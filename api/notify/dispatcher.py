@@ -247,7 +247,10 @@ class Dispatcher:
     def _report(self, week: str) -> IssuedReport:
         """The report, made by one thread where several want it at once."""
         with self._report_lock:
-            return self._reports(Week.parse(week), self._now())
+            report = self._reports(Week.parse(week), self._now())
+        if report.provisional and (why := report.facts.waits_for):
+            raise UnavailableError(f"the report waits: {why}")
+        return report
 
     def _made_up(self, moment: datetime) -> bool:
         """Whether all that the report of a moment would count is simulated."""

@@ -51,7 +51,10 @@ def compose(facts: Facts) -> model.WeeklyReport:
         starts_at=facts.start,
         ends_at=facts.end,
         issued_at=facts.now,
-        provisional=facts.now < facts.end or not (has_data or facts.this_week),
+        provisional=facts.now < facts.end
+        or not (has_data or facts.this_week)
+        or bool(facts.waits_for),
+        waits_for=facts.waits_for,
         timezone=business_map.timezone,
         company=business_map.company,
         currency=business_map.currency,

@@ -52,11 +52,8 @@ def subtitle(report: WeeklyReport) -> str:
 def first_page(report: WeeklyReport) -> Iterator[Block]:
     """The blocks of the first page."""
     if report.provisional:
-        yield Text(
-            "Provisional: this week is not over, or nothing is known of it yet. "
-            "It has not been issued.",
-            "warning",
-        )
+        why = report.waits_for or "this week is not over, or nothing is known of it yet"
+        yield Text(f"Provisional: {why}. It has not been issued.", "warning")
     if report.simulated:
         what = "All of this is" if report.simulated == "all" else "Some of what is counted here is"
         yield Text(f"{what} simulated: a made-up shop, to try Toll out.", "warning")

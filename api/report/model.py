@@ -169,7 +169,10 @@ class WeeklyReport(BaseModel):
     starts_at: Utc
     ends_at: Utc
     issued_at: Utc
-    provisional: bool = Field(description="The week is not over.")
+    provisional: bool = Field(
+        description="The week is not over, nothing is known of it, or `waits_for` says why."
+    )
+    waits_for: str = Field("", description="What is still being counted or priced.")
     timezone: str
     company: str
     currency: str

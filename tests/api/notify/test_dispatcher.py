@@ -300,6 +300,19 @@ def test_a_report_that_cannot_be_made_is_tried_again(make_post):
     assert len(post.wire.sent) == 1
 
 
+def test_a_report_that_is_still_being_counted_waits(make_post):
+    post = make_post(subscriber("board", above=None, weekly=Weekly(6, 12, 0, "UTC")))
+
+    def reports(week, now):
+        waiting = weekly_report(provisional=True, waits_for="past incidents are still being priced")
+        forms = dict(report(week, now).forms) | {"json": waiting.model_dump_json().encode()}
+        return IssuedReport(week, now, True, forms)
+
+    post.another(reports=reports).turn(AtOnce())
+    [note] = post.outbox.find("pending")
+    assert post.wire.sent == [] and "past incidents" in note.error
+
+
 def test_who_is_added_or_taken_away_while_it_runs_is_heeded_at_the_next_turn(make_post):
     post = make_post(subscriber("sales"))
     post.queue("over:10000", to="desk")

@@ -16,6 +16,7 @@ import pytest
 import typst
 
 from api.ask.outlook import Outlook
+from api.assess.status import BACKLOG
 from api.report import pdf
 from api.report.compose import compose
 from api.report.document import document
@@ -316,3 +317,13 @@ def test_many_incidents_have_sections_for_the_dearest_and_rows_for_the_rest(toll
     assert len(report["cases"]) == 40
     assert "The others" in issued.text
     assert sum(Decimal(c["cost"]["mid"]) for c in report["cases"]) == Decimal(report["cost"]["mid"])
+
+
+def test_in_the_middle_of_the_work_nothing_is_issued_for_good(week):
+    week.parts.store.set_meta(BACKLOG, "1")
+    report, issued = said(week)
+    assert report["provisional"] and read_issued(week.parts, WEEK) is None
+    assert "Provisional: past incidents are still being priced." in issued.text
+    week.parts.store.set_meta(BACKLOG, "0")
+    report, _ = said(week)
+    assert not report["provisional"] and read_issued(week.parts, WEEK) is not None
