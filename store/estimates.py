@@ -73,18 +73,20 @@ class EstimateTable:
 
     def latest(
         self,
-        incidents: Sequence[str] = (),
+        incidents: Sequence[str] | None = None,
         *,
         as_of: datetime = LATEST,
         draws: bool | Literal["money"] = False,
     ) -> list[MeasureImpact]:
-        """The newest estimate of each measure, as known at `as_of`, of these incidents or all.
+        """The newest estimate of each measure, as known at `as_of`, of these incidents; None: all.
 
         Draws come on request only, since they are most of the bytes: all, or those of money.
         """
+        if incidents is not None and not incidents:
+            return []
         wanted = 2 if draws == "money" else int(draws)
         rows = self._database.rows(
-            "estimates", incidents=list(incidents), as_of=ms(as_of), draws=wanted
+            "estimates", incidents=list(incidents or ()), as_of=ms(as_of), draws=wanted
         )
         return [impact_of(row) for row in rows]
 

@@ -63,8 +63,7 @@ def _credits(
             start=month.start - _OUTLASTS, end=month.end, as_of=as_of or LATEST
         )
         its = [v.incident for v in versions]
-        ids = [i.id for i in its]  # of none, the store would give all there are
-        latest = parts.store.estimates.latest(ids, as_of=as_of or LATEST) if ids else ()
+        latest = parts.store.estimates.latest([i.id for i in its], as_of=as_of or LATEST)
         impacts = [i for i in latest if not is_withdrawn(i)]
         revenues = _revenues(parts, month, now)
         found += month_credits(business_map, month, now, (its, impacts), revenues)

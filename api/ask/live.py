@@ -35,6 +35,6 @@ def standing(parts: Parts, now: datetime) -> Standing:
     )
     own = {node: a for node, a in firing.items() if node in graph.map.nodes and a < 1.0}
     ids = [i.id for i in incidents]
-    impacts = parts.store.estimates.latest(ids) if ids else []
+    impacts = parts.store.estimates.latest(ids)
     red = {i.process for i in impacts if i.red and i.effect[1] is None}
     return Standing(own, propagate(graph, own), frozenset(red & graph.map.processes.keys()))

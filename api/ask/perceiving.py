@@ -48,7 +48,7 @@ def perceived(
     nodes = None if process is None else graph.below(process)
     incidents = [v.incident for v in store.incidents.find(start=start, end=grid.end)]
     ids = [i.id for i in incidents]
-    impacts = store.estimates.latest(ids, draws="money") if ids else []
+    impacts = store.estimates.latest(ids, draws="money")
     taken, view = _taken(store, graph.map, grid), outlook.view()
     question = Question(
         graph,

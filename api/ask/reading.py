@@ -64,10 +64,9 @@ def impacts_of(
 ) -> Mapping[str, list[MeasureImpact]]:
     """What was last issued for incidents and stands, by incident, in the order of the map."""
     found: dict[str, list[MeasureImpact]] = defaultdict(list)
-    if incidents:  # of none, the store would give all there are
-        for impact in parts.store.estimates.latest(incidents, as_of=as_of or LATEST, draws=True):
-            if not is_withdrawn(impact):
-                found[impact.incident].append(impact)
+    for impact in parts.store.estimates.latest(incidents, as_of=as_of or LATEST, draws=True):
+        if not is_withdrawn(impact):
+            found[impact.incident].append(impact)
     order = {m.id: number for number, m in enumerate(parts.map.map.measures())}
     for impacts in found.values():
         impacts.sort(key=lambda i: order.get(i.measure_id, len(order)))

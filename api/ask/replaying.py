@@ -104,7 +104,7 @@ def past(parts: Parts, start: datetime, end: datetime, incident: str | None = No
             for v in parts.store.incidents.find(start=start, end=end)
             if v.incident.kind != "maintenance" and v.incident.started_at >= start
         }
-    impacts = parts.store.estimates.latest(list(incidents), draws=True) if incidents else []
+    impacts = parts.store.estimates.latest(list(incidents), draws=True)
     return Past(incidents, [i for i in impacts if not is_withdrawn(i)], incident or "")
 
 

@@ -248,7 +248,7 @@ def get_gaps(
     parts = state_of(request).parts
     versions = parts.store.incidents.find(start=start or EARLIEST)
     incidents = [v.incident for v in versions]
-    impacts = parts.store.estimates.latest([i.id for i in incidents]) if incidents else []
+    impacts = parts.store.estimates.latest([i.id for i in incidents])
     return [
         Gap(
             kind=gap.kind,

@@ -109,7 +109,7 @@ def get_providers(
     grid = Grid(begin, max((end - begin) // MINUTE, 1))
     incidents = [v.incident for v in parts.store.incidents.find(start=begin, end=grid.end)]
     ids = [i.id for i in incidents]
-    impacts = parts.store.estimates.latest(ids, draws=True) if ids else []
+    impacts = parts.store.estimates.latest(ids, draws=True)
     kept = [i for i in impacts if not is_withdrawn(i)]
     found, whole = scores(parts.map.map, grid, now, incidents, kept, beside(parts, incidents))
     return Providers(

@@ -209,7 +209,7 @@ class _Teller:
         lately = [v.incident for v in parts.store.incidents.find(start=now - LISTED)]
         ids = [i.id for i in lately]
         issued: dict[str, list[MeasureImpact]] = {}
-        for impact in parts.store.estimates.latest(ids) if ids else ():
+        for impact in parts.store.estimates.latest(ids):
             if impact.process == name and not is_withdrawn(impact):
                 issued.setdefault(impact.incident, []).append(impact)
         found = [(i, issued.get(i.id, [])) for i in lately]

@@ -239,6 +239,7 @@ def test_an_estimate_loses_nothing(store):
     assert back == replace(kept, draws={})
     assert str(back.money["gross"].high) == "19900.00"  # the digits that were given
     assert store.estimates.latest(["i2"]) == []
+    assert store.estimates.latest([]) == []
 
 
 def test_the_draws_of_money_alone(store):
