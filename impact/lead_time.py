@@ -35,6 +35,7 @@ from impact.totals import quantile_range
 
 SETTLED_AFTER = timedelta(hours=48)  # beyond the last unit's promise, numbers are final
 PRIOR_UNITS = 20.0  # an hour of the week with fewer placed units leans on the share of all hours
+_STEPS = 6  # moments of an hour at which its units are taken to be placed
 MIN_WEEKS = 4  # with fewer earlier weeks, their spread says little
 
 
@@ -226,13 +227,44 @@ def _usual(history: LateHistory, window: Window, timezone: str, rng: np.random.G
     table = _Table(history, known, weeks, slots[known])
     late, over = (table.expected(exposed, what) for what in (table.late, table.hours))
     noise = _noise(table, exposed, late, over, rng)
+    each = float(over.sum() / late.sum()) * HOUR if late.sum() > 0 else 0.0
+    rate = np.divide(over, exposed, out=np.zeros_like(over), where=exposed > 0)
+    ripe = _ripe(history, rate[slots], window, (since, end), each)
     return _Usual(
         late.sum() + noise[0],
-        over.sum() + noise[1],
+        ripe * over.sum() + np.sqrt(ripe) * noise[1],  # as counts, fewer vary more
         float(late.sum() / exposed.sum()),
         table.count,
         curves(history.ages[known], slots[known], hours[known] // DAY),
     )
+
+
+def _ripe(
+    history: LateHistory,
+    rate: FloatArray,
+    window: Window,
+    placed: tuple[int, int],
+    each: float,
+) -> float:
+    """Share of the usual hours of lateness that have passed by `as_of`: 1 once all is final.
+
+    Hours are told as they are so far, so the usual ones are taken off as they would be so far: of
+    a unit that fell due a ago, 1 - exp(-a / each), as if lateness were exponential.
+    rate: (H,) usual hours of lateness of a unit, by hour of the history. each: seconds per late
+    unit.
+    """
+    if window.as_of >= window.final_at or each <= 0.0:
+        return 1.0
+    hours = history.hours.astype("datetime64[s]").astype(np.int64)
+    part = np.clip(np.minimum(hours + HOUR, placed[1]) - np.maximum(hours, placed[0]), 0, HOUR)
+    worth = history.placed * part * rate
+    if not worth.sum() > 0.0:
+        return 1.0
+    within = hours[:, None] + (np.arange(_STEPS) * 2 + 1) * HOUR // (2 * _STEPS)  # (H, steps)
+    due = window.clock.read(within.ravel()).reshape(within.shape) + window.promise.total_seconds()
+    now = window.clock.read(_np(window.as_of).astype(np.int64).reshape(1))
+    passed = -np.expm1(-np.maximum(now - due, 0.0) / each).mean(axis=1)
+    return float((worth * passed).sum() / worth.sum())
 
 
 def _placed(

@@ -106,7 +106,8 @@ def test_the_usual_share_is_taken_off():
     assert found.weeks == 9
 
 
-def test_a_placebo_window_has_no_delayed_units():
+def placebo() -> tuple[Cohort, LateHistory]:
+    """Ten weeks of a unit a minute, a twentieth of them late, and nothing amiss."""
     rng = np.random.default_rng(3)
     hours = np.arange(-24 * 7 * 10, 2, 1 / 60)
     took = rng.exponential(8.0, len(hours))
@@ -125,10 +126,24 @@ def test_a_placebo_window_has_no_delayed_units():
         np.bincount(which, np.where(late, took - 24, 0.0)).astype(float),
         np.histogram2d(which, took, [np.arange(len(slots) + 1), 0.375 * np.arange(BINS + 1)])[0],
     )
-    found = judge(units, past)
+    return units, past
+
+
+def test_a_placebo_window_has_no_delayed_units():
+    found = judge(*placebo())
     assert found.delayed.low < 0 < found.delayed.high
     assert abs(found.delayed.mid) < 40  # of some 78 late on any such day
     assert found.delay_hours.low < 0 < found.delay_hours.high
+
+
+@pytest.mark.parametrize("after", [0.5, 2.0, 12.0, 30.0])
+def test_a_placebo_window_has_no_hours_of_delay_while_it_is_young(after):
+    """Of hours so far only what is usual so far is taken off, not all that will be usual."""
+    units, past = placebo()
+    as_of = START + timedelta(hours=after)
+    found = judge(units, past, replace(WINDOW, end=min(END, as_of), as_of=as_of)).delay_hours
+    assert found.low < 0 < found.high
+    assert abs(found.mid) < 80  # of some 570 hours that will have been usual
 
 
 def test_weeks_that_differ_widen_the_range():
