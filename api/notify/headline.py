@@ -99,11 +99,12 @@ def figures(found: Headline) -> Iterator[tuple[str, str]]:
 
 def _against(change: Sum, before: Sum) -> str:
     """More or less, with its range where it is certain; else that it is not."""
-    last = f"last week {words.money(before)}"
+    last = f"last week {sentences.plain_sum(before)}"
     if not sentences.is_clear(change):
-        return f"no clear change ({last})"
-    more = "more" if change.mid > 0 else "less"
-    return f"{words.amount(abs(change.mid), change.currency)} {more} ({last})"
+        return f"no clear change; {last}"
+    if change.mid > 0:
+        return f"{sentences.plain_sum(change)} more; {last}"
+    return f"{sentences.plain_sum(sentences.turned(change))} less; {last}"
 
 
 def _times(outages: int) -> str:

@@ -60,7 +60,7 @@ _STYLES = {
     "item": f"padding:8px 0;border-bottom:1px solid {LINE};vertical-align:top;font-size:15px;"
     "line-height:1.5",
     "itemr": f"padding:8px 0 8px 14px;border-bottom:1px solid {LINE};vertical-align:top;"
-    "text-align:right;font-size:15px;line-height:1.5;width:34%",
+    "text-align:right;font-size:15px;line-height:1.5;width:1%;white-space:nowrap",
 }
 
 

@@ -112,7 +112,7 @@ def _fate(process: ProcessWeek) -> str:
     else:
         said.append("No outage hurt it.")
     if process.cost_before is not None and process.cost_before.low > 0:
-        said.append(f"The week before cost {words.money(process.cost_before)}.")
+        said.append(f"The week before cost {sentences.plain_sum(process.cost_before)}.")
     if process.delivered is not None:
         said.append(f"It delivered {100 * process.delivered.mid:.1f} % of the expected value.")
     blind = process.minutes.get("only_business_red", 0)

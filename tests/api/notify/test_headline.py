@@ -113,7 +113,7 @@ def test_the_key_numbers_stand_in_the_message_itself():
     assert said.lead == "1 outage cost about EUR 10,900 (7,600 to 15,400)."
     assert dict(said.facts) == {
         "Outages cost": "EUR 10,900 (7,600 to 15,400)",
-        "Against last week": "EUR 2,900 more (last week EUR 8,000)",
+        "Against last week": "EUR 2,900 (100 to 6,000) more; last week EUR 8,000 (7,000 to 9,000)",
         "A usual week": "EUR 2,620",
         "Trouble nobody saw": "1 h 46 min, which cost EUR 3,283",
         "Web checkout": "EUR 10,900 (7,600 to 15,400)",
@@ -131,7 +131,12 @@ def test_the_key_numbers_stand_in_the_message_itself():
 def test_every_way_of_writing_has_them(write):
     written = write(note())
     text = written if isinstance(written, str) else json.dumps(written, ensure_ascii=False)
-    for number in ("EUR 10,900 (7,600 to 15,400)", "EUR 2,900 more", "Stripe failed", "46 min"):
+    for number in (
+        "EUR 10,900 (7,600 to 15,400)",
+        "EUR 2,900 (100 to 6,000) more",
+        "Stripe failed",
+        "46 min",
+    ):
         assert number in text.replace("\\\\", "")
 
 
@@ -145,10 +150,11 @@ def test_the_card_keeps_to_the_schema_of_adaptive_cards():
 
 
 def test_a_change_that_is_not_certain_is_none():
+    last = "last week EUR 8,000 (7,000 to 9,000)"
     unclear = note(change=euros_sum("-100", "2900", "6000"))
-    assert dict(unclear.facts)["Against last week"] == "no clear change (last week EUR 8,000)"
+    assert dict(unclear.facts)["Against last week"] == f"no clear change; {last}"
     better = note(change=euros_sum("-6000", "-2900", "-100"))
-    assert dict(better.facts)["Against last week"] == "EUR 2,900 less (last week EUR 8,000)"
+    assert dict(better.facts)["Against last week"] == f"EUR 2,900 (100 to 6,000) less; {last}"
 
 
 def test_a_week_with_nothing_lost_and_nothing_known_says_so():
