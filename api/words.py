@@ -36,6 +36,11 @@ def units(number: float | None) -> str:
     return f"{number:,.1f}"
 
 
+def count(number: float | None) -> str:
+    """What was counted, not estimated: 3, 34, 3,400."""
+    return "–" if number is None else f"{number:,.0f}"
+
+
 def units_range(range_: Units | None) -> str:
     """The two ends of a range of units."""
     return "–" if range_ is None else f"{units(range_.low)} to {units(range_.high)}"

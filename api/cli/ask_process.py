@@ -66,7 +66,7 @@ def _print_today(found: Mapping[str, Any]) -> None:
             table.add_row(measure["title"], "–", "–", measure["why"] or "no data today")
             continue
         usual = schemas.Units.model_validate(day["expected"])
-        row = (words.units(day["actual"]), words.units(usual.mid), words.units_range(usual))
+        row = (words.count(day["actual"]), words.units(usual.mid), words.units_range(usual))
         table.add_row(measure["title"], *row)
     show.console().print(table)
 

@@ -50,11 +50,13 @@ def burning(
         indented(out, one.explanation, 2, "dim")
         indented(out, f"since {_time(one.started_at)} UTC ({age}), id {one.id}", 2, "dim")
         for impact in one.impacts:
-            indented(out, f"{impact.process_title}: {words.sentence(impact)}", 4, mark="- ")
+            said = f"{impact.process_title}: {words.sentence(impact)}"
+            indented(out, said, 4, mark="- ")
             if (impact.process, impact.measure) in lines:
                 sparks(out, *lines[impact.process, impact.measure], by=4)
             for warning in impact.warnings:
-                indented(out, warning, 4, "yellow")
+                if warning not in said:
+                    indented(out, warning, 4, "yellow")
 
 
 def silent(found: Sequence[Silent], out: Console) -> None:
@@ -87,7 +89,7 @@ def processes(found: Sequence[dict[str, Any]], out: Console, lines: Lines = NO_L
                 process["title"] if number == 0 else "",
                 measure["title"],
                 _small(line, out) if line else "",
-                words.units(measure["actual"]),
+                words.count(measure["actual"]),
                 words.units_range(usual) if usual else "–",
                 cost if number == 0 else "",
             )
@@ -125,9 +127,13 @@ def incidents(found: Sequence[schemas.Incident]) -> None:
         cost = (
             f"{words.money(one.cost)} ({words.money_range(one.cost)})" if one.cost else one.summary
         )
-        out.print(Text(f"{one.id}  {_time(one.started_at)}  {lasted:<11}  "), end="")
-        out.print(Text(cost, style="bold"))
-        out.print(Text(f"    {one.title}", style="dim"))
+        when = f"{one.id}  {_time(one.started_at)}  {lasted:<11}  "
+        if len(when) + len(cost) > out.width:  # a number that cannot be given says why
+            out.print(Text(when.rstrip()))
+            indented(out, cost, 4, "bold")
+        else:
+            out.print(Text.assemble(when, (cost, "bold")))
+        indented(out, one.title, 4, "dim")
 
 
 def cost_parts(parts: Sequence[schemas.CostPart], out: Console) -> None:
@@ -206,7 +212,7 @@ def coverage(found: dict[str, Any]) -> None:
         table = new_table("Stream", "From", "To", "Events", "Statuses")
         for stream in found["streams"]:
             first, last = stream["first_minute"], stream["last_minute"]
-            events, statuses = words.units(stream["events"]), ", ".join(stream["statuses"])
+            events, statuses = words.count(stream["events"]), ", ".join(stream["statuses"])
             table.add_row(stream["stream"], minute(first), minute(last), events, statuses)
         out.print(table)
     gaps = {

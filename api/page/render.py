@@ -54,6 +54,7 @@ _NUMBERS: Mapping[str, Callable[..., str]] = {
     "per_minute": words.amount,
     "plain_amount": lambda value: words.amount(value, "").strip(),
     "sentence": words.sentence,
+    "counted": words.count,
     "units": words.units,
     "units_range": words.units_range,
 }

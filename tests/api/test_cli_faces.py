@@ -22,7 +22,7 @@ from api.cli.ask_providers import _print_portfolio, _print_providers
 from api.cli.ask_whatif import _print_replay
 from api.cli.spark import BLOCKS, GAP, PLAIN, against, in_bins, ramp_of, spark
 from api.cli.watch import frames, watch
-from api.http.schemas import Incident, Sum
+from api.http.schemas import Impact, Incident, Sum
 from ingest.errors import InputError, UnavailableError
 from tests.api.test_cli import running
 
@@ -224,6 +224,25 @@ def test_one_incident_and_another_map(asking, shop, tmp_path):
 def test_what_is_asked_wrongly_is_told_in_a_line(cli, alone, line, said):
     code, _, err = cli(line)
     assert code == 1 and said in err and len(err.splitlines()) == 1
+
+
+def test_an_incident_without_a_number_says_why_once_and_within_eighty_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    why = "less than a week of history: no baseline yet"
+    impact = Impact.model_construct(
+        process="checkout", process_title="Web checkout", measure="payments",
+        measure_title="Payments", kind="flow", units={}, cost=None, warnings=[why],
+    )  # fmt: skip
+    told = Incident.model_construct(
+        id="20261122-df100291d5", title="Payment: Payments fail", state="open", cost=None,
+        started_at=datetime(2026, 11, 22, tzinfo=UTC), ended_at=None, per_minute=None,
+        summary=f"Payments: no number ({why})", explanation="Payment (service)", impacts=[impact],
+    )  # fmt: skip
+    show.incidents([told])
+    show.burning([told.model_copy(update={"summary": "reached"})], show.console(), told.started_at)
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    assert " ".join(out.split()).count(why) == 2  # once in each
 
 
 LONG = "A name that is rather longer than anybody would want to read in a table of the terminal"

@@ -41,6 +41,11 @@ def test_a_week_in_which_nothing_happens():
     assert busiest_hours([0.0] * 168) == ""
 
 
+def test_what_was_counted_has_no_digits_behind_the_point():
+    assert [words.count(n) for n in (3, 3.0, 34.0, 3400, None)] == ["3", "3", "34", "3,400", "–"]
+    assert words.units(3.0) == "3.0"  # an estimate may have them
+
+
 def test_nothing_has_no_sign():
     assert amount(Decimal("-0.001"), "EUR") == "EUR 0.00"
     assert amount(Decimal("-0.00"), "EUR") == "EUR 0"
