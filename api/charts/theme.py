@@ -179,6 +179,7 @@ def height_axis(field: str, title: str, most: float) -> alt.Y:
         axis=alt.Axis(
             tickCount=5,
             format="~s" if most >= 20_000 else ",~f",
+            labelExpr="datum.value === 0 ? '0' : datum.label",  # no "0k"
             domain=False,
             ticks=False,
             titleAngle=0,

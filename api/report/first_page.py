@@ -91,7 +91,7 @@ def _figures(report: WeeklyReport) -> Iterator[Figure]:
         else:
             same = change.low == change.high == 0
             value = "No change" if same else "No clear change"
-            last = before if same else sentences.plain_sum(report.cost_before)
+            last = before if same else f"{before}; {words.money_range(report.cost_before)}"
             yield Figure("Against last week", value, f"last week {last}")
     known = [week for week in report.trend[:-1] if week.cost is not None]
     if report.usual is not None:
