@@ -156,7 +156,7 @@ def _paths(toll: Toll) -> Iterator[str]:
     yield f"{shown}/figures/p{(OPEN + 1) % PROCESSES}/m0.svg"
     yield f"{shown}/figures/p{(OPEN + 1) % PROCESSES}/m0.json"
     yield from ("/processes", "/processes/p0", "/map", "/perception", "/coverage", "/trust")
-    yield from ("/dead-letters", "/reports")
+    yield from ("/providers", "/portfolio", "/what-if?node=stripe", "/dead-letters", "/reports")
 
 
 def _measure(toll: Toll, path: str) -> None:
