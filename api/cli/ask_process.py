@@ -47,7 +47,7 @@ def process(
         if line := lines.get((name, measure["measure"])):
             out.print()
             out.print(f"{measure['title']}, the last four hours", style="dim")
-            show.sparks(out, *line, by=2)
+            show.sparks(out, *line, by=2, kind=measure["kind"])
     for measure in found["measures"]:
         if measure["measure"] in found["week"]:
             _print_week(measure["title"], found["week"][measure["measure"]])

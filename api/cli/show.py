@@ -53,7 +53,7 @@ def burning(
             said = f"{impact.process_title}: {words.sentence(impact)}"
             indented(out, said, 4, mark="- ")
             if (impact.process, impact.measure) in lines:
-                sparks(out, *lines[impact.process, impact.measure], by=4)
+                sparks(out, *lines[impact.process, impact.measure], by=4, kind=impact.kind)
             for warning in impact.warnings:
                 if warning not in said:
                     indented(out, warning, 4, "yellow")
@@ -88,7 +88,7 @@ def processes(found: Sequence[dict[str, Any]], out: Console, lines: Lines = NO_L
             table.add_row(
                 process["title"] if number == 0 else "",
                 measure["title"],
-                _small(line, out) if line else "",
+                _small(line, out, measure["kind"]) if line else "",
                 words.count(measure["actual"]),
                 words.units_range(usual) if usual else "–",
                 cost if number == 0 else "",
@@ -102,18 +102,22 @@ def processes(found: Sequence[dict[str, Any]], out: Console, lines: Lines = NO_L
 
 
 def sparks(
-    out: Console, actual: Sequence[float | None], expected: Sequence[float], by: int
+    out: Console,
+    actual: Sequence[float | None],
+    expected: Sequence[float],
+    by: int,
+    kind: str = "flow",
 ) -> None:
     """Two lines to one scale: what was to be expected, and what was."""
-    usual, was = against(actual, expected, out)
+    usual, was = against(actual, expected, out, kind)
     for label, line in (("usual", usual), ("was", was)):
         out.print(Text.assemble(" " * by, (f"{label:<6}", "dim"), line), overflow="crop")
 
 
-def _small(line: tuple[Sequence[float | None], Sequence[float]], out: Console) -> Text:
+def _small(line: tuple[Sequence[float | None], Sequence[float]], out: Console, kind: str) -> Text:
     """Actual against expected in a few characters, for a table."""
     actual, expected = in_bins(line[0], _SMALL), in_bins(line[1], _SMALL)
-    return against(actual, [e or 0.0 for e in expected], out)[1]
+    return against(actual, [e or 0.0 for e in expected], out, kind)[1]
 
 
 def incidents(found: Sequence[schemas.Incident]) -> None:

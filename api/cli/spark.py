@@ -19,16 +19,19 @@ def spark(values: Sequence[float | None], top: float, ramp: str = BLOCKS) -> str
 
 
 def against(
-    actual: Sequence[float | None], expected: Sequence[float], out: Console
+    actual: Sequence[float | None], expected: Sequence[float], out: Console, kind: str = "flow"
 ) -> tuple[Text, Text]:
-    """(expected, actual) to one scale; red where less than half of what is usual came."""
+    """(expected, actual) to one scale; red where less than half of what is usual came.
+
+    Of a load, which nobody wants more of: where more than twice of it came.
+    """
     ramp = ramp_of(out)
     known = [v for v in actual if v is not None and math.isfinite(v)]
     top = max([*known, *expected], default=0.0)
     shown = Text()
     for value, usual in zip(actual, expected, strict=True):
-        short = value is not None and value < usual / 2
-        shown.append(_character(value, top, ramp), "bold red" if short else "green")
+        bad = value is not None and (value > usual * 2 if kind == "load" else value < usual / 2)
+        shown.append(_character(value, top, ramp), "bold red" if bad else "green")
     return Text(spark(expected, top, ramp), "dim"), shown
 
 

@@ -52,6 +52,11 @@ def test_expected_and_actual_have_one_scale():
     assert [str(s.style) for s in actual.spans] == ["green", "bold red"]
 
 
+def test_of_a_load_more_is_worse():
+    _, calls = against([10, 100, 250], [100.0] * 3, terminal(), "load")
+    assert [str(s.style) for s in calls.spans] == ["green", "green", "bold red"]
+
+
 def test_blocks_only_where_they_can_be_shown():
     assert ramp_of(terminal()) == BLOCKS
     assert ramp_of(terminal("latin-1")) == PLAIN
@@ -252,7 +257,14 @@ UNITS = {"low": -1234567.0, "mid": 12345678.0, "high": 123456789.0}
 
 def test_long_names_and_numbers_fit_eighty_columns(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
-    measure = {"measure": "m", "title": LONG, "actual": 1e9, "expected": UNITS, "why": ""}
+    measure = {
+        "measure": "m",
+        "title": LONG,
+        "kind": "load",
+        "actual": 1e9,
+        "expected": UNITS,
+        "why": "",
+    }
     process = {"process": "p", "title": LONG, "hour_now": SUM, "measures": [measure]}
     line = ([1.0] * 24, [1.0] * 24)
     show.processes([process], show.console(), {("p", "m"): line})
