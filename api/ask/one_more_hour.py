@@ -2,9 +2,10 @@
 
 Of flows, the usual volume of the coming hour times how badly the process is hit now, times what a
 unit is worth (`impact.cost_now`); of that the share stays lost that is forecast to stay lost of
-what is missing already. Of all else (calls), as much a minute as now. The range of the hour doubts
-how badly each process is hit; it is added to that of the forecast end by end, since both lean on
-the same baseline.
+what is missing already. Of all else (calls), as much a minute as now, as unsure a minute as so far:
+a middle near nothing does not tell how wide that is. The range of the hour doubts how badly each
+process is hit; it is added to that of the forecast end by end, since both lean on the same
+baseline.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from enrich.model import PART_OF_KIND
 
 HOUR = timedelta(hours=1)
 _CENT = Decimal("0.01")
+_LEAST = timedelta(minutes=5)  # what lasted shorter tells as much of an hour as that
 
 
 @dataclass(frozen=True)
@@ -94,11 +96,13 @@ def _rate(impact: schemas.Impact, currency: str) -> Mapping[str, Decimal] | None
     if impact.kind == "flow" or not each or so_far is None or so_far.currency != currency:
         return None
     mid = each * 60
-    if so_far.mid <= 0:
-        return {"low": min(mid, Decimal(0)), "mid": mid, "high": max(mid, Decimal(0))}
-    ratios = (so_far.low / so_far.mid, Decimal(1), so_far.high / so_far.mid)
-    low, middle, high = (mid * ratio for ratio in ratios)
-    return {"low": min(low, high), "mid": middle, "high": max(low, high)}
+    until = impact.effect_until or impact.data_until
+    longer = Decimal(HOUR / max(until - impact.effect_from, _LEAST))  # than what was seen
+    return {
+        "low": mid - (so_far.mid - so_far.low) * longer,
+        "mid": mid,
+        "high": mid + (so_far.high - so_far.mid) * longer,
+    }
 
 
 def _how(hit: Mapping[str, float], measured: bool, stays: Decimal, others: bool, view: View) -> str:

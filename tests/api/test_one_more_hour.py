@@ -47,11 +47,12 @@ def payments(method: str = "measured", per_minute: float = 5.0) -> schemas.Impac
     )  # fmt: skip
 
 
-def calls() -> schemas.Impact:
-    """Calls at EUR 2 a minute now, so far EUR 100 with a range of 80 to 150."""
+def calls(so_far: schemas.Sum | None = None) -> schemas.Impact:
+    """Calls at EUR 2 a minute now, in 50 minutes EUR 100 with a range of 80 to 150."""
     return schemas.Impact.model_construct(
         process="service", measure="calls", kind="load", method="measured", cost="excess",
-        money={"excess": euros(80, 100, 150)},
+        money={"excess": so_far or euros(80, 100, 150)},
+        effect_from=NOW - timedelta(minutes=50), effect_until=None, data_until=NOW,
         per_minute=schemas.Rate.model_construct(units=1.0, money=Decimal(2)),
     )  # fmt: skip
 
@@ -97,6 +98,14 @@ def test_calls_go_on_as_now_with_their_own_range():
     assert found is not None
     assert ends(found.more) == (1096, 2120, 4180)
     assert found.how.endswith("; calls and delays at the present rate")
+
+
+def test_what_has_cost_next_to_nothing_so_far_has_no_wild_hour():
+    # 120 either way: by the 110 of 50 minutes, 132 in 60.
+    slight = calls(euros(-109, 1, 111))
+    found = one_more_hour(incident(payments(), slight), cast(Outlook, Known(hour=(0, 0, 0))), NOW)
+    assert found is not None
+    assert ends(found.more) == (-12, 120, 252)
 
 
 def test_where_nothing_is_measured_the_map_says_how_badly():
