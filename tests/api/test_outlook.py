@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from threading import Event, Thread
 
 import pytest
 
-from api.ask.outlook import LEARNING, Learning, Outlook
+from api.ask.outlook import LEARNING, Learning, Outlook, View
 from api.assess.shared_baselines import SharedBaselines, Snapshot
 from impact.baselines import Baselines
+from impact.watermark import Watermark
 from tests.api.shop import Shop
 
 pytestmark = pytest.mark.engine
@@ -65,12 +66,18 @@ def test_what_is_learned_anew_is_learned_beside_what_is_known(shop):
 
 def test_what_is_learned_already_is_shown(shop):
     """Two measures have a stream; the second is still being learned when somebody looks."""
-    parts, seen = shop.toll.parts, []
+    parts, seen = shop.toll.parts, list[View]()
     shared = SharedBaselines(parts.map.map, parts.store)
     outlook = Outlook(parts, shared)
     outlook._kept = True
     told = shared.baselines._told
-    shared.baselines._told = lambda marks: (told(marks), seen.append(outlook.view()))
+    assert told is not None
+
+    def look(marks: Mapping[str, Watermark]) -> None:
+        told(marks)
+        seen.append(outlook.view())
+
+    shared.baselines._told = look
     assert outlook.view().learning == Learning(0, 3)
     view = outlook.refresh(shop.now)
     assert [v.learning for v in seen] == [Learning(3, 3)]  # of the three only one has data

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from datetime import timedelta
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 
 from enrich.model import Measure, Value
 from impact.baselines import AT_ONCE, FILLED_EVERY, Baselines
-from impact.watermark import watermark
+from impact.watermark import Watermark, watermark
 from tests.impact.arrays import ArrayReader, at, business_map, daily
 
 DAYS = 35
@@ -88,7 +89,7 @@ def test_what_is_frozen_stays_as_it_was_whatever_is_learned_and_read_later():
 
 
 def test_who_waits_is_told_of_each_that_is_learned_for_the_first_time():
-    source, told = reader(), []
+    source, told = reader(), list[Mapping[str, Watermark]]()
     baselines = Baselines(MAP, source, step=FIVE, told=told.append)
     assert not baselines.looked_at(PAYMENTS)
     baselines.refresh(NOW, marks(source), {})

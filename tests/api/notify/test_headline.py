@@ -18,7 +18,12 @@ from tests.api.notify.test_messages import TEXT_BLOCK
 
 def weekly_report(**more: Any) -> WeeklyReport:
     """A week with one outage of EUR 10,900, after one of EUR 8,000."""
-    lived = {"started_at": NOON, "ended_at": NOON, "root": "stripe", "provider": True}
+    lived: dict[str, Any] = {
+        "started_at": NOON,
+        "ended_at": NOON,
+        "root": "stripe",
+        "provider": True,
+    }
     case = Case(
         id="i1",
         kind="outage",
