@@ -76,6 +76,7 @@ def story(impact: schemas.Impact, business_map: BusinessMap, outlook: Outlook) -
         level=0.9,
         unit=impact.measure_title.lower(),
         timezone=business_map.timezone,
+        forecast=impact.state == "live" and impact.kind != "load",
     )
 
 

@@ -32,6 +32,7 @@ class Shortfall:
     timezone: str = "UTC"
     whose: str = ""  # zone to be named, where its days stand on UTC midnights
     remark: str = ""  # a line of its own beneath the others
+    forecast: bool = False  # `counted` is what will stay lost, not what is lost so far
 
     @classmethod
     def of(
@@ -110,7 +111,6 @@ class Shortfall:
 def headline(what: Shortfall) -> str:
     """The number in words: 1,240 payments lost."""
     n, so_far = what.counted, " so far" if what.live else ""
-    forecast = ", by forecast" if what.live else ""  # of what will stay lost
     if n.low <= 0 <= n.high:
         return f"{'No clear loss of' if what.kind == 'flow' else 'No clear extra'} {what.unit}"
     count = f"{words.units(abs(n.mid))}"
@@ -118,7 +118,7 @@ def headline(what: Shortfall) -> str:
         return f"{count} {'extra' if n.mid > 0 else 'fewer'} {what.unit}{so_far}"
     if n.mid < 0:
         return f"{count} more {what.unit} than expected{so_far}"
-    return f"{count} {what.unit} lost{forecast}"
+    return f"{count} {what.unit} lost{', by forecast' if what.forecast else so_far}"
 
 
 def told(what: Shortfall) -> list[str]:

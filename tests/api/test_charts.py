@@ -81,7 +81,8 @@ def test_the_title_says_the_number_its_range_and_when():
         "240 expected in the window, 0 came, 120 came back",
         "Tue 12 May 2026, 14:00 to 15:00 (Europe/Berlin)",
     ]
-    assert headline(story(live=True)) == "120 payments lost, by forecast"
+    assert headline(story(live=True)) == "120 payments lost so far"
+    assert headline(story(live=True, forecast=True)) == "120 payments lost, by forecast"
     assert headline(story("load")) == "360 extra calls"
     nothing = story(counted=Range(-20, 4, 31))
     assert headline(nothing) == "No clear loss of payments"
