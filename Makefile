@@ -3,8 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Files of tests at the same time. Each worker has an engine, and where it needs one a broker, of its own.
-WORKERS ?= 2
+# Files of tests at the same time: more than cores, since many wait. Each worker has an engine, and where it needs one a
+# broker, of its own: 1.5 GiB.
+WORKERS ?= 3
 # Many small matrices: one BLAS thread per process is faster than a spinning pool of them.
 export OPENBLAS_NUM_THREADS ?= 1
 
@@ -30,7 +31,7 @@ run: $(VENV)/run ## Start Toll with a simulated shop on http://127.0.0.1:8080
 	@$(BIN)/toll demo
 
 test: $(VENV)/dev ## Run the tests
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder
 
 lint: $(VENV)/dev ## Check style, types and the direction of imports
 	@$(BIN)/ruff format --check .
