@@ -78,6 +78,10 @@ def test_a_correction_by_hand(looking: Looking, told: Shown, script: bool) -> No
         page.get_by_role("button", name="Keep the correction").click()
         expect(page.get_by_text("Kept. The numbers follow")).to_be_visible()
         expect(page.get_by_role("row", name=f"Is called '{title}'")).to_be_visible()
+        told.go_on()
+        if script:
+            expect(page.get_by_role("heading", name=title)).to_be_visible()
+            expect(page.get_by_text("Kept. The numbers follow")).to_be_visible()
 
 
 def test_a_page_that_cannot_be_fetched_says_so(looking: Looking, told: Shown) -> None:

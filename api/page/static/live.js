@@ -37,6 +37,7 @@ async function show(answer) {
   if (held !== document.activeElement && held?.isConnected) held.focus({ preventScroll: true });
   if (fresh.title !== before) { document.title = fresh.title; said.textContent = fresh.title; }
   look();
+  return fresh;
 }
 
 async function reason(answer) {
@@ -141,7 +142,9 @@ document.addEventListener("submit", async (event) => {
     if (answer.ok) { form.reset(); touched.delete(form); }
     document.activeElement?.blur();
     touched.delete(form);
-    await show(answer);
+    const fresh = await show(answer);
+    // What came of a form stays when the page is fetched again: nobody can read it in a second.
+    document.getElementById("outcome")?.replaceChildren(...fresh.getElementById("outcome")?.childNodes ?? []);
     (document.querySelector("[aria-invalid=true]") ?? document.querySelector("[data-outcome]"))?.focus();
   } catch (error) {
     touched.add(form);
