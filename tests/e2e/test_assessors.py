@@ -18,8 +18,7 @@ from ingest.events import Signal
 from ingest.kafka import KafkaLog
 from store.store import Store
 from tests.clickhouse_engine import Engine
-from tests.e2e.assessing import WAIT_S, Member, Site, members
-from tests.e2e.child import OPTIONS
+from tests.e2e.assessing import OPTIONS, WAIT_S, Member, Site, members
 
 pytestmark = [
     pytest.mark.engine,
