@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 from threading import Event
-from typing import TypeAlias
 
 from api.assess.shared_baselines import SharedBaselines
+from api.run.stamps import Stamps, stamps
 from api.run.wiring import Parts
 from api.setup.mapfiles import existing, files_of, loaded, read_texts
 from ingest.errors import SettingsError
@@ -19,8 +19,6 @@ from ingest.errors import SettingsError
 logger = logging.getLogger(__name__)
 
 EVERY_S = 2.0
-
-Look: TypeAlias = dict[str, tuple[int, int]]  # file -> (time of change, size)
 
 
 class MapWatch:
@@ -75,13 +73,6 @@ class MapWatch:
         logger.info("map version %s is in force", fresh.map.version)
         return changed
 
-    def _look(self) -> Look:
+    def _look(self) -> Stamps:
         path = self._parts.settings.map
-        found: Look = {}
-        for file in files_of(path) if path is not None else ():
-            try:
-                told = file.stat()
-            except OSError:  # gone between listing and looking: that is a change, too
-                continue
-            found[str(file)] = (told.st_mtime_ns, told.st_size)
-        return found
+        return stamps(files_of(path) if path is not None else ())

@@ -13,6 +13,7 @@ from threading import Event
 from typing import TypeAlias
 
 from api.notify.subscriptions_file import read_subscriptions
+from api.run.stamps import Stamps, stamps
 from api.run.wiring import Parts
 from ingest.errors import SettingsError
 
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 EVERY_S = 2.0
 
-Look: TypeAlias = tuple[str, dict[Path, tuple[int, int]]]  # map, file -> (time of change, size)
+Look: TypeAlias = tuple[str, Stamps]  # the version of the map beside
 
 
 class SubscriptionsWatch:
@@ -63,11 +64,5 @@ class SubscriptionsWatch:
         return True
 
     def _look(self) -> Look:
-        found: dict[Path, tuple[int, int]] = {}
-        for file in (self._file, *self._parts.subscriptions.files):
-            try:
-                told = file.stat()
-            except OSError:  # that it is gone is a change, too
-                continue
-            found[file] = (told.st_mtime_ns, told.st_size)
-        return self._parts.map.map.version, found
+        files = stamps((self._file, *self._parts.subscriptions.files))
+        return self._parts.map.map.version, files
