@@ -36,6 +36,7 @@ from impact.totals import quantile_range
 SETTLED_AFTER = timedelta(hours=48)  # beyond the last unit's promise, numbers are final
 PRIOR_UNITS = 20.0  # an hour of the week with fewer placed units leans on the share of all hours
 _STEPS = 6  # moments of an hour at which its units are taken to be placed
+PRIOR_WEEKS = 4  # that binomial noise is worth beside the spread of weeks
 MIN_WEEKS = 4  # with fewer earlier weeks, their spread says little
 
 
@@ -315,28 +316,28 @@ def _noise(
     over: FloatArray,
     rng: np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:
-    """Joint draws (late, hours) around the usual: other weeks' own deviations, or binomial noise.
+    """Joint draws (late, hours) around the usual: the spread of earlier weeks and binomial noise.
 
-    Weeks enter whole, so that late units and hours of lateness move together; the factor 1 + 1/W
-    turns the variance between W weeks into that of a week not yet seen.
+    A handful of weeks says little of their own spread, so it leans on binomial noise as if that had
+    been seen in `PRIOR_WEEKS` more (a scaled inverse chi-squared prior of the variance: Gelman et
+    al., Bayesian Data Analysis, 2.6), and is never less. Weeks enter whole, so that late units and
+    hours of lateness move together; the factor 1 + 1/W turns the variance between W weeks into that
+    of a week not yet seen.
     """
     share = np.divide(late, exposed, out=np.zeros_like(late), where=exposed > 0)
     counting = float((late * (1.0 - share)).sum()) + 1.0
     each = float(over.sum() / late.sum()) if late.sum() > 0 else 0.0
     by_late, by_hours = (table.by_week(exposed, what) for what in (table.late, table.hours))
-    weeks = len(by_late)
-    if weeks < MIN_WEEKS:
-        z = rng.standard_normal(DRAWS) * np.sqrt(counting)
-        return z, z * each
-    # normal draws with the weeks' own covariance, widened to Student's t for so few weeks
-    mix = rng.standard_normal((DRAWS, weeks)) * np.sqrt((1.0 + 1.0 / weeks) / (weeks - 1.0))
-    mix /= np.sqrt(rng.chisquare(weeks - 1, DRAWS) / (weeks - 1.0))[:, None]
-    missing = max(counting - float(np.var(by_late, ddof=1)), 0.0)
+    weeks = max(len(by_late), 1)
+    freedom = PRIOR_WEEKS + weeks - 1
+    off_late, off_hours = (by - by.sum() / weeks for by in (by_late, by_hours))
+    seen = float(off_late @ off_late) / freedom  # of the variance; the prior has the rest
+    missing = counting * max(PRIOR_WEEKS / freedom, 1.0 - seen / counting)
+    wide = np.sqrt((1.0 + 1.0 / weeks) * freedom / rng.chisquare(freedom, DRAWS))
+    mix = rng.standard_normal((DRAWS, len(by_late))) / np.sqrt(freedom)
     rest = rng.standard_normal(DRAWS) * np.sqrt(missing)
-    return (
-        mix @ (by_late - by_late.mean()) + rest,
-        mix @ (by_hours - by_hours.mean()) + rest * each,
-    )
+    noise = (wide * (mix @ off_late + rest), wide * (mix @ off_hours + rest * each))
+    return noise[0] - noise[0].mean(), noise[1] - noise[1].mean()  # no draw moves the middle
 
 
 def _np(moment: datetime) -> np.datetime64:

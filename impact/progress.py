@@ -9,20 +9,22 @@ An incident makes the clock of progress lag. At moment t it shows G(t) = t - lag
     lag(t) = max(0, (1 - rho) * min(max(t - b, 0), f - b) - (kappa - 1) * max(t - f, 0)):
 
 from b to f progress runs at the rate rho (0: it stands still), afterwards what was held up is made
-good at the rate kappa until nothing lags. A unit placed at p is
-then as old as G(t) - G(p) if each unit by itself is held up (an accelerated failure time whose
-factor depends on time: Cox and Oakes 1984, 5.2), or as G(t) - p if the hold-up is a queue, first
-come, first served, that late comers join (the fluid limit of Lindley 1952). Only a share of the
-units may be hit. A stage long before the finish, if held up, shows so much later: b and f move
-together.
+good at the rate kappa until nothing lags. How many hands there are tonight is not told by how many
+there were this afternoon: from now on kappa - 1 is another, by a log-normal factor.
+
+A unit placed at p is then as old as G(t) - G(p) if each unit by itself is held up (an accelerated
+failure time whose factor depends on time: Cox and Oakes 1984, 5.2), or as G(t) - p if the hold-up
+is a queue, first come, first served, that late comers join (the fluid limit of Lindley 1952). Only
+a share of the units may be hit. A stage long before the finish, if held up, shows so much later: b
+and f move together.
 
 What is not known of this (which of the two, rho, kappa, share, b, f, and how quick the day is by
 itself) is drawn from wide priors, weighed by which units of the cohort finished when and which are
 still open at which age, given that they were open when the window began. A model is only roughly
 true: more than COARSE units do not make it truer, so the likelihood is raised to the power
-1 / (1 + n / COARSE) (Miller and Dunson 2019). The draws come from tempered particle samplers
-(Del Moral, Doucet and Jasra 2006), one for each kind of hold-up; how likely each kind is comes from
-their evidence, which is doubted more still. Each undecided unit is then late with the conditional
+1 / (1 + n / COARSE) (Miller and Dunson 2019). The draws come from samplers (`impact.tempered`), one
+for each kind of hold-up; how likely each kind is comes from their evidence, which is doubted more
+still. Each undecided unit is then late with the conditional
 chance S(G(due) - p) / S(G(now) - p).
 """
 
@@ -37,6 +39,7 @@ from scipy.special import ndtri
 from impact.calendar import IntArray
 from impact.model import DRAWS, FloatArray
 from impact.money import HOURS_OF_WEEK
+from impact.tempered import tempered
 
 PER_PROMISE = 64  # bins of age in one promise; the unit of time in this file
 BINS = 2 * PER_PROMISE  # the last one holds all that took longer
@@ -44,7 +47,6 @@ FEWEST = 50  # units in the history, without which there is no usual curve
 LEAN = 20.0  # units by which an hour of the week leans on its hour of the day, and that on all
 COARSE = 600.0  # units after which the model is doubted more than the noise
 DOUBTED = 200.0  # the same, for which kind of hold-up it is
-PARTICLES = 120  # of each kind
 TELLING = 20.0  # usual finishes since the window began, before which nothing can be told
 PLACED_BINS, TIME_BINS = 64, 16
 UNSEEN = 1e-4  # at least this share behaves as no history shows
@@ -55,7 +57,8 @@ _AT_ONCE, _STOP, _ALL = 0.65, 0.4, 0.6  # chances: felt at once; full stop; all 
 _EDGE = 0.1  # share of the window by which its ends are not sharp
 _LASTS = 0.15  # chance that it is felt for longer than the window, at most twice as long
 _KAPPA = (1.2, 5.0)  # slower than that, a queue is hardly ever worked off
-_DIMENSIONS = 8
+_DRIFT = 0.3  # sd of the log of how much quicker it is made good from now on than until now
+_DIMENSIONS = 9
 
 
 @dataclass(frozen=True)
@@ -167,11 +170,15 @@ class _Hold:
     queue: NDArray[np.bool_]
     share: FloatArray
     speed: FloatArray
+    pace: FloatArray  # of making good from now on, against that until now
+    now: float
 
     def shown(self, moments: FloatArray) -> FloatArray:
         """(P, T): G(t) of moments (T,)."""
         held = (1.0 - self.rho) * np.clip(moments - self.begin, 0.0, self.finish - self.begin)
-        good = (self.kappa - 1.0) * np.maximum(moments - self.finish, 0.0)
+        until_now = np.maximum(np.minimum(moments, self.now) - self.finish, 0.0)
+        from_now = np.maximum(moments - np.maximum(self.finish, self.now), 0.0)
+        good = (self.kappa - 1.0) * (until_now + self.pace * from_now)
         found: FloatArray = moments - np.maximum(held - good, 0.0)
         return found
 
@@ -253,7 +260,7 @@ class _Seen:
 
     def hold(self, cube: FloatArray) -> _Hold:
         """Hypotheses from points (P, _DIMENSIONS) of the unit cube: the priors' quantiles."""
-        kind, rho, kappa, share, shift, edge, lasts, day = cube.T[:, :, None]
+        kind, rho, kappa, share, shift, edge, lasts, day, drift = cube.T[:, :, None]
         length = max(self.length, 1e-6)
         none, queue = kind < _NONE, kind >= _NONE + _EACH
         late = np.maximum(shift - _AT_ONCE, 0.0) / (1.0 - _AT_ONCE) * self.reach
@@ -271,6 +278,8 @@ class _Seen:
             queue=queue,
             share=np.where(none | (share < _ALL), 1.0, (share - _ALL) / (1.0 - _ALL)),
             speed=np.exp(self.swing * ndtri(np.clip(day, 1e-3, 1.0 - 1e-3))),
+            pace=np.exp(_DRIFT * ndtri(np.clip(drift, 1e-3, 1.0 - 1e-3))),
+            now=self.now,
         )
 
     def log_likelihood(self, cube: FloatArray) -> FloatArray:
@@ -337,54 +346,7 @@ def _sample(seen: _Seen, rng: np.random.Generator) -> FloatArray:
 def _of_kind(
     seen: _Seen, kind: tuple[float, float], power: float, rng: np.random.Generator
 ) -> tuple[FloatArray, float]:
-    """Draws of the posterior within one kind, and the log of its evidence.
-
-    The likelihood's power is raised in steps, each so far that half of the draws stay effective.
-    """
+    """Draws of the posterior within one kind, and the log of its evidence."""
     cube = rng.random((DRAWS, _DIMENSIONS))
-    cube[:, 0] = kind[0] + (kind[1] - kind[0]) * cube[:, 0]
-    value, reached, evidence = seen.log_likelihood(cube), 0.0, 0.0
-    while reached < power:
-        step = _next_step(value, power - reached)
-        reached += step
-        weight = np.exp(step * (value - value.max()))
-        evidence += step * float(value.max()) + float(np.log(weight.mean()))
-        place = (rng.random() + np.arange(PARTICLES)) / PARTICLES * weight.sum()
-        chosen = np.minimum(np.searchsorted(np.cumsum(weight), place), len(cube) - 1)
-        cube, value = cube[chosen], value[chosen]
-        for _ in range(3):
-            cube, value = _move(seen, cube, value, reached, rng)
-    return cube, evidence
-
-
-def _next_step(value: FloatArray, most: float) -> float:
-    """The power to add that leaves half of the draws effective."""
-
-    def effective(step: float) -> float:
-        weight = np.exp(step * (value - value.max()))
-        return float(weight.sum() ** 2 / (weight**2).sum())
-
-    wanted = len(value) / 2
-    if effective(most) >= wanted:
-        return most
-    low, high = 0.0, most
-    for _ in range(30):
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if effective(middle) >= wanted else (low, middle)
-    return max(low, most * 1e-3)
-
-
-def _move(
-    seen: _Seen, cube: FloatArray, value: FloatArray, power: float, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
-    """One Metropolis step of every draw: half of them near by, half anywhere in one direction."""
-    near = 0.5 * cube.std(axis=0) * rng.standard_normal(cube.shape)
-    near = np.abs(cube + near)
-    near = np.where(near > 1.0, 2.0 - near, near)  # reflected at the walls: symmetric
-    near[:, 0] = cube[:, 0]  # the kind stays
-    one = rng.integers(1, _DIMENSIONS, len(cube))[:, None] == np.arange(_DIMENSIONS)
-    far = np.where(one, rng.random(cube.shape), cube)
-    tried = np.clip(np.where(rng.random((len(cube), 1)) < 0.5, near, far), 0.0, 1.0 - 1e-9)
-    there = seen.log_likelihood(tried)
-    taken = np.log(rng.random(len(cube))) < power * (there - value)
-    return np.where(taken[:, None], tried, cube), np.where(taken, there, value)
+    cube[:, 0] = kind[0] + (kind[1] - kind[0]) * cube[:, 0]  # not moved: the kind stays
+    return tempered(seen.log_likelihood, cube, power, rng)

@@ -1,17 +1,16 @@
 """Many small worlds of one payments stream, each with a known truth, to see how often a stated
 range of 90 % holds it.
 
-Each run has its own size, mixture of shapes, drift and noise, three past outages from which
-recovery could be learned, and at its end a window that is an outage or a placebo, in which nothing
-happened. Only carts within hours of a window are followed one by one; all others are counted per
-minute.
+Each run has its own size, mixture of shapes, drift and noise, shoppers who mostly come back after
+an outage or mostly do not, three past outages from which that could be learned, and at its end a
+window that is an outage or a placebo, in which nothing happened. Only carts within hours of a
+window are followed one by one; all others are counted per minute.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -147,13 +146,14 @@ class _Minutes:
         for window in windows:
             first = self._minute(window.start_ms) - AROUND_MINUTES
             followed[max(first, 0) : self._minute(window.end_ms) + AROUND_MINUTES] = True
-        paid_at_once = np.where(followed, 0, rng.binomial(reached, _paid_share()))
+        impatience = float(np.exp(rng.normal()))
+        paid_at_once = np.where(followed, 0, rng.binomial(reached, _paid_share(impatience)))
         self.count = paid_at_once.astype(np.float64)
         self.amount = _sums(rng, paid_at_once)
         minute = np.repeat(np.flatnonzero(followed), reached[followed])
         self.first_ms = self.start_ms + minute * MINUTE_MS + rng.integers(0, MINUTE_MS, len(minute))
         self.value = _values(rng, minute)
-        self.draws = TillDraws.draw(rng, len(minute))
+        self.draws = TillDraws.draw(rng, len(minute), impatience)
 
     def paid(self, incidents: tuple[Incident, ...]) -> tuple[Floats, Floats]:
         """(successful payments, their amounts) per minute, if these incidents happen."""
@@ -183,10 +183,9 @@ def _sums(rng: np.random.Generator, count: Ints) -> Floats:
     return amounts.astype(np.float64)
 
 
-@cache
-def _paid_share() -> float:
+def _paid_share(impatience: float) -> float:
     """The share of carts at the till that end paid without any incident."""
-    carts = 200_000
-    draws = TillDraws.draw(np.random.default_rng(0), carts)
+    carts = 50_000
+    draws = TillDraws.draw(np.random.default_rng(0), carts, impatience)
     tried = attempts(np.zeros(carts, np.int64), draws, lambda at: np.zeros(at.shape))
     return float((tried.outcome == OK).sum()) / carts

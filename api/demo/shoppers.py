@@ -32,13 +32,18 @@ class TillDraws:
     decline: Floats
     decide: Floats
     wait: Floats  # standard normal
+    come_back: Floats  # (ROUNDS,) chance of coming back hours later
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, carts: int) -> TillDraws:
-        """Draw for a number of carts."""
+    def draw(cls, rng: np.random.Generator, carts: int, impatience: float = 1.0) -> TillDraws:
+        """Draw for a number of carts; who is less patient (above 1) comes back less often."""
         shape = (ROUNDS, carts)
         return cls(
-            rng.random(shape), rng.random(shape), rng.random(shape), rng.standard_normal(shape)
+            rng.random(shape),
+            rng.random(shape),
+            rng.random(shape),
+            rng.standard_normal(shape),
+            COME_BACK**impatience,
         )
 
 
@@ -81,7 +86,7 @@ def _next(turn: int, cart: Ints, outcome: Ints, draws: TillDraws) -> tuple[Bools
     # A declined card is a matter of the customer's: half as many try another one.
     eager = RETRY_AT_ONCE[turn] * np.where(outcome == DECLINED_BY_BANK, 0.5, 1.0)
     at_once = decide < eager
-    later = ~at_once & (decide < eager + (1.0 - eager) * COME_BACK[turn])
+    later = ~at_once & (decide < eager + (1.0 - eager) * draws.come_back[turn])
     wait_s = np.where(at_once, np.exp(np.log(45.0) + 0.7 * z), np.exp(np.log(1800.0) + 1.25 * z))
     wait_ms = (np.minimum(wait_s, CART_LIFE_MS / 1000.0) * 1000.0).astype(np.int64) + 1
     return (outcome != OK) & (at_once | later), wait_ms

@@ -77,6 +77,16 @@ def test_while_everything_fails_nobody_pays_and_some_come_back():
     assert 0.3 < came_back < 0.7
 
 
+def test_the_less_patient_come_back_less_often():
+    paid = []
+    for impatience in (0.3, 1.0, 3.0):
+        draws = TillDraws.draw(np.random.default_rng(1), 2000, impatience)
+        first = np.zeros(2000, dtype=np.int64)
+        tried = attempts(first, draws, lambda at: np.where(at < 20 * MINUTE_MS, 1.0, 0.0))
+        paid.append(int((tried.outcome == OK).sum()))
+    assert paid[0] > 1.3 * paid[1] > 1.3 * 1.5 * paid[2]
+
+
 def test_demand_is_continuous_across_midnight_and_overdispersed():
     demand = Demand(3, DAY, 10.0)
     smooth = [demand.level(d) * demand.mood(d) * demand.shape(d) for d in range(DAY, DAY + 6)]
@@ -105,6 +115,11 @@ def test_the_truth_of_a_run_is_the_difference_of_its_worlds():
         assert run.lost_money == pytest.approx(run.gross_money - run.recovered_money)
         assert run.signal[0] - run.effect[0] == np.timedelta64(2, "m")
         assert len(run.past) == 3 and all(end < run.effect[0] for _, end in run.past)
+
+
+def test_after_an_outage_most_shoppers_of_one_world_come_back_and_few_of_another():
+    shares = [run.recovered / run.gross for run in seeded_runs(12, 14, placebo_share=0.0)]
+    assert min(shares) < 0.2 and max(shares) > 0.6
 
 
 def test_placebos_cost_nothing():

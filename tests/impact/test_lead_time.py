@@ -143,7 +143,7 @@ def test_a_placebo_window_has_no_hours_of_delay_while_it_is_young(after):
     as_of = START + timedelta(hours=after)
     found = judge(units, past, replace(WINDOW, end=min(END, as_of), as_of=as_of)).delay_hours
     assert found.low < 0 < found.high
-    assert abs(found.mid) < 80  # of some 570 hours that will have been usual
+    assert abs(found.mid) < 120  # of some 570 hours that will have been usual, give or take 110
 
 
 def test_weeks_that_differ_widen_the_range():
@@ -156,6 +156,22 @@ def test_weeks_that_differ_widen_the_range():
         return float(found.delayed.high - found.delayed.low)
 
     assert width(rough) > 3 * width(steady)
+
+
+def test_a_few_weeks_give_a_range_that_holds_what_is_usual():
+    """Six weeks say little of their own spread: their range must neither miss nor be a wide guess.
+
+    Lateness strikes by chance alone here; nothing is delayed, so nine ranges of ten hold zero.
+    """
+    rng = np.random.default_rng(11)
+    held = 0
+    for _ in range(400):
+        past = history(placed=50, late=0, weeks=6)
+        past.late[:] = rng.binomial(50, 0.02, len(past.late))
+        late = int(rng.binomial(26 * 50, 0.02))  # of 26 hours of placement
+        found = judge(cohort(*[(0.5, 40.0)] * late, (0.5, 1.0)), past).delayed
+        held += found.low <= 0 <= found.high
+    assert 0.87 * 400 <= held <= 0.945 * 400
 
 
 def test_little_history_is_said():
