@@ -31,11 +31,19 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from enrich.mapneeds import expression
 from ingest.errors import SettingsError
-from ingest.mapping import compile_path
+from ingest.mapping import compile_path, shape_of
 from ingest.sources.mapped import FIELDS, mapped
 from ingest.streams import (
     REPLICA_LABELS,
@@ -62,7 +70,6 @@ def parse_duration(text: object) -> timedelta:
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 StreamName = Annotated[str, Field(pattern=r"^[a-z0-9_.-]{1,64}$")]
-JsonPath = Annotated[str, Field(pattern=r"^\$(\.[^.\[\]]+|\[\d+\])+$")]
 
 
 class _Strict(BaseModel):
@@ -91,6 +98,9 @@ def _is_signal_field(name: str) -> str:
     return name
 
 
+JsonPath = Annotated[str, AfterValidator(_is_path)]
+
+
 class _Topic(_Strict):
     topic: str
     stream: StreamName | None = None
@@ -99,16 +109,28 @@ class _Topic(_Strict):
     )
     status: dict[str, str] = Field(default_factory=dict)
 
+    def mapping(self) -> TopicMapping:
+        fields = {str(name): paths for name, paths in self.fields.items()}
+        return TopicMapping(self.topic, self.stream, fields, self.status)
+
+    @model_validator(mode="after")
+    def _told_at_the_start(self) -> _Topic:
+        """A mapping that is none would stop the reading of all topics at its first record."""
+        try:
+            shape_of(self.mapping())
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+        return self
+
 
 SignalField = Annotated[str, AfterValidator(_is_signal_field)]
 SignalName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-AnyPath = Annotated[str, AfterValidator(_is_path)]
 
 
 class _Signals(_Strict):
-    each: AnyPath | None = None
-    fields: dict[SignalField, AnyPath | list[AnyPath]] = Field(default_factory=dict)
-    labels: dict[str, AnyPath | list[AnyPath]] = Field(default_factory=dict)
+    each: JsonPath | None = None
+    fields: dict[SignalField, JsonPath | list[JsonPath]] = Field(default_factory=dict)
+    labels: dict[str, JsonPath | list[JsonPath]] = Field(default_factory=dict)
     words: dict[SignalField, dict[str, str]] = Field(default_factory=dict)
     fixed: dict[SignalField, str] = Field(default_factory=dict)
 
@@ -124,9 +146,16 @@ class _Counter(_Strict):
     replica_labels: tuple[str, ...] = REPLICA_LABELS
 
 
+def _each_once(topics: tuple[_Topic, ...]) -> tuple[_Topic, ...]:
+    names = [one.topic for one in topics]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{', '.join(twice)}: write each topic once")
+    return topics
+
+
 class _File(_Strict):
     streams: dict[StreamName, _Stream] = Field(default_factory=dict)
-    topics: tuple[_Topic, ...] = ()
+    topics: Annotated[tuple[_Topic, ...], AfterValidator(_each_once)] = ()
     signals: dict[SignalName, _Signals] = Field(default_factory=dict)
     counters: tuple[_Counter, ...] = ()
 
@@ -136,12 +165,7 @@ def read_streams(file: Path | None, *, salt: bytes, retention: timedelta) -> Ing
     parsed = _File() if file is None else _parse(file)
     return IngestConfig(
         streams={n: StreamConfig(n, **s.model_dump()) for n, s in parsed.streams.items()},
-        mappings={
-            t.topic: TopicMapping(
-                t.topic, t.stream, {str(k): v for k, v in t.fields.items()}, t.status
-            )
-            for t in parsed.topics
-        },
+        mappings={topic.topic: topic.mapping() for topic in parsed.topics},
         signals={n: _mapping(n, s) for n, s in parsed.signals.items()},
         counters=tuple(CounterMapping(**c.model_dump()) for c in parsed.counters),
         salt=salt,

@@ -200,12 +200,13 @@ def test_streams_and_mapped_topics(tmp_path):
     file = tmp_path / "streams.yaml"
     file.write_text(
         "streams:\n  payments: {keys: plain, segments: [region], cadence: 1h}\n"
-        "topics:\n  - {topic: shop.tx, stream: payments, fields: {id: $.txId, at: '$.ts'}}\n"
+        "topics:\n  - {topic: shop.tx, stream: payments, fields: {id: $.txId, at: '$[\"a b\"]'}}\n"
     )
     config = read_streams(file, salt=b"s" * 16, retention=timedelta(days=90))
     assert config.stream("payments").keys == "plain"
     assert config.stream("payments").cadence == timedelta(hours=1)
     assert config.mappings["shop.tx"].stream == "payments"
+    assert config.mappings["shop.tx"].fields == {"id": "$.txId", "at": '$["a b"]'}
     assert config.stream("others").keys == "hashed"
 
 
@@ -237,6 +238,9 @@ def test_secrets_of_webhooks_are_a_list(tmp_path):
         "streams: {Payments: {}}",
         "streams: {a: {keys: secret}}",
         "topics: [{stream: a}]",
+        "topics: [{topic: a, fields: {id: $.b c}}]",
+        "topics: [{topic: a, fields: {amount: [$.b, $.c]}}]",
+        "topics: [{topic: a, stream: x}, {topic: a, stream: y}]",
         "- x",
         "{",
     ],
