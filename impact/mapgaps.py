@@ -2,7 +2,8 @@
 
 *It fell and the map said it would not*: the business of a process was red and no signal explained
 it (a business-first incident), while something else was in trouble. Either the process needs that
-node and the map does not say so, or a redundancy did not carry what the map says it carries.
+node and the map does not say so, or a redundancy did not carry what the map says it carries. Where
+signals that were just over had foretold the fall, nothing speaks against the map.
 
 *The map said it would fall and it did not*: an incident was predicted to hit a process, its measure
 was watched, and nothing of it was lost for certain. Either the need is softer than the map says, or
@@ -68,18 +69,22 @@ def _fell(
 ) -> Iterable[MapGap]:
     against: dict[tuple[str, str], list[Evidence]] = defaultdict(list)
     for incident in (i for i in incidents if i.kind == "business"):
+        near = [i for i in technical if _together(i, incident)]
         for process in dict.fromkeys(m.partition("/")[0] for m in incident.measures):
-            beside: list[Incident | None] = [i for i in technical if _together(i, incident)]
+            if any(_predicted(i, process) >= NOTABLE for i in near):
+                continue  # the map did say that it falls
+            beside: list[Incident | None] = [*near]
             for other in beside or [None]:
                 node = "" if other is None else other.root
                 against[process, node].append(Evidence(incident, 0.0, other))
     for (process, node), evidence in against.items():
         if process in graph:
-            agreed = sum(i.root == node and not _reaches(i, process) for i in technical)
-            beside_count = len({e.beside.id for e in evidence if e.beside})
-            gap = MapGap(
-                "fell_unpredicted", process, node, _newest(evidence), agreed - beside_count, ""
+            beside_ids = {e.beside.id for e in evidence if e.beside}
+            agreed = sum(
+                i.root == node and i.id not in beside_ids and not _predicted(i, process)
+                for i in technical
             )
+            gap = MapGap("fell_unpredicted", process, node, _newest(evidence), agreed, "")
             yield replace(gap, words=_fell_words(graph, gap))
 
 
@@ -115,8 +120,9 @@ def _together(technical: Incident, business: Incident) -> bool:
     return begins and ends
 
 
-def _reaches(incident: Incident, process: str) -> bool:
-    return any(r.process == process for r in incident.reached)
+def _predicted(incident: Incident, process: str) -> float:
+    """The severity that the map predicts of a process, 0 where it is not reached."""
+    return next((r.severity for r in incident.reached if r.process == process), 0.0)
 
 
 def _newest(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:

@@ -78,6 +78,15 @@ def test_a_fall_beside_a_node_that_is_not_connected_misses_a_need():
     assert "which the map does not connect with it: a need may be missing" in gap.words
 
 
+def test_a_fall_just_after_signals_that_foretold_it_is_no_gap():
+    assert told(business("b", 30), outage("t", "payment", 0, checkout=1.0)) == []
+
+
+def test_no_incident_is_taken_off_twice_from_those_that_agree():
+    slight = outage("t", "stripe", 0, checkout=0.1)  # in which the map says next to nothing is lost
+    assert told(business("b", 30), slight) == [("fell_unpredicted", "checkout", "stripe", ["b"], 0)]
+
+
 def test_a_fall_out_of_nothing_misses_signals():
     [gap] = map_gaps(GRAPH, [business("b", 10), business("c", 300)], ())
     assert (gap.node, [e.incident.id for e in gap.evidence]) == ("", ["c", "b"])
