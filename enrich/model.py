@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal, TypeAlias, get_args
+from zoneinfo import ZoneInfo
 
 Layer = Literal["service", "application", "infrastructure", "provider"]
 MeasureKind = Literal["flow", "lead_time", "load", "level"]
@@ -198,6 +199,10 @@ class BusinessMap:
     costs_off: tuple[CostPart, ...] = ()  # parts of a cost that are shown and not added
     owners: Mapping[str, str] = field(default_factory=dict)  # name -> how to reach them, or ""
     sources: Mapping[str, str] = field(default_factory=dict)  # name -> "file:line", for messages
+
+    def day_of(self, moment: datetime) -> date:
+        """The company's own day in which a moment lies: whose rates count."""
+        return moment.astimezone(ZoneInfo(self.timezone)).date()
 
     def measures(self) -> tuple[Measure, ...]:
         """All measures, in the order of the file."""

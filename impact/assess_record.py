@@ -8,7 +8,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -52,7 +51,7 @@ class Facts:
     @property
     def day(self) -> date:
         """The local day on which the incident began: its rates, and its baseline's error."""
-        return self.incident.started_at.astimezone(ZoneInfo(self.map.timezone)).date()
+        return self.map.day_of(self.incident.started_at)
 
     @property
     def own_seed(self) -> str:

@@ -94,7 +94,7 @@ def response_part(incident: Incident, business_map: BusinessMap, now: datetime) 
     if labour is None:
         why = f"{rests_on}; the map has no `labour`, so hours alone"
         return Part("response_time", None, _NONE, adds, method, why, hours, inputs)
-    day = incident.started_at.date()
+    day = business_map.day_of(incident.started_at)
     rate = rate_on(business_map.rates, labour.currency, business_map.currency, day)
     if isinstance(rate, MissingRate):
         why = f"{rests_on}; {rate}"

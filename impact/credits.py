@@ -261,7 +261,7 @@ class _Reader:
 
 def _rate(currency: str, business_map: BusinessMap, month: Month) -> Decimal | MissingRate:
     """The rate of the month's last day."""
-    last = (month.end - MINUTE).astimezone(ZoneInfo(business_map.timezone)).date()
+    last = business_map.day_of(month.end - MINUTE)
     return rate_on(business_map.rates, currency, business_map.currency, last)
 
 
@@ -270,8 +270,7 @@ def _fee(cost: Cost, business_map: BusinessMap, month: Month) -> Decimal | Missi
     rate = _rate(cost.money.currency, business_map, month)
     if isinstance(rate, MissingRate):
         return rate
-    zone = ZoneInfo(business_map.timezone)
-    first, following = (at.astimezone(zone).date() for at in (month.start, month.end))
+    first, following = (business_map.day_of(at) for at in (month.start, month.end))
     match cost.per:
         case "hour":
             times = Decimal((month.end - month.start) // MINUTE) / 60

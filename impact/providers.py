@@ -121,6 +121,7 @@ def scores(
 
     whole = cost([i for i in impacts if i.incident in begun], beside_of(begun))
     planned = [i for i in incidents if i.kind == "maintenance"]
+    day = business_map.day_of(grid.end - MINUTE)
     found = []
     for name, node in business_map.nodes.items():
         if node.layer != "provider":
@@ -133,7 +134,6 @@ def scores(
         mine = [i for i in its if i.incident in begun]
         more = beside_of(rooted.keys() & begun)
         money = cost(mine, more)
-        day = grid.end.date()
         found.append(
             Score(
                 node=name,

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -251,7 +250,7 @@ def _value(
     if not values or not len(watched.times):
         return None
     moment = datetime.fromtimestamp(int(watched.times[-1].astype(np.int64)), UTC)
-    day = moment.astimezone(ZoneInfo(business_map.timezone)).date()
+    day = business_map.day_of(moment)
     value = converted(values, business_map.rates, business_map.currency, day)
     return None if isinstance(value, MissingRate) else value
 

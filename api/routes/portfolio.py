@@ -133,7 +133,7 @@ def _row(
     name: str, one: Invested, found: Portfolio, business_map: BusinessMap, rateless: list[str]
 ) -> NodeOutlay:
     node, outlay, currency = business_map.nodes[name], one.outlay, business_map.currency
-    running = running_cost(node, business_map, QUARTER, found.end.date())
+    running = running_cost(node, business_map, QUARTER, business_map.day_of(found.end))
     if isinstance(running, MissingRate):
         rateless.append(f"{name}: {running}")
         running = None

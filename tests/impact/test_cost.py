@@ -139,6 +139,13 @@ def test_labour_of_another_currency_takes_the_rate_of_the_day():
     assert found.money is None and "no rate from JPY" in found.rests_on
 
 
+def test_labour_takes_the_rate_of_the_companys_own_day():
+    tuesday = (Rate("USD", None, Decimal("0.9")), Rate("USD", at(days=1).date(), Decimal("0.8")))
+    dollars = replace(MAP, labour_rate=Money(Decimal("100"), "USD"), rates=tuesday)
+    late = replace(incident(said=Response(1, Decimal("2.00"))), started_at=at(hours=23.5))
+    assert ends(part(late, dollars))[1] == Decimal("160.00")  # half past midnight in Berlin
+
+
 @given(
     st.lists(st.tuples(st.sampled_from("ABCD"), st.floats(-30, 200)), min_size=1, max_size=6),
     st.integers(0, 10**6),

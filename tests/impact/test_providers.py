@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from enrich.incident import Episode, Incident
-from enrich.model import Cost, Money, Node
+from enrich.model import Cost, Money, Node, Rate
 from impact.money import MissingRate
 from impact.providers import Score, scores
 from impact.running import QUARTER, running_cost
@@ -126,3 +126,17 @@ def test_what_it_costs_to_run():
     assert running_cost(replace(year, cost=None), SHOP, QUARTER, day) is None
     dollars = replace(year, cost=Cost(Money(Decimal(1), "USD"), "hour"))
     assert isinstance(running_cost(dollars, SHOP, QUARTER, day), MissingRate)
+
+
+def test_a_rate_that_begins_when_the_time_ends_is_not_its_own():
+    dollars = replace(NODES["stripe"], cost=Cost(Money(Decimal(10), "USD"), "hour"))
+    following = Rate("USD", at(days=DAY + 1).date(), Decimal("0.5"))
+    shop = replace(
+        SHOP,
+        nodes={**NODES, "stripe": dollars},
+        rates=(Rate("USD", None, Decimal("0.9")), following),
+        timezone="America/New_York",
+    )
+    day = Grid(at(days=DAY, hours=4), 1440)  # of New York, to its midnight
+    [found, *_], _ = scores(shop, day, day.end, [], [])
+    assert (found.node, found.running) == ("stripe", Decimal("216.00"))
