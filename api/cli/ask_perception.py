@@ -19,8 +19,8 @@ from api.cli.options import (
     JsonOption,
     MapOption,
     ToOption,
-    beginning,
     settings_from,
+    span_asked,
 )
 from api.cli.read import print_json
 from api.client import connect
@@ -52,9 +52,8 @@ def perception(
     map_path: MapOption = None,
 ) -> None:
     """When tools were green and business was red, and the reverse: minutes and money."""
-    asked = {"from": beginning(start, end, days), "to": end, "process": process}
     with connect(settings_from(map_path, data)) as client:
-        found = client.get("/v1/perception", **asked)
+        found = client.get("/v1/perception", **span_asked(start, end, days), process=process)
     if as_json:
         print_json(found)
         return

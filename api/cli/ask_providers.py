@@ -19,8 +19,8 @@ from api.cli.options import (
     JsonOption,
     MapOption,
     ToOption,
-    beginning,
     settings_from,
+    span_asked,
 )
 from api.cli.read import print_json
 from api.client import connect
@@ -41,9 +41,8 @@ def providers(
     map_path: MapOption = None,
 ) -> None:
     """Providers: what they admitted against what was lived, how late, and what that cost."""
-    asked = {"from": beginning(start, end, days), "to": end}
     with connect(settings_from(map_path, data)) as client:
-        found = client.get("/v1/providers", **asked)
+        found = client.get("/v1/providers", **span_asked(start, end, days))
     print_json(found) if as_json else _print_providers(found)
 
 

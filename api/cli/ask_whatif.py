@@ -15,7 +15,15 @@ from rich.text import Text
 
 from api import words
 from api.cli import complete, show
-from api.cli.options import DataOption, JsonOption, MapOption, beginning, settings_from
+from api.cli.options import (
+    DataOption,
+    FromOption,
+    JsonOption,
+    MapOption,
+    ToOption,
+    settings_from,
+    span_asked,
+)
 from api.cli.program import Program
 from api.cli.read import print_json
 from api.client import connect
@@ -67,10 +75,8 @@ def what_if(
     days: Annotated[
         float, typer.Option(min=0.01, max=400, help="Incidents of so many days back.")
     ] = 91.0,
-    start: Annotated[
-        str | None, typer.Option("--from", help="Begun at or after this moment, with its zone.")
-    ] = None,
-    end: Annotated[str | None, typer.Option("--to", help="And before this; else now.")] = None,
+    start: FromOption = None,
+    end: ToOption = None,
     as_json: JsonOption = False,
     data: DataOption = None,
     map_path: MapOption = None,
@@ -85,8 +91,7 @@ def what_if(
         )
     absent = [w for w in without or [] if _INCIDENT.fullmatch(w)]
     asked = {
-        "from": beginning(start, end, days),
-        "to": end,
+        **span_asked(start, end, days),
         "incident": incident,
         "needs": dict(_change(text) for text in changes or []),
         "duplicate": duplicate or [],

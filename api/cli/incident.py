@@ -13,7 +13,15 @@ import typer
 from rich.text import Text
 
 from api.cli import complete, show
-from api.cli.options import DataOption, JsonOption, MapOption, settings_from
+from api.cli.options import (
+    AsOfOption,
+    DataOption,
+    JsonOption,
+    MapOption,
+    moment,
+    moment_or_none,
+    settings_from,
+)
 from api.cli.program import Program
 from api.cli.read import print_json
 from api.client import connect, part
@@ -31,9 +39,6 @@ Id = Annotated[
         autocompletion=complete.incidents,
     ),
 ]
-AsOfOption = Annotated[
-    str | None, typer.Option("--as-of", help="As was known at this moment (RFC 3339).")
-]
 _TAKEN_S = 30.0  # an assessor ticks every ten seconds
 _EMBEDDED = re.compile(r"\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)")
 
@@ -48,9 +53,17 @@ def edit(
     incident: Id,
     by: Annotated[str, typer.Option(help="Who says so; with a token, that one's name is kept.")],
     why: Annotated[str, typer.Option(help="The reason; it is kept.")],
-    start: Annotated[str | None, typer.Option(help="When it began (RFC 3339).")] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(parser=moment, metavar="TIME", help="When it began, with a zone."),
+    ] = None,
     end: Annotated[
-        str | None, typer.Option(help="When it ended; `none`: it is still going on.")
+        str | None,
+        typer.Option(
+            parser=moment_or_none,
+            metavar="TIME",
+            help="When it ended; `none`: it is still going on.",
+        ),
     ] = None,
     cause: Annotated[str | None, typer.Option(help="The node that is the cause.")] = None,
     reach: Annotated[
@@ -93,7 +106,7 @@ def edit(
     }
     body = {name: value for name, value in asked.items() if value is not None}
     if end is not None:
-        body["end"] = None if end.lower() == "none" else end
+        body["end"] = None if end == "none" else end
     path = f"/v1/incidents/{part(incident)}"
     with connect(settings_from(map_path, data), background=True) as client:
         client.patch(path, {**body, "by": by, "why": why})

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer.exceptions import TyperException
 
 from api.cli import (
     ask_perception,
@@ -29,7 +30,7 @@ from api.cli import (
     show,
     trust,
 )
-from api.cli.program import Main, Program
+from api.cli.program import Main, Program, ReaderGoneError, in_a_line
 from api.setup.settings import SETTINGS
 from ingest.errors import BusyError, NotFoundError, TollError, UnavailableError
 
@@ -121,21 +122,25 @@ def main() -> None:
     for chatty in ("httpx2", "httpcore2", "kafka", "clickhouse_connect"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
-        app()
+        code = app(prog_name="toll", standalone_mode=False)
         sys.stdout.flush()
     except TollError as error:
         _fail(str(error), exit_code(error))
-    except BrokenPipeError:
+    except TyperException as error:
+        _fail(in_a_line(error), error.exit_code)
+    except (ReaderGoneError, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the exit
         sys.exit(141)
     except OSError as error:  # a file or folder that a command was given
         _fail(f"{error.filename or 'this'}: {error.strerror or error}", 1)
     except KeyboardInterrupt:
         sys.exit(130)
+    sys.exit(code)  # of a command that was ended, such as by Ctrl-C; else None
 
 
 def _fail(message: str, code: int) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(
-        f"toll: {message}", style="bold red", markup=False
-    )
+    if message:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"toll: {message}", style="bold red", markup=False
+        )
     sys.exit(code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +13,28 @@ from api.setup.settings import Settings, read_settings
 
 def moment(text: str) -> str:
     """A moment with its zone, as RFC 3339 has it."""
+    return _moment(text, None)
+
+
+def moment_or_utc(text: str) -> str:
+    """A moment or a day; where it has no zone, that of UTC."""
+    return _moment(text, UTC)
+
+
+def moment_or_none(text: str) -> str:
+    """A moment, or `none`."""
+    return "none" if text.lower() == "none" else moment(text)
+
+
+def _moment(text: str, usual: tzinfo | None) -> str:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         found = None
-    if found is None or found.tzinfo is None:
+    zone = found.tzinfo or usual if found else None
+    if found is None or zone is None:
         raise typer.BadParameter(f"'{text}' is no moment; write it like 2026-11-22T10:15:00Z")
-    return found.isoformat()
+    return found.replace(tzinfo=zone).isoformat()
 
 
 MapOption = Annotated[
@@ -37,17 +52,24 @@ AsOfOption = Annotated[
 ]
 DaysOption = Annotated[float, typer.Option(min=0.01, max=400, help="How many days back from now.")]
 FromOption = Annotated[
-    str | None, typer.Option("--from", help="From this moment on, with its zone.")
+    str | None,
+    typer.Option("--from", parser=moment, metavar="TIME", help="From this moment on."),
 ]
-ToOption = Annotated[str | None, typer.Option("--to", help="Until this moment; else now.")]
+ToOption = Annotated[
+    str | None,
+    typer.Option("--to", parser=moment, metavar="TIME", help="Until this moment; else now."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def beginning(start: str | None, end: str | None, days: float) -> str | None:
-    """`--from` as asked for, else so many days back; with `--to` alone Toll says how far back."""
+def span_asked(start: str | None, end: str | None, days: float) -> dict[str, str | None]:
+    """`from` and `to` of a question: as asked for, else so many days back from now.
+
+    With `--to` alone Toll says how far back.
+    """
     if start is None and end is None:
-        return (datetime.now(UTC) - timedelta(days=days)).isoformat()
-    return start
+        start = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+    return {"from": start, "to": end}
 
 
 def settings_from(

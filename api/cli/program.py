@@ -1,6 +1,7 @@
-"""How help looks: commands by what people come for, options without the words of Python.
+"""How the program presents itself: commands by what people come for, options and errors in plain.
 
-Typer lists all commands in one box, and writes `<bool>` behind every switch.
+Typer lists all commands in one box, writes `<bool>` behind every switch, draws a box around what is
+written wrong, and takes a reader that has gone for a failure.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
 
 # The boxes of `toll --help`, and the commands of each, in the order in which they are shown.
 PANELS: Mapping[str, tuple[str, ...]] = {
@@ -43,8 +45,19 @@ class Group(TyperGroup):
         return _plain(super().get_params(ctx), ctx)
 
 
+class ReaderGoneError(Exception):
+    """Whoever read the output has gone. No `OSError`: of those Typer makes an end of its own."""
+
+
 class Main(Group):
     """The program itself: its commands stand in boxes."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run the command; `ReaderGoneError` where nobody takes what it prints."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ReaderGoneError from error
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
         """By their boxes; one that is in none comes last, and a test says so."""
@@ -70,6 +83,16 @@ class Program(typer.Typer):
     ) -> Callable[[Any], Any]:
         """As Typer's."""
         return super().command(name, cls=cls or Command, **given)
+
+
+def in_a_line(error: TyperException) -> str:
+    """What is wrong with a command as it was written, and where to read more.
+
+    Empty where help has been shown in its place.
+    """
+    said = " ".join(error.format_message().split()).rstrip(".")
+    context: typer.Context | None = getattr(error, "ctx", None)
+    return f"{said} (see `{context.command_path if context else 'toll'} --help`)" if said else ""
 
 
 def _plain(params: Iterable[Any], ctx: typer.Context) -> list[Any]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.load import progress_bar
-from api.cli.options import DataOption, JsonOption, MapOption, settings_from
+from api.cli.options import DataOption, JsonOption, MapOption, moment_or_utc, settings_from
 from api.cli.read import print_json
 from api.cli.show import console, new_table
 from api.client import connect
@@ -28,10 +27,19 @@ def trust(
     process: Annotated[str | None, typer.Option(help="Only this process.")] = None,
     measure: Annotated[str | None, typer.Option(help="Only measures of this name.")] = None,
     since: Annotated[
-        datetime | None, typer.Option("--from", help="Incidents begun at or after this, UTC.")
+        str | None,
+        typer.Option(
+            "--from",
+            parser=moment_or_utc,
+            metavar="TIME",
+            help="Incidents begun at or after this; UTC without a zone.",
+        ),
     ] = None,
     to: Annotated[
-        datetime | None, typer.Option("--to", help="Incidents begun before this.")
+        str | None,
+        typer.Option(
+            "--to", parser=moment_or_utc, metavar="TIME", help="Incidents begun before this."
+        ),
     ] = None,
     backtest: Annotated[
         bool,
@@ -62,7 +70,7 @@ def trust(
         else:
             show_backtest(result)
         return
-    given = {"process": process, "measure": measure, "from": _utc(since), "to": _utc(to)}
+    given = {"process": process, "measure": measure, "from": since, "to": to}
     with connect(settings_from(map_path, data)) as client:
         found = client.get("/v1/trust", **given)
     if as_json:
@@ -171,7 +179,3 @@ def _show_bars(found: schemas.BusinessFirst) -> None:
             continue
         more = "more than usual" if bar.kind == "load" else "of an hour missing"
         out.print(f"  {bar.process}, {bar.title.lower()}: {bar.hour_needs:.0%} {more}", style="dim")
-
-
-def _utc(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment.isoformat()}Z"

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.main import get_command
 
 from api.cli.main import app
+from api.cli.options import moment, moment_or_none, moment_or_utc
 from api.cli.program import PANELS
 from api.cli.run import port
 from api.setup.settings import Listen
@@ -77,6 +82,68 @@ def test_json_of_what_is_a_document_of_its_own(cli, tmp_path):
 def test_settings_fit_eighty_columns(cli):
     _, out, _ = cli("settings")
     assert "TOLL_MAP" in out and max(map(len, out.splitlines())) <= 80
+
+
+# ends
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("now --foo", "No such option: --foo (see `toll now --help`)"),
+        ("nowt", "No such command 'nowt'. Did you mean 'now', 'notify'? (see `toll --help`)"),
+        ("map hist", "No such command 'hist'. Did you mean 'history'? (see `toll map --help`)"),
+        ("estimate", "Missing argument 'file' (see `toll estimate --help`)"),
+        ("map draw --theme x", "'x' is not one of 'auto', 'light', 'dark' (see"),
+    ],
+)
+def test_what_is_written_wrong_is_one_line_like_every_error(cli, line, said):
+    code, out, err = cli(line)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert err.startswith("toll: ") and said in err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "now --as-of yesterday",
+        "incidents --as-of 2026-11-22T10:15:00",  # no zone
+        "incident timeline i --as-of yesterday",
+        "incident postmortem i --as-of yesterday",
+        "incident edit i --by me --why so --start yesterday",
+        "incident edit i --by me --why so --end yesterday",
+        "perception --from yesterday",
+        "providers --to yesterday",
+        "what-if --shorten 5m --from yesterday",
+        "trust --from yesterday",
+    ],
+)
+def test_a_bad_moment_ends_every_command_alike(cli, line):
+    code, out, err = cli(line)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert "is no moment; write it like 2026-11-22T10:15:00Z" in err
+
+
+def test_moments_keep_their_zone_and_days_of_the_ledger_are_those_of_utc():
+    assert moment("2026-11-22T10:15:00+01:00") == "2026-11-22T10:15:00+01:00"
+    assert moment_or_utc("2026-11-22") == "2026-11-22T00:00:00+00:00"
+    assert moment_or_utc("2026-11-22T10:15:00+01:00") == "2026-11-22T10:15:00+01:00"
+    assert moment_or_none("None") == "none"
+
+
+@pytest.mark.parametrize("line", [["settings"], ["settings", "--json"]])
+def test_a_reader_who_has_gone_is_no_failure(line):
+    """Tables are printed line by line, documents at once: both end as the shell expects."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        program = Path(sys.executable).with_name("toll")
+        done = subprocess.run(
+            [program, *line], stdout=writing, stderr=subprocess.PIPE, check=False, text=True
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 # the port
