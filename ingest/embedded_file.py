@@ -12,7 +12,6 @@ some `STEP_BYTES`; freed pages are used again, the file itself does not shrink.
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import NamedTuple
 
 import orjson
 
+from ingest.durable import keep_names
 from ingest.embedded_writer import GroupWriter
 from ingest.errors import SettingsError, UnavailableError
 from ingest.log import Headers, Message, Record, TopicPartition
@@ -353,9 +353,7 @@ class LogFile:
         elif version != 1:
             raise SettingsError(f"{self._path} was written by another version of Toll ({version})")
         if new:  # the name of a new file is durable only with its folder
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            os.fsync(folder)
-            os.close(folder)
+            keep_names(self._path.parent)
         return connection
 
     def _load(self) -> None:

@@ -11,6 +11,7 @@ import os
 import secrets
 from pathlib import Path
 
+from ingest.durable import keep_names
 from ingest.errors import SettingsError
 
 
@@ -52,9 +53,7 @@ def _hold(folder: Path) -> tuple[Path, int]:
     held = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     fcntl.flock(held, fcntl.LOCK_EX)
     fresh.rename(path)
-    directory = os.open(folder, os.O_RDONLY)
-    os.fsync(directory)
-    os.close(directory)
+    keep_names(folder)
     return path, held
 
 

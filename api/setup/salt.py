@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import secrets
 from pathlib import Path
 
+from ingest.durable import keep_names
 from ingest.errors import SettingsError
 
 _SHORTEST = 16  # characters
@@ -22,15 +24,12 @@ def company_salt(setting: str, data: Path) -> bytes:
         return setting.encode()
     file = data / "salt"
     if not file.exists():
-        data.mkdir(parents=True, exist_ok=True)
-        # Created readable by its owner alone, and never half written.
-        fresh = data / f"salt.{os.getpid()}"
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as handle:
-            handle.write(secrets.token_hex(32))
-            handle.flush()
-            os.fsync(handle.fileno())
-        fresh.rename(file)
+        try:
+            _make(file)
+        except OSError as error:
+            raise SettingsError(
+                f"{data} cannot keep a salt ({error}): let it be written, or set TOLL_SALT"
+            ) from error
     try:
         salt = file.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -38,6 +37,23 @@ def company_salt(setting: str, data: Path) -> bytes:
     if len(salt) < _SHORTEST:
         raise SettingsError(f"{file} has been cut short: give back the salt it held")
     return salt.encode()
+
+
+def _make(file: Path) -> None:
+    """A fresh salt, readable by its owner alone, whole and on disk before anything is hashed."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_name("salt.new")  # perhaps left by a start that was cut off
+    with os.fdopen(os.open(fresh, os.O_RDWR | os.O_CREAT, 0o600), "r+") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if file.exists():  # made by another process, while this one waited
+            fresh.unlink(missing_ok=True)
+            return
+        handle.truncate()
+        handle.write(secrets.token_hex(32))
+        handle.flush()
+        os.fsync(handle.fileno())
+        fresh.rename(file)
+    keep_names(file.parent)
 
 
 def fingerprint(salt: bytes) -> str:

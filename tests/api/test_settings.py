@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -167,6 +169,26 @@ def test_a_salt_is_made_once_and_is_its_owners_alone(tmp_path):
     assert len(salt) == 64
     assert (tmp_path / "salt").stat().st_mode & 0o777 == 0o600
     assert company_salt("a salt from the settings", tmp_path) == b"a salt from the settings"
+
+
+def test_a_start_that_was_cut_off_leaves_nothing_in_the_way_of_a_salt(tmp_path):
+    for left in ("salt.new", f"salt.{os.getpid()}"):
+        (tmp_path / left).write_text("half of a sal")
+    assert len(company_salt("", tmp_path)) == 64
+    assert company_salt("", tmp_path) == (tmp_path / "salt").read_bytes()
+
+
+def test_of_many_that_start_at_once_one_makes_the_salt(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        made = set(pool.map(lambda _: company_salt("", tmp_path), range(8)))
+    assert made == {(tmp_path / "salt").read_bytes()}
+    assert not (tmp_path / "salt.new").exists()
+
+
+def test_a_folder_that_can_keep_no_salt(tmp_path):
+    (tmp_path / "data").write_text("no folder")
+    with pytest.raises(SettingsError, match="or set TOLL_SALT"):
+        company_salt("", tmp_path / "data")
 
 
 def test_a_salt_that_is_too_short(tmp_path):
