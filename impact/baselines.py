@@ -12,7 +12,7 @@ are left out of it. It is for one thread at a time: who shares it holds a lock. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -132,8 +132,7 @@ class Baselines:
                 key = self._learned_key(measure)
                 if key not in due or _by_amount(measure):
                     due[key] = measure
-        for gone in self._learned_at.keys() - due.keys():
-            self._learned.pop(gone), self._learned_at.pop(gone), self._expected.pop(gone, None)
+        self._forget_gone(due.keys(), now)
         new = [key for key in due if key not in self._learned_at]
         old = [key for key, at in self._learned_at.items() if now - at >= self._lasts(due[key])]
         old.sort(key=lambda key: self._learned_at[key])
@@ -158,6 +157,16 @@ class Baselines:
 
     def _lasts(self, measure: Measure) -> timedelta:
         return FILLED_EVERY if self._much_filled(measure.stream) else REFRESH_EVERY
+
+    def _forget_gone(self, due: Set[tuple[_Key, Windows]], now: datetime) -> None:
+        """What no measure has any more: an open incident changes its windows every hour."""
+        for gone in self._learned_at.keys() - due:
+            del self._learned[gone], self._learned_at[gone]
+            self._expected.pop(gone, None)
+        old = [key for key, (at, _) in self._spreads.items() if now - at >= SPREAD_EVERY]
+        for key in old:
+            if key not in due:
+                del self._spreads[key]
 
     def _forget_filled(self, keys: Sequence[tuple[tuple[_Key, Windows], str]]) -> None:
         """Of streams whose past was filled in, everything is read and tried anew."""

@@ -1,3 +1,5 @@
+import gc
+import weakref
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -67,6 +69,25 @@ def test_another_known_incident_makes_it_learn_again():
     assert baselines.refresh(NOW, marks(source), known) == 1
     learned = baselines.learned(PAYMENTS)
     assert learned is not None and len(learned.baseline.masked) == 1
+
+
+def test_what_was_learned_without_windows_of_before_is_forgotten():
+    source = reader()
+    baselines = Baselines(MAP, source, step=FIVE)
+
+    def learn(after: timedelta, day: int) -> None:
+        known = {PAYMENTS.id: ((at(days=day), at(days=day, hours=2)),)}
+        baselines.refresh(NOW + after, marks(source), known)
+
+    learn(timedelta(0), 20)
+    learned = baselines.learned(PAYMENTS)
+    assert learned is not None
+    spread = weakref.ref(learned.bins)
+    del learned
+    learn(timedelta(hours=1), 21)
+    learn(timedelta(hours=25), 22)
+    gc.collect()
+    assert spread() is None
 
 
 def test_what_is_frozen_stays_as_it_was_whatever_is_learned_and_read_later():
