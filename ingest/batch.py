@@ -51,8 +51,8 @@ def arrivals(
 
     The delay is how old the newest event was when the log got it (not when it was read: a backlog
     of ours delays no source), plus how far (99th percentile) events lagged behind newer ones of
-    their partition. History that is loaded, declared or by its age, says nothing about delays
-    (`NO_DELAY`).
+    their partition. History that is loaded, declared or by its age, says nothing about delays:
+    neither a whole batch of it (`NO_DELAY`) nor single events among live ones.
     """
     if not events.num_rows:
         return []
@@ -118,7 +118,8 @@ def _delay(parts: Sequence[_Channelful], records: Records, now_ms: int) -> int:
     age = (logged if 1 <= logged <= now_ms else now_ms) - int(part.live[newest])
     if age > _LIVE_MS:
         return NO_DELAY
-    late = np.concatenate([part.late for part in live])
+    near = np.concatenate([part.live for part in live]) >= int(part.live[newest]) - _LIVE_MS
+    late = np.concatenate([part.late for part in live])[near]  # the newest event is among them
     usual = round(0.99 * (late.size - 1))
     return max(0, age) + int(np.partition(late, usual)[usual])
 

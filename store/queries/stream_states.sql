@@ -1,5 +1,6 @@
 -- How the data of every stream arrives. The delay is a high quantile over the minutes of arrival of
--- the two weeks before the stream's last arrival, the pause one over the time between two of them.
+-- the two weeks before the stream's last arrival, and never the slowest of several: one straggler
+-- teaches nothing. The pause is one over the time between two of them.
 -- A sibling, another stream of the same source, has news as far as its own events are new: old ones
 -- that arrive now, a replay, show nothing. The source is what the settings declare, else the topic.
 WITH
@@ -25,7 +26,8 @@ WITH
     (
         SELECT
             stream,
-            quantileExact(0.9)(slowest) AS delay,
+            arraySort(groupArray(slowest)) AS delays,
+            delays[greatest(1, least(1 + intDiv(9 * length(delays), 10), length(delays) - 1))] AS delay,
             arraySort(groupArray(toUnixTimestamp(received_minute))) AS minutes,
             if(length(minutes) < 10, NULL, arrayReduce('quantileExact(0.99)', arrayPopFront(arrayDifference(minutes)))) AS pause
         FROM

@@ -456,6 +456,18 @@ def test_how_each_stream_arrives(store):
     assert [p.next_offset for p in store.progress()] == [12, 11]
 
 
+@pytest.mark.parametrize(("minutes", "delay_s"), [(1, 7200), (2, 20), (5, 20), (10, 20)])
+def test_one_straggler_teaches_a_young_stream_no_delay(store, minutes, delay_s):
+    ingest(store, event("a"))
+    came = [
+        Arrival("payments", "business", later(m), 20_000, later(m), later(m))
+        for m in range(minutes)
+    ]
+    came[-1] = replace(came[-1], delay_ms=7_200_000)
+    store.record_progress([], came)
+    assert store.stream_states()["payments"].delay_s == delay_s
+
+
 def test_a_replay_of_old_events_does_not_show_that_a_sibling_is_alive(store):
     ingest(store, event("a"), event("b", stream="orders"))
     payments = Arrival("payments", "business", later(1), 1000, NOON, later(1))

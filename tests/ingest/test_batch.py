@@ -123,6 +123,12 @@ def test_history_by_its_age_tells_no_delay():
     assert delay_s([record(line("a", NOON - 27 * HOUR))]) is None
 
 
+def test_an_old_event_among_live_ones_tells_no_delay():
+    """As when somebody repeats what failed a month ago: the rest still comes in time."""
+    old = [line("a", NOON - 2 * SECOND), line("b", NOON - 30 * 24 * HOUR)]
+    assert delay_s([record(value, n) for n, value in enumerate(old)]) == 2
+
+
 def test_an_event_of_the_near_future_has_no_delay():
     assert delay_s([record(line("a", NOON + 10 * SECOND))]) == 0
 
