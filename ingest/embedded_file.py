@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -124,7 +124,7 @@ class LogFile:
         """Up to `limit` records from an offset on, some `POLL_BYTES` of them at most."""
         part, size = self._parts[at], 0
         records: list[Record] = []
-        try:
+        with self._answering():
             rows = reader.execute(
                 "SELECT id, timestamp_ms, key, value, headers FROM records"
                 " WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
@@ -137,8 +137,6 @@ class LogFile:
                 if size >= POLL_BYTES:
                     break
             rows.close()  # or the snapshot would keep the file from being tidied up
-        except sqlite3.Error as error:
-            raise UnavailableError(f"the log {self._path} cannot be read ({error})") from error
         return records
 
     def first_at(self, reader: sqlite3.Connection, at: TopicPartition, moment_ms: int) -> int:
@@ -147,14 +145,12 @@ class LogFile:
         Looks at every older record: a clock that was set back leaves times in no order.
         """
         part = self._parts[at]
-        try:
+        with self._answering():
             found = reader.execute(
                 "SELECT id FROM records WHERE id >= ? AND id < ? AND timestamp_ms >= ?"
                 " ORDER BY id LIMIT 1",
                 (part.row(0), part.row(part.end), moment_ms),
             ).fetchall()
-        except sqlite3.Error as error:
-            raise UnavailableError(f"the log {self._path} cannot be read ({error})") from error
         return found[0][0] - part.row(0) if found else part.end
 
     # What changes it
@@ -250,26 +246,24 @@ class LogFile:
 
     def _make_room(self) -> UnavailableError | None:
         """Delete what is due. Returns why no more can be added, when all that is left is unread."""
-        if self._age_due():
-            now = self._clock()
-            before_ms = int((now - self._limits.retention_s) * 1000)
-            trimmed = [self._trim(at, part.end, before_ms) for at, part in self._parts.items()]
-            if not any(trimmed):
-                self._aged_at = now  # otherwise the next call goes on
-        while (excess := self._used() - self._limits.max_bytes) > 0:
-            if not self._trim_oldest_read(excess):
-                return self._full()
+        with self._answering():
+            if self._age_due():
+                now = self._clock()
+                before_ms = int((now - self._limits.retention_s) * 1000)
+                trimmed = [self._trim(at, part.end, before_ms) for at, part in self._parts.items()]
+                if not any(trimmed):
+                    self._aged_at = now  # otherwise the next call goes on
+            while (excess := self._used() - self._limits.max_bytes) > 0:
+                if not self._trim_oldest_read(excess):
+                    return self._full()
         return None
 
     def _age_due(self) -> bool:
         return abs(self._clock() - self._aged_at) >= AGE_EVERY_S
 
     def _used(self) -> int:
-        try:
-            (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
-            (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
-        except sqlite3.Error as error:
-            raise UnavailableError(f"the log {self._path} does not answer ({error})") from error
+        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+        (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
         return int(pages - free) * PAGE_BYTES
 
     def _read_by_all(self, at: TopicPartition) -> int:
@@ -330,6 +324,14 @@ class LogFile:
             delete = "DELETE FROM records WHERE id >= ? AND id <= ?"
             self._writer.transaction([lambda connection: connection.execute(delete, span)])
         return count
+
+    @contextlib.contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Turn SQLite's errors into ours, for the length of a block that reads."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise UnavailableError(f"the log {self._path} does not answer ({error})") from error
 
     # Opening
 

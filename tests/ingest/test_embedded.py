@@ -237,6 +237,17 @@ def test_a_waiting_poll_looks_after_retention(path):
         assert left(log) == []
 
 
+def test_a_file_that_fails_while_it_looks_after_retention_is_unavailable(path):
+    clock = Clock()
+    log = EmbeddedLog(path, clock=clock)
+    send(log, b"x")
+    log.close()
+    clock.now += DAY_S  # retention is due
+    log.file.trim()
+    with pytest.raises(UnavailableError, match="does not answer"):
+        send(log, b"y")
+
+
 def test_above_its_size_it_drops_the_oldest_that_was_read(path):
     with closing(EmbeddedLog(path, max_bytes=4 * MIB)) as log:
         with closing(log.consumer("g", ["t"])) as consumer:
