@@ -29,6 +29,7 @@ from store.minutes import MinuteCounter
 from store.pipeline import PipelineTable, StreamCoverage
 from store.records import MetaTable, Outbox, ReportTable
 from store.signals import SignalTable
+from store.subscribers import SubscriberTable
 from store.times import utc_now
 from store.trust import TrustTable
 from store.volumes import VolumeTable
@@ -60,6 +61,7 @@ class Store:
         self.trust = TrustTable(database)
         self.edits = EditTable(database)
         self.outbox = Outbox(database)
+        self.subscribers = SubscriberTable(database)
         self.reports = ReportTable(database)
         self.minutes = MinuteCounter(database, known, retention, clock)
         self._events = EventTable(database)

@@ -10,6 +10,9 @@ a rule that asks twice is one note. Of one incident and subscriber these ask:
 - `restated:N` when a final number comes out beyond the range that was last told as final.
 - `taken_back:N` when what was told turns out to be no incident.
 
+Who is new hears of what goes on, and of what becomes known after they came. Of an incident that was
+over by then this is a final number that was none yet, or a level that its forecast had not passed.
+
 What was said is read from the outbox, so that a restart or another assessor goes on where this one
 stopped. Of an incident that was merged into another, what was said counts for the other.
 """
@@ -39,6 +42,9 @@ class Cost:
     final: bool  # nothing of it is forecast any more
 
 
+NOTHING = Cost(Decimal(0), final=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """What a note said: its rule, and the range it gave."""
@@ -60,21 +66,29 @@ class Said:
         return Decimal(amount) if kind == OVER else Decimal(0)
 
 
-def rule_due(above: Decimal, cost: Cost, said: Sequence[Said], *, news: bool = True) -> str | None:
+def rule_due(
+    above: Decimal,
+    cost: Cost,
+    said: Sequence[Said],
+    *,
+    news: bool = True,
+    known: Cost = NOTHING,
+) -> str | None:
     """The rule that asks for a note now, None where nothing new is to be said.
 
     said: of this incident and subscriber, oldest first. news: it goes on, or was over lately.
+    known: what had been known of it when the subscriber came, if it was over by then.
     """
     ends = [one for one in said if one.kind in (FINAL, RESTATED)]
     if ends:
         outside = not ends[-1].low <= cost.mid <= ends[-1].high
         return f"{RESTATED}:{len(ends)}" if cost.final and outside else None
-    if not said and not (news and cost.mid >= above):
+    if not said and (known.final or not (news and cost.mid >= above)):
         return None
     if cost.final:
         return FINAL
-    level = passed(above, cost.mid)
-    return f"{OVER}:{level:f}" if level > max((s.level for s in said), default=0) else None
+    level, before = passed(above, cost.mid), passed(above, known.mid)
+    return f"{OVER}:{level:f}" if level > max([before, *(s.level for s in said)]) else None
 
 
 def passed(above: Decimal, mid: Decimal) -> Decimal:
@@ -125,3 +139,15 @@ def is_simulated(incident: Incident) -> bool:
 def is_news(incident: Incident, now: datetime) -> bool:
     """Whether it goes on, or was over so lately that a first note is not about history."""
     return incident.ended_at is None or incident.ended_at > now - NEWS
+
+
+def known_before(
+    incident: Incident, then: Sequence[MeasureImpact], since: datetime
+) -> Sequence[MeasureImpact]:
+    """What is no news to whoever came at `since`: nothing of an incident that went on then.
+
+    then: its impacts as known at that moment. Alarms may be quiet while a measure is red still.
+    """
+    over = incident.ended_at is not None and incident.ended_at <= since
+    lasts = any(i.state == "live" and i.effect[1] is None for i in then)
+    return then if over and not lasts else ()

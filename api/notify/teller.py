@@ -1,8 +1,8 @@
 """Queues notes about incidents: the part of a tick that `api.notify.rules` decides for.
 
-What was said is read from the outbox when an assessor becomes active, and when others are to be
-told; it is kept up from then on, since no other writes there. Numbers are queued with the facts
-they came from, so that a note says what was known when it was due.
+What was said, and since when each is told, is read from the store when an assessor becomes active,
+and when others are to be told; it is kept up from then on, since no other writes there. Numbers are
+queued with the facts they came from, so that a note says what was known when it was due.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from impact.model import MeasureImpact
 from impact.totals import total_money
 from store.records import Note
 
+_RIGHT_BEFORE = timedelta(milliseconds=1)  # as exact as the store is
+
 Issued = Callable[[str], Sequence[MeasureImpact]]  # what was last issued for an incident
 
 
@@ -42,15 +44,17 @@ class Teller:
         self._carriers = self._map.carriers()
         # by incident and subscriber, oldest first, with the moment at which it was due
         self._said: dict[tuple[str, str], list[tuple[datetime, Said]]] = defaultdict(list)
+        self._since: Mapping[str, datetime] = {}  # by subscriber: when they came
+        # by incidents and moment: what was known of them right before it
+        self._known: dict[tuple[tuple[str, ...], datetime], list[MeasureImpact]] = {}
         self._heirs: dict[str, str] = {}  # of incidents that are gone
         self._on_simulated: dict[str, bool] = {}  # of business-first incidents
         self._subscriptions: Subscriptions | None = None
         self._subscribers: list[Subscriber] = []
-        self._take_up()
 
     def tell(self, incidents: Mapping[str, Incident], issued: Issued, now: datetime) -> list[Note]:
         """Queue what is due now, and give it. incidents: all there are, as of now."""
-        self._take_up()
+        self._take_up(now)
         if not self._subscribers:
             return []
         merged = self._merged(incidents)
@@ -67,17 +71,23 @@ class Teller:
             self._remember(note)
         return notes
 
-    def _take_up(self) -> None:
-        """Follow the subscriptions in force; who is new may have been told of something before."""
-        if self._subscriptions is self._parts.subscriptions:
+    def _take_up(self, now: datetime) -> None:
+        """Follow the subscriptions in force, and write down who came with them.
+
+        Who is new here may be known to the store: told before, or seen by another assessor.
+        """
+        subscriptions = self._parts.subscriptions
+        if self._subscriptions is subscriptions:
             return
-        self._subscriptions = self._parts.subscriptions
-        self._subscribers = [s for s in self._subscriptions.subscribers if s.above is not None]
+        subscribers = [s for s in subscriptions.subscribers if s.above is not None]
         self._said.clear()
-        if self._subscribers:
+        self._known.clear()
+        if subscribers:
+            self._since = self._parts.store.subscribers.since([s.name for s in subscribers], now)
             for note in self._parts.store.outbox.find("pending", "sending", "sent", "given_up"):
                 if note.incident:
                     self._remember(note)
+        self._subscriptions, self._subscribers = subscriptions, subscribers
 
     def _of_incident(
         self, incident: Incident, of: Sequence[str], issued: Issued, now: datetime
@@ -90,15 +100,32 @@ class Teller:
                 continue
             assert subscriber.above is not None
             heard = self._heard(of, subscriber)
-            counted = rules.counted(impacts, subscriber)
-            cost = rules.cost_of(counted, self._carriers, self._map.currency)
+            cost = self._cost(rules.counted(impacts, subscriber))
             news = rules.is_news(incident, now)
             rule = rules.rule_due(subscriber.above, cost, heard, news=news)
+            if rule is not None and not heard:
+                known = self._cost(self._before(incident, of, subscriber))
+                rule = rules.rule_due(subscriber.above, cost, heard, news=news, known=known)
             if rule is not None:
                 told = self._telling(rule, incident, subscriber, heard, now)
                 if told is not None:
                     notes.append(self._note(incident.id, rule, subscriber, told))
         return notes
+
+    def _cost(self, impacts: Sequence[MeasureImpact]) -> rules.Cost:
+        return rules.cost_of(impacts, self._carriers, self._map.currency)
+
+    def _before(
+        self, incident: Incident, of: Sequence[str], subscriber: Subscriber
+    ) -> Sequence[MeasureImpact]:
+        """What a subscriber who came after an incident was over could have known of it then."""
+        since = self._since[subscriber.name]
+        key = (tuple(of), since)
+        if key not in self._known:
+            kept = self._parts.store.estimates.latest(of, as_of=since - _RIGHT_BEFORE)
+            self._known[key] = [i for i in kept if not is_withdrawn(i)]
+        then = rules.counted(self._known[key], subscriber)
+        return rules.known_before(incident, then, since)
 
     def _telling(
         self,

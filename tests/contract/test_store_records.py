@@ -28,7 +28,10 @@ from store.dead_letters import LetterCount
 from store.incidents import IncidentVersion
 from store.maps import MapVersion
 from store.records import Note, Report
+from store.rows import to_table
 from store.store import Store
+from store.subscribers import SCHEMA as SUBSCRIBERS
+from store.subscribers import TABLE
 from tests.clickhouse_engine import MakeStore
 from tests.store.rows import NOON, later
 
@@ -343,6 +346,17 @@ def test_an_attempt_is_claimed_by_one_assessor_alone(store):
     assert (waiting.attempts, waiting.due_at) == (2, later(9))
     store.outbox.failed(claimed, later(5), "late word of the first attempt")
     assert [n.error for n in store.outbox.find()] == ["refused"]
+
+
+def test_who_is_told_is_so_since_they_were_first_seen(store):
+    assert store.subscribers.since(["desk"], NOON) == {"desk": NOON}
+    assert store.subscribers.since(["desk", "board"], later(5)) == {"desk": NOON, "board": later(5)}
+    # Another assessor, which had seen them sooner, was slower to write it.
+    store.database.insert(
+        TABLE, to_table([{"subscriber": "board", "since": later(3)}], SUBSCRIBERS)
+    )
+    assert store.subscribers.since(["board"], later(9)) == {"board": later(3)}
+    assert store.subscribers.since([], later(9)) == {}
 
 
 def test_a_report_is_handed_out_as_it_was_first_issued(store):

@@ -31,6 +31,7 @@ SHIPPED = {
     "0007_readable.sql": "1cc046bf39b38292bafa5a3477016da1cc4f4aca1bf92c2ae505f4b9f6a569dc",
     "0008_reports.sql": "541d85067f2941ddb02e3d54b0276d595ccf0c0d0d3430e4fa81ec3d6a66470a",
     "0009_notes.sql": "b78913d801595737cd1bca21ce36630d9c5d36829957c41eeadebcf9b1caede5",
+    "0010_subscribers.sql": "a2bdda3b9b0780550c085f4d8373e15ca390b762d2937358514de97d886d35d6",
 }
 
 

@@ -22,6 +22,7 @@ from store import (
     records,
     signals,
     sql,
+    subscribers,
     trust,
 )
 from store.store import Store
@@ -50,6 +51,7 @@ INSERTS = {
     edits.TABLE: edits.SCHEMA,
     records.OUTBOX: records.OUTBOX_SCHEMA,
     records.REPORTS: records.REPORTS_SCHEMA,
+    subscribers.TABLE: subscribers.SCHEMA,
     trust.REPLAYS: trust.REPLAYS_SCHEMA,
     "schema_migrations": migrate.MIGRATION_SCHEMA,
 }
@@ -102,7 +104,7 @@ def test_every_insert_of_the_room_is_listed_here():
     schemas = {
         value for module in (
             dead_letters, estimates, events, incidents, maps, migrate, pipeline, records, signals,
-            trust,
+            subscribers, trust,
         )
         for value in vars(module).values() if isinstance(value, pa.Schema)
     }  # fmt: skip

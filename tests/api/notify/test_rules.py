@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.notify.rules import Cost, Said, cost_of, counted, is_news, passed, rule_due, wants
+from api.notify.rules import (
+    NOTHING,
+    Cost,
+    Said,
+    cost_of,
+    counted,
+    is_news,
+    known_before,
+    passed,
+    rule_due,
+    wants,
+)
 from tests.api.app import euros, priced
 from tests.api.notify.notes import NOON, episode, incident, subscriber
 
@@ -21,8 +32,10 @@ def said(rule: str, low: int = 0, mid: int = 0, high: int = 0) -> Said:
     return Said(rule, Decimal(low), Decimal(mid), Decimal(high))
 
 
-def due(mid: int, *before: Said, final: bool = False, news: bool = True) -> str | None:
-    return rule_due(TEN, Cost(Decimal(mid), final), before, news=news)
+def due(
+    mid: int, *before: Said, final: bool = False, news: bool = True, known: Cost = NOTHING
+) -> str | None:
+    return rule_due(TEN, Cost(Decimal(mid), final), before, news=news, known=known)
 
 
 def test_a_note_comes_when_the_cost_has_passed_the_threshold_and_each_double():
@@ -58,6 +71,26 @@ def test_a_final_number_is_corrected_only_beyond_its_range():
 def test_what_was_merged_into_an_incident_counts_for_it():
     assert due(15_000, said("over:10000")) is None
     assert due(15_000, said("over:10000"), final=True) == "final"
+
+
+def test_what_was_known_when_they_came_is_no_news():
+    live, final = Cost(Decimal(12_000), final=False), Cost(Decimal(12_000), final=True)
+    assert due(19_999, known=live) is None
+    assert due(20_000, known=live) == "over:20000"
+    assert due(12_000, final=True, known=live) == "final"  # it was none yet
+    assert due(12_000, final=True, known=final) is None
+    assert due(95_000, final=True, known=final) is None  # a correction of what they were not told
+    assert due(95_000, known=final) is None
+
+
+def test_only_what_was_over_when_they_came_had_been_known():
+    quiet = incident(ended_at=NOON - timedelta(hours=1))
+    then = priced("i1", NOON, effect=(NOON - timedelta(hours=2), NOON - timedelta(hours=1)))
+    assert known_before(quiet, [then], NOON) == [then]
+    assert not known_before(quiet, [then], NOON - timedelta(hours=1, minutes=1))
+    assert not known_before(incident(), [then], NOON)
+    red_still = priced("i1", NOON)
+    assert not known_before(quiet, [then, red_still], NOON)
 
 
 def test_a_feed_without_data_gives_no_cost():
@@ -122,6 +155,11 @@ def test_no_rule_ever_asks_twice(estimates):
     levels = [one.level for one in before if one.level]
     assert levels == sorted(set(levels))
     assert [one.kind for one in before].count("final") <= 1
+
+
+@given(MIDS, st.booleans())
+def test_who_comes_is_told_nothing_of_what_is_over_before_something_changes(mid, final):
+    assert due(mid, final=final, known=Cost(Decimal(mid), final)) is None
 
 
 @given(st.integers(min_value=1, max_value=10**6), st.integers(min_value=0, max_value=10**12))

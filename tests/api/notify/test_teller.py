@@ -22,6 +22,8 @@ from tests.api.notify.notes import MINUTE, NOON, episode, incident, subscriber
 
 pytestmark = pytest.mark.engine
 
+OVER = incident(ended_at=NOON - 10 * MINUTE)
+
 
 class Office:
     """A teller, the incidents there are, and what was issued for them."""
@@ -39,15 +41,26 @@ class Office:
         self.teller = Teller(self.parts, self.generation, **more)
 
     def costs(self, mid: int, name: str = "i1", spread: int = 1000, **more) -> list[str]:
-        """An incident that is priced so, a minute later; gives the rules that ask for notes."""
-        found = more.pop("incident", None) or incident(name)
+        """An incident that is priced so, a minute later; gives the rules that ask for notes.
+
+        told: whether the tick comes as far as telling.
+        """
+        found, told = more.pop("incident", None) or incident(name), more.pop("told", True)
         money = {"lost": euros(str(mid - spread), str(mid), str(mid + spread))}
         self.now += MINUTE
         draws = {"money:lost": tuple(np.linspace(mid - spread, mid + spread, DRAWS).tolist())}
         impact = priced(name, self.now, **{"money": money, "draws": draws, **more})
         self.parts.store.estimates.insert([impact], self.generation)
         self.incidents[name], self.issued[name] = found, [impact]
-        return self.tell()
+        return self.tell() if told else []
+
+    def follow(self, *subscribers) -> None:
+        """The file names these from now on; the next tick takes it up."""
+        self.parts.subscriptions = Subscriptions(subscribers)
+
+    def told(self, to: str) -> list[str]:
+        """The rules of the notes that the last tick queued for one subscriber."""
+        return [rule for name, rule, _ in self.notes if name == to]
 
     def tell(self) -> list[str]:
         notes = self.teller.tell(self.incidents, lambda n: self.issued.get(n, []), self.now)
@@ -154,13 +167,105 @@ def test_without_subscribers_nothing_is_read(office, monkeypatch):
     assert office.costs(90_000) == []
 
 
-def test_who_is_added_while_it_runs_hears_of_what_burns(office):
+def test_who_is_added_while_it_runs_hears_once_of_what_burns(office):
     office.costs(12_000)
-    office.parts.subscriptions = Subscriptions((subscriber(), subscriber("desk")))
+    office.follow(subscriber(), subscriber("desk"))
     office.costs(13_000)
     assert [(to, rule) for to, rule, _ in office.notes] == [
         ("desk", "over:10000"),
     ]
+    office.restart()
+    assert office.costs(14_000) == []
+
+
+def test_who_is_added_hears_nothing_of_what_was_final_before(office):
+    assert office.costs(30_000, state="final", incident=OVER) == ["final"]
+    office.follow(subscriber(), subscriber("desk"))
+    office.now += 5 * MINUTE
+    assert office.tell() == []
+    office.costs(60_000, state="restated", incident=OVER)
+    assert office.told("sales") == ["restated:1"] and office.told("desk") == []
+    office.gone("i1", dismissed=True)
+    office.tell()
+    assert office.told("sales") == ["taken_back:1"] and office.told("desk") == []
+
+
+def test_of_what_is_over_only_what_becomes_known_later_is_told(office):
+    """Its forecast had passed the amount before they came: the next double is new, and the end."""
+    past = {"incident": OVER, "effect": (NOON - 60 * MINUTE, NOON - 10 * MINUTE)}
+    assert office.costs(12_000, **past) == ["over:10000"]
+    office.follow(subscriber(), subscriber("desk"))
+    office.now += MINUTE
+    assert office.tell() == []
+    office.costs(19_000, **past)
+    assert office.told("desk") == []
+    office.costs(21_000, **past)
+    assert office.told("desk") == ["over:20000"]
+    office.costs(21_000, **past, state="final")
+    assert office.told("desk") == ["final"]
+
+
+def test_the_final_number_of_what_was_settling_is_told(office):
+    past = {"incident": OVER, "effect": (NOON - 60 * MINUTE, NOON - 10 * MINUTE)}
+    office.costs(9_000, **past)
+    office.follow(subscriber(), subscriber("desk"))
+    office.now += MINUTE
+    assert office.tell() == []
+    office.costs(11_000, **past, state="final")
+    assert office.told("desk") == ["final"]
+
+
+def test_what_still_costs_though_its_alarms_are_quiet_is_told(office):
+    assert office.costs(12_000, incident=OVER) == ["over:10000"]  # its effect lasts
+    office.follow(subscriber(), subscriber("desk"))
+    office.now += MINUTE
+    assert office.tell() == ["over:10000"]
+
+
+def test_what_is_learned_of_the_past_after_somebody_came_is_told(office):
+    office.tell()
+    assert office.costs(30_000, state="final", incident=OVER) == ["final"]
+
+
+def test_restarts_and_failovers_make_nobody_new(office):
+    office.follow(subscriber(), subscriber("desk"))
+    assert office.tell() == []  # whoever was active then may have died right after
+    office.now += MINUTE
+    office.costs(30_000, state="final", incident=OVER, told=False)
+    office.generation = office.parts.store.incidents.take_generation("another")
+    office.restart()
+    office.tell()
+    assert office.told("sales") == office.told("desk") == ["final"]
+
+
+def test_an_assessor_that_sees_the_file_later_makes_nobody_newer(office):
+    """The one that was active before it had seen the file, and the number became final since."""
+    old, new = office.parts.subscriptions, (subscriber(), subscriber("desk"))
+    office.follow(*new)
+    office.tell()
+    office.parts.subscriptions = old
+    office.restart()
+    office.costs(30_000, state="final", incident=OVER)
+    assert office.told("desk") == []
+    office.follow(*new)
+    office.now += MINUTE
+    office.tell()
+    assert office.told("desk") == ["final"]
+
+
+def test_another_amount_makes_nobody_new(office):
+    office.tell()
+    office.costs(30_000, state="final", incident=OVER, told=False)
+    office.follow(subscriber(above=Decimal(20_000)))
+    assert office.tell() == ["final"]
+
+
+def test_who_had_the_weekly_report_alone_is_new_to_notes(office):
+    office.follow(subscriber(), subscriber("board", above=None))
+    office.costs(30_000, state="final", incident=OVER)
+    office.follow(subscriber(), subscriber("board"))
+    office.now += MINUTE
+    assert office.tell() == []
 
 
 def test_people_s_time_stands_beside_what_was_lost_and_in_the_sum_of_both(office):
