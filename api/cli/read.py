@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -79,7 +80,7 @@ def now(
         if watching:
             from api.cli.watch import watch
 
-            watch(lambda out: _print_now(_now(client), out), show.console())
+            watch(lambda: _watched(_now(client)), show.console())
             return
         found = _now(client) if as_of is None else _then(client, as_of)
         if as_json:
@@ -87,6 +88,10 @@ def now(
             print_json(found)
             return
         _print_now(found, show.console(), as_of)
+
+
+def _watched(found: dict[str, Any]) -> Callable[[Console, bool], None]:
+    return lambda out, brief: _print_now(found, out, brief=brief)
 
 
 def _now(client: Client) -> dict[str, Any]:
@@ -105,7 +110,9 @@ def _then(client: Client, as_of: str) -> dict[str, Any]:
     return {"incidents": burning, "silent": [], "processes": [], "lines": {}}
 
 
-def _print_now(found: dict[str, Any], out: Console, as_of: str | None = None) -> None:
+def _print_now(
+    found: dict[str, Any], out: Console, as_of: str | None = None, *, brief: bool = False
+) -> None:
     from api.ask.silent import Silent
     from api.http import schemas
 
@@ -113,8 +120,8 @@ def _print_now(found: dict[str, Any], out: Console, as_of: str | None = None) ->
     if as_of is not None:
         out.print(f"as known at {words.moment(moment)}", style="dim")
     incidents = [schemas.Incident.model_validate(i) for i in found["incidents"]]
-    show.burning(incidents, out, moment, found["lines"])
-    show.silent([Silent.model_validate(one) for one in found["silent"]], out)
+    show.burning(incidents, out, moment, None if brief else found["lines"])
+    show.silent([Silent.model_validate(one) for one in found["silent"]], out, brief=brief)
     if found["processes"]:
         show.processes(found["processes"], out, found["lines"])
 

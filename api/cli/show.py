@@ -44,17 +44,23 @@ def console() -> Console:
 
 
 def burning(
-    found: Sequence[schemas.Incident], out: Console, now: datetime, lines: Lines = NO_LINES
+    found: Sequence[schemas.Incident], out: Console, now: datetime, lines: Lines | None = NO_LINES
 ) -> None:
-    """Open incidents, the dearest first, with what their measures did in the last hours."""
+    """Open incidents, the dearest first, with what their measures did in the last hours.
+
+    lines: None for no more than what each is called and costs.
+    """
     if not found:
         out.print("Nothing is burning.", style="green")
     for one in sorted(found, key=lambda i: -(i.per_minute or 0)):
-        out.print()
+        if lines is not None:
+            out.print()
         out.print(Text(f"{one.title}  [{one.state}]", style="bold red"))
-        age = words.age(one.started_at, now)
         for line in _cost_lines(one):
             indented(out, line, 2)
+        if lines is None:
+            continue
+        age = words.age(one.started_at, now)
         indented(out, one.explanation, 2, "dim")
         indented(out, f"since {_time(one.started_at)} UTC ({age}), id {one.id}", 2, "dim")
         for impact in one.impacts:
@@ -67,11 +73,14 @@ def burning(
                     indented(out, warning, 4, "yellow")
 
 
-def silent(found: Sequence[Silent], out: Console) -> None:
-    """Measures without data, in both readings."""
+def silent(found: Sequence[Silent], out: Console, *, brief: bool = False) -> None:
+    """Measures without data, in both readings; in brief, which they are."""
     for one in found:
-        out.print()
+        if not brief:
+            out.print()
         out.print(Text(one.headline, style="bold yellow"))
+        if brief:
+            continue
         age = words.age(one.since, one.as_of)
         indented(out, f"no data after {_time(one.since)} UTC ({age})", 2)
         indented(out, one.stakes, 2)

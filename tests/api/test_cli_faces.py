@@ -21,7 +21,7 @@ from api.cli import complete, show
 from api.cli.ask_providers import _print_portfolio, _print_providers
 from api.cli.ask_whatif import _print_replay
 from api.cli.spark import BLOCKS, GAP, PLAIN, against, in_bins, ramp_of, spark
-from api.cli.watch import frames, watch
+from api.cli.watch import Draw, frames, watch
 from api.http.schemas import Impact, Incident, Sum
 from ingest.errors import InputError, UnavailableError
 from tests.api.test_cli import running
@@ -79,19 +79,19 @@ def test_the_last_picture_stays_when_toll_is_gone_and_it_goes_on_when_it_is_back
     said: list[str | Exception] = ["one", UnavailableError("gone"), "three"]
     clock = iter(datetime(2026, 3, 6, 12, 0, 5 * n, tzinfo=UTC) for n in range(9))
 
-    def draw(out: Console) -> None:
+    def look() -> Draw:
         found = said.pop(0)
         if isinstance(found, Exception):
             raise found
-        out.print(found, style="red")
+        return lambda out, _: out.print(found, style="red")
 
-    shown = frames(draw, terminal(), lambda: next(clock))
+    shown = frames(look, terminal(), lambda: next(clock))
     first, gone, back = next(shown), next(shown), next(shown)
     assert (first.picture.plain.strip(), first.stale) == ("one", False)
     assert (gone.picture.plain.strip(), gone.stale) == ("one", True)
     assert gone.note == "Toll does not answer. This is from 12:00:00 UTC, 5 s ago."
     assert (back.picture.plain.strip(), back.stale) == ("three", False)
-    assert back.shown().plain.startswith("2026-03-06 12:00:10 UTC, every 5 s")
+    assert back.whole().plain.startswith("2026-03-06 12:00:10 UTC, every 5 s")
 
 
 def test_ctrl_c_leaves_the_last_picture(monkeypatch):
@@ -100,7 +100,7 @@ def test_ctrl_c_leaves_the_last_picture(monkeypatch):
 
     monkeypatch.setattr("time.sleep", stop)
     out = terminal()
-    watch(lambda paper: paper.print("EUR 3,270 so far"), out)
+    watch(lambda: lambda paper, _: paper.print("EUR 3,270 so far"), out)
     written = out.file.getvalue()  # type: ignore[attr-defined]
     assert written.rstrip().endswith("EUR 3,270 so far")
     assert written.count("EUR 3,270") == 2  # in the watched picture, and after it
@@ -108,17 +108,48 @@ def test_ctrl_c_leaves_the_last_picture(monkeypatch):
 
 def test_watching_needs_a_terminal_and_the_present(cli, alone):
     with pytest.raises(InputError, match="needs a terminal"):
-        watch(lambda _: None, terminal(is_terminal=False))
+        watch(lambda: lambda *_: None, terminal(is_terminal=False))
     code, _, err = cli("now --watch --json")
     assert code == 1 and "leave --json and --as-of out" in err
 
 
 def test_a_toll_that_is_gone_from_the_start_is_an_error():
-    def draw(_: Console) -> None:
+    def look() -> Draw:
         raise UnavailableError("no Toll answers")
 
     with pytest.raises(UnavailableError):
-        next(frames(draw, terminal()))
+        next(frames(look, terminal()))
+
+
+def incident(number: int) -> Incident:
+    """One that burns, the dearer the higher its number."""
+    cost = Sum(low=Decimal(80), mid=Decimal(120), high=Decimal(200), currency="EUR")
+    return Incident.model_construct(
+        id=f"20261122-{number}", title=f"Outage {number}", state="open", cost=cost, impacts=[],
+        cost_is="forecast", cost_so_far=cost, per_minute=Decimal(number), explanation="a -> b",
+        started_at=datetime(2026, 11, 22, tzinfo=UTC), ended_at=None, summary="",
+    )  # fmt: skip
+
+
+def test_a_window_that_is_too_low_shows_the_dearest_and_how_much_it_hides():
+    burning = [incident(number) for number in range(1, 7)]
+
+    def draw(out: Console, brief: bool) -> None:
+        show.burning(burning, out, burning[0].started_at, None if brief else {})
+
+    frame = next(frames(lambda: draw, terminal()))
+    whole = frame.whole().plain.splitlines()
+    assert frame.within(100).plain.splitlines() == whole
+    assert len(whole) == 1 + 6 * 6  # the note; a gap, what it is called, four lines about it
+    low = frame.within(24).plain.splitlines()
+    assert [line for line in low if "Outage" in line] == [
+        f"Outage {number}  [open]" for number in (6, 5, 4, 3, 2, 1)
+    ]
+    assert low[-1] == "18 lines are hidden: a taller window or `toll now` shows them"
+    lowest = frame.within(6).plain.splitlines()
+    assert len(lowest) == 6 and lowest[1] == "Outage 6  [open]"
+    assert lowest[-1].startswith("32 lines are hidden")
+    assert len(frame.within(1).plain.splitlines()) == 2  # nothing lower is a window
 
 
 # as of, and the new questions
