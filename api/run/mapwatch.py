@@ -11,7 +11,7 @@ import logging
 from threading import Event
 
 from api.assess.shared_baselines import SharedBaselines
-from api.run.stamps import Stamps, stamps
+from api.run.stamps import Stamps, Watched, stamps
 from api.run.wiring import Parts
 from api.setup.mapfiles import existing, files_of, loaded, read_texts
 from ingest.errors import SettingsError
@@ -27,9 +27,8 @@ class MapWatch:
     def __init__(self, parts: Parts, shared: SharedBaselines) -> None:
         self.refused: tuple[str, ...] = ()  # the mistakes of the newest files; () while in force
         self.reloads = 0
-        self.refusals = 0
         self._parts, self._shared = parts, shared
-        self._read = self._seen = self._look()
+        self._files = Watched(self._look)
 
     def run(self, stop: Event) -> None:
         """Look until told to stop."""
@@ -38,21 +37,20 @@ class MapWatch:
 
     def look(self) -> bool:
         """Look once; returns whether another map is in force now."""
-        before, self._seen = self._seen, self._look()
-        if self._seen != before or self._seen == self._read:
+        if not self._files.settled():
             return False
-        self._read = self._seen
         try:
-            return self._take()
+            changed = self._take()
         except SettingsError as error:
+            changed = False
             self.refused = tuple(str(error).splitlines())
-            self.refusals += 1
             logger.error(
                 "the changed map is refused, version %s stays in force: %s",
                 self._parts.map.map.version,
                 error,
             )
-            return False
+        self._files.take()
+        return changed
 
     def _take(self) -> bool:
         texts = read_texts(existing(self._parts.settings.map))

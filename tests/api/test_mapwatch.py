@@ -10,6 +10,7 @@ from api.assess.shared_baselines import SharedBaselines
 from api.run.mapwatch import MapWatch
 from api.run.runtime import Runtime
 from api.setup.mapfiles import eras_of, files_of
+from ingest.errors import UnavailableError
 from store.maps import MapVersion
 from tests.api.app import SHOP, Toll, alert, opened
 
@@ -69,6 +70,26 @@ def test_a_map_with_mistakes_is_refused_and_the_old_one_stays(editable, caplog):
     watch.look(), watch.look()
     assert toll.ask("/v1/coverage")["map_refused"] == []
     assert "toll_map_refused 0.0" in toll.http.get("/metrics").text
+
+
+def test_a_changed_map_waits_for_a_store_that_is_away(editable, monkeypatch):
+    toll, path = editable
+    watch = watching(toll)
+    rewrite(path, "title: Stripe", "title: Stripe Payments")
+    with monkeypatch.context() as away:
+        away.setattr(toll.parts.store, "track_journeys", raising(UnavailableError("away")))
+        assert not watch.look()
+        with pytest.raises(UnavailableError):
+            watch.look()
+    assert watch.look(), "it is as new as before"
+    assert toll.parts.map.map.nodes["stripe"].title == "Stripe Payments"
+
+
+def raising(error: Exception):
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
 
 
 def test_files_that_vanish_are_refused_too(editable):
