@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -21,6 +21,7 @@ from impact.attribute import BoolArray, attribute, share_recovery
 from impact.calendar import IntArray
 from impact.effect import EffectWindow, Watched
 from impact.model import Estimate, FloatArray, Range
+from impact.times import utc64
 from impact.totals import quantile_range
 
 # v for all subsets of the members (2**N,) at a moment; None: each incident at its worst
@@ -47,7 +48,9 @@ class Member:
     def inside(self, watched: Watched, until: datetime) -> BoolArray:
         """(T,): which bins lie in its effect window, also when only in part."""
         ends = watched.times + np.timedelta64(int(watched.step.total_seconds()), "s")
-        within: BoolArray = (watched.times < _np(self.end(until))) & (ends > _np(self.window.start))
+        within: BoolArray = (watched.times < utc64(self.end(until))) & (
+            ends > utc64(self.window.start)
+        )
         return within
 
 
@@ -207,7 +210,7 @@ def _stretches(
     if len(members) == 1 or not moments or len(moments) > MOMENTS:
         yield None, concerned
         return
-    marks = np.array([_np(t) for t in moments])
+    marks = np.array([utc64(t) for t in moments])
     which = np.searchsorted(marks, watched.times[concerned], side="right") - 1
     for number in np.unique(which):
         yield moments[max(int(number), 0)], concerned[which == number]
@@ -279,11 +282,7 @@ def _burns(
         if member.window.end is not None or not len(seen):
             burns.append(None)
             continue
-        since = max(int(np.searchsorted(watched.times, _np(member.window.start))), 0)
+        since = max(int(np.searchsorted(watched.times, utc64(member.window.start))), 0)
         recent = seen[seen >= since][-max(int(BURN_MINUTES / step), 1) :]
         burns.append(float(minutes[i, recent].mean()) / step if len(recent) else None)
     return burns
-
-
-def _np(moment: datetime) -> np.datetime64:
-    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "s")

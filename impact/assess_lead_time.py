@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -26,6 +26,7 @@ from impact.lead_time import Delays, Window, delays
 from impact.model import FloatArray
 from impact.ports import Cohort, JourneyReader, LateHistory
 from impact.promise import clock_of
+from impact.times import utc64
 from impact.totals import generator
 
 # v for all subsets of the incidents (2**n,) at a moment; None: each at its worst
@@ -169,7 +170,7 @@ def _crowded(group: _Group) -> tuple[str, ...]:
 
 def _print(cohort: Cohort, as_of: datetime) -> str:
     """Changes whenever a unit of the cohort moves, as far as known at `as_of`."""
-    found, last = hashlib.sha256(), _np(as_of)
+    found, last = hashlib.sha256(), utc64(as_of)
     order = np.lexsort((cohort.closed, cohort.finished, cohort.started))
     for times in (cohort.started, cohort.finished, cohort.closed):
         seen = times[order].astype("datetime64[s]")
@@ -183,10 +184,10 @@ def _without(history: LateHistory, abnormal: Windows, window: Window) -> LateHis
     Hours that the cohort itself was placed in stay: they are needed for how many there were.
     """
     keep = np.ones(len(history.hours), dtype=bool)
-    cohort_from = _np(window.placed_since - timedelta(hours=1))
+    cohort_from = utc64(window.placed_since - timedelta(hours=1))
     for start, end in abnormal:
         since = window.clock.since(start, window.promise)
-        hit = (history.hours >= _np(since)) & (history.hours < _np(end))
+        hit = (history.hours >= utc64(since)) & (history.hours < utc64(end))
         keep &= ~(hit & (history.hours < cohort_from))
     return LateHistory(
         history.hours[keep],
@@ -211,13 +212,11 @@ def _shares(
     start = min(m.window.start for m in members)
     chosen = [members[i] for i in players]
     minutes = max(int((end - start) / timedelta(minutes=1)), 1)
-    times = _np(start) + np.arange(minutes) * np.timedelta64(60, "s")
-    active = np.array([(times >= _np(m.window.start)) & (times < _np(m.end(end))) for m in chosen])
+    times = utc64(start) + np.arange(minutes) * np.timedelta64(60, "s")
+    active = np.array(
+        [(times >= utc64(m.window.start)) & (times < utc64(m.end(end))) for m in chosen]
+    )
     v = severities([m.incident for m in chosen], None)
     shares = np.zeros(len(members))
     shares[players] = attribute(np.ones(minutes), active, v).shares.mean(axis=1)
     return shares
-
-
-def _np(moment: datetime) -> np.datetime64:
-    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "s")

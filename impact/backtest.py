@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -24,6 +24,7 @@ from impact.calendar import DAY, HOUR, WEEK, Holidays
 from impact.estimate import estimate
 from impact.model import Estimate, FloatArray, Range, TimeArray
 from impact.scores import Scored
+from impact.times import as_datetime, epoch_seconds
 
 Kind = Literal["flow", "load"]
 Scenario = Literal["total", "partial", "spike", "placebo"]
@@ -155,7 +156,7 @@ def _estimate(past: Past, case: Case, stop: int) -> Estimate:
 def _free(past: Past) -> Bools:
     """(T,) bool: bins that were measured, with no incident near."""
     free: Bools = np.isfinite(past.values)
-    seconds = past.times.astype("datetime64[s]").astype(np.int64)
+    seconds = epoch_seconds(past.times)
     for start, end in past.known:
         near = (seconds >= start.timestamp() - AROUND_S) & (seconds < end.timestamp() + AROUND_S)
         free &= ~near
@@ -258,5 +259,4 @@ def _surge(
 
 
 def _moment(past: Past, index: int) -> datetime:
-    seconds = int(past.times[index].astype("datetime64[s]").astype(np.int64))
-    return datetime.fromtimestamp(seconds, UTC)
+    return as_datetime(past.times[index])

@@ -29,6 +29,7 @@ from impact.model import FloatArray, Range, TimeArray
 from impact.money import MeanAmounts
 from impact.ports import VolumeReader
 from impact.spread import Spread, level_before, measure_spread, rolling_level
+from impact.times import utc64
 from impact.watermark import Watermark
 
 T = TypeVar("T")
@@ -240,7 +241,7 @@ class Baselines:
             return None
         times, expected = self._usual(measure, start - timedelta(hours=LEVEL_HOURS), end, learned)
         actual = self._histories[_key(measure)].at(times, mark)
-        before = times < np.datetime64(start.astimezone(UTC).replace(tzinfo=None), "s")
+        before = times < utc64(start)
         phi = learned.bins.phi
         expected = expected * level_before(actual[before], expected[before], phi, LEVEL_HOURS)
         return Watched(times, actual, expected, learned.bins.sigma(expected), _sign(measure))
@@ -255,7 +256,7 @@ class Baselines:
         times, usual = self._usual(measure, start - MEMORY, end, learned)
         actual = self._histories[_key(measure)].at(times, mark)
         level = rolling_level(actual, usual, learned.bins.phi, int(self.step.total_seconds()))
-        kept = times >= np.datetime64(start.astimezone(UTC).replace(tzinfo=None), "s")
+        kept = times >= utc64(start)
         expected = (usual * level)[kept]
         sigma = learned.bins.sigma(expected)
         return Watched(times[kept], actual[kept], expected, sigma, _sign(measure))

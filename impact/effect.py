@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import log
 from typing import Literal
 
@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impact.model import FloatArray, TimeArray
+from impact.times import as_datetime, utc64
 
 BIN_UNITS = 30.0  # a bin of the test expects at least so many
 THRESHOLD = 5.0  # h where no backtest has set one: a false alarm about every 900 normal bins
@@ -221,7 +222,7 @@ def _bins(series: Watched, anchor: datetime | None, sign: float) -> _Bins:
     """
     seen = np.isfinite(series.actual) & np.isfinite(series.expected)
     expected = np.where(seen, series.expected, 0.0)
-    split = 0 if anchor is None else int(np.searchsorted(series.times, _np(anchor)))
+    split = 0 if anchor is None else int(np.searchsorted(series.times, utc64(anchor)))
     after = split + _cuts(expected[split:])
     before = (split - _cuts(expected[:split][::-1]))[::-1]
     first = np.unique(np.concatenate([before, after])).astype(np.int64)
@@ -344,7 +345,7 @@ def _settling(series: Watched, end: datetime, opens: datetime) -> datetime:
     """
     if series.kind == "load":
         return opens + SETTLING_QUIET
-    after = series.times >= _np(end)
+    after = series.times >= utc64(end)
     tail = Watched(
         series.times[after], series.actual[after], series.expected[after], series.sigma[after]
     )
@@ -361,17 +362,14 @@ def _settling(series: Watched, end: datetime, opens: datetime) -> datetime:
 
 
 def _expected_between(series: Watched, start: datetime, end: datetime) -> float:
-    inside = (series.times >= _np(start)) & (series.times < _np(end)) & np.isfinite(series.actual)
+    inside = (
+        (series.times >= utc64(start)) & (series.times < utc64(end)) & np.isfinite(series.actual)
+    )
     return float(np.nansum(series.expected[inside]))
 
 
 def _at(series: Watched, index: np.int64) -> datetime:
     """The start of fine bin `index`, or the end of the series."""
     if index < len(series.times):
-        seconds = int(series.times[index].astype("datetime64[s]").astype(np.int64))
-        return datetime.fromtimestamp(seconds, UTC)
+        return as_datetime(series.times[index])
     return _at(series, np.int64(len(series.times) - 1)) + series.step
-
-
-def _np(moment: datetime) -> np.datetime64:
-    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "s")

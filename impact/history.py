@@ -10,6 +10,7 @@ from enrich.model import Measure
 from impact.model import FloatArray, TimeArray
 from impact.money import MeanAmounts, mean_amounts
 from impact.ports import VolumeReader, Volumes
+from impact.times import epoch_seconds
 from impact.watermark import Watermark, bin_sums, fill_bins
 
 AMOUNTS_EVERY = timedelta(days=1)
@@ -73,7 +74,7 @@ class History:
 
     def at(self, times: TimeArray, mark: Watermark) -> FloatArray:
         """The bins that start at `times`; NaN where not measured."""
-        starts = times.astype("datetime64[s]").astype(np.int64)
+        starts = epoch_seconds(times)
         index = (starts - self.first) // self.width
         inside = (index >= 0) & (index < len(self.counts))
         counts = np.full(len(starts), np.nan)

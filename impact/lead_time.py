@@ -13,14 +13,14 @@ Usual lateness: a unit placed less than a promise before the window, and late in
 when the window began. So the usual number of late units in the cohort is the number *placed* in
 each hour from one promise before the window, finished or not, times the late share of that hour of
 the week in earlier weeks. Its spread is that of the same hours in each earlier week by itself
-(clustering included: bad days stay together), with binomial noise where weeks are few.
+(clustering included: bad days stay together), and leans on binomial noise where weeks are few.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from impact.money import HOURS_OF_WEEK
 from impact.ports import Cohort, LateHistory
 from impact.progress import Curves, Moments, Units, curves, forecast
 from impact.promise import STOPWATCH, Clock
+from impact.times import epoch_seconds, utc64
 from impact.totals import quantile_range
 
 SETTLED_AFTER = timedelta(hours=48)  # beyond the last unit's promise, numbers are final
@@ -142,7 +143,7 @@ def delays(
 
 
 def _count(cohort: Cohort, window: Window, timezone: str) -> _Counted:
-    start, end, as_of = (_np(t) for t in (window.start, window.end, window.as_of))
+    start, end, as_of = (utc64(t) for t in (window.start, window.end, window.as_of))
     started = cohort.started.astype("datetime64[s]")
     stopped = _first(cohort.finished, cohort.closed)
     stopped = np.where(stopped <= as_of, stopped, np.datetime64("NaT"))  # not known yet
@@ -150,7 +151,7 @@ def _count(cohort: Cohort, window: Window, timezone: str) -> _Counted:
     ours = (started < min(end, as_of)) & ~(stopped < start)
     started, stopped = started[ours], stopped[ours]
     due = window.clock.read(started.astype(np.int64)) + int(window.promise.total_seconds())
-    ahead = due > window.clock.read(start.astype(np.int64).reshape(1))
+    ahead = due > window.clock.shows(window.start)
     started, stopped, due = started[ahead], stopped[ahead], due[ahead]
     still = np.isnat(stopped)
     shown = window.clock.read(np.where(still, as_of, stopped).astype(np.int64))
@@ -204,7 +205,7 @@ def _forecast(
         return np.zeros(DRAWS), True
     if usual.curves is not None:
         start, end, now = (
-            float(window.clock.read(_np(t).astype(np.int64).reshape(1))[0])
+            float(window.clock.shows(t))
             for t in (window.start, min(window.end, window.as_of), window.as_of)
         )
         moments = Moments(start, end, now, window.promise.total_seconds())
@@ -217,7 +218,7 @@ def _forecast(
 
 def _usual(history: LateHistory, window: Window, timezone: str, rng: np.random.Generator) -> _Usual:
     """Draws of the late units and hours that the same hours bring without an incident."""
-    hours = history.hours.astype("datetime64[s]").astype(np.int64)
+    hours = epoch_seconds(history.hours)
     slots = local_time(hours, zone_of(timezone)).second // HOUR
     since, end = int(window.placed_since.timestamp()), int(window.end.timestamp())
     known = hours + HOUR <= since
@@ -256,15 +257,15 @@ def _ripe(
     """
     if window.as_of >= window.final_at or each <= 0.0:
         return 1.0
-    hours = history.hours.astype("datetime64[s]").astype(np.int64)
+    hours = epoch_seconds(history.hours)
     part = np.clip(np.minimum(hours + HOUR, placed[1]) - np.maximum(hours, placed[0]), 0, HOUR)
     worth = history.placed * part * rate
     if not worth.sum() > 0.0:
         return 1.0
     within = hours[:, None] + (np.arange(_STEPS) * 2 + 1) * HOUR // (2 * _STEPS)  # (H, steps)
     due = window.clock.read(within.ravel()).reshape(within.shape) + window.promise.total_seconds()
-    now = window.clock.read(_np(window.as_of).astype(np.int64).reshape(1))
-    passed = -np.expm1(-np.maximum(now - due, 0.0) / each).mean(axis=1)
+    since = np.maximum(window.clock.shows(window.as_of) - due, 0.0)
+    passed = -np.expm1(-since / each).mean(axis=1)
     return float((worth * passed).sum() / worth.sum())
 
 
@@ -338,7 +339,3 @@ def _noise(
     rest = rng.standard_normal(DRAWS) * np.sqrt(missing)
     noise = (wide * (mix @ off_late + rest), wide * (mix @ off_hours + rest * each))
     return noise[0] - noise[0].mean(), noise[1] - noise[1].mean()  # no draw moves the middle
-
-
-def _np(moment: datetime) -> np.datetime64:
-    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "s")

@@ -21,6 +21,7 @@ from enrich.model import Measure, Rate
 from impact.calendar import HOUR, WEEK, IntArray, local_time, zone_of
 from impact.model import FloatArray, MoneyRange, Range, TimeArray
 from impact.ports import Volumes
+from impact.times import epoch_seconds
 
 HOURS_OF_WEEK = WEEK // HOUR
 PRIOR_UNITS = 30.0  # an hour of the week with fewer units leans on the mean of all hours
@@ -73,7 +74,7 @@ class UnitValue:
 
 def hours_of_week(times: TimeArray, timezone: str) -> IntArray:
     """0 (Monday 00:00) to 167 in local time, for each moment."""
-    seconds = times.astype("datetime64[s]").astype(np.int64)
+    seconds = epoch_seconds(times)
     hours: IntArray = local_time(seconds, zone_of(timezone)).second // HOUR
     return hours
 
@@ -187,7 +188,7 @@ _Table: TypeAlias = FloatArray  # (weeks, 168)
 
 
 def _weeks(times: TimeArray) -> IntArray:
-    seconds = times.astype("datetime64[s]").astype(np.int64)
+    seconds = epoch_seconds(times)
     weeks: IntArray = (seconds - (seconds.min() if len(seconds) else 0)) // WEEK
     return weeks
 

@@ -40,18 +40,19 @@ class Clock:
         shown: IntArray = self.reading[knot] + self.rate[knot] * (seconds - self.at[knot])
         return shown
 
+    def shows(self, moment: datetime) -> int:
+        """What it shows at one moment."""
+        return int(self.read(np.array([int(moment.timestamp())], dtype=np.int64))[0])
+
     def due(self, start: datetime, promise: timedelta) -> datetime:
         """The last moment at which a unit placed at `start` is in time."""
-        shown = self._shown(start) + _seconds(promise)
+        shown = self.shows(start) + _seconds(promise)
         return self._between(int(np.searchsorted(self.reading, shown, side="left")) - 1, shown)
 
     def since(self, start: datetime, promise: timedelta) -> datetime:
         """The moment since which units were placed that are due only after `start`."""
-        shown = self._shown(start) - _seconds(promise)
+        shown = self.shows(start) - _seconds(promise)
         return self._between(int(np.searchsorted(self.reading, shown, side="right")) - 1, shown)
-
-    def _shown(self, moment: datetime) -> int:
-        return int(self.read(np.array([int(moment.timestamp())], dtype=np.int64))[0])
 
     def _between(self, knot: int, shown: int) -> datetime:
         """When the clock comes to show so much, after this knot and before the next has passed."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 import numpy as np
@@ -19,6 +19,7 @@ import numpy as np
 from enrich.model import BusinessMap, Measure
 from impact.baselines import Baselines
 from impact.effect import JOIN, THRESHOLD, Interval, Watched, red_intervals
+from impact.times import epoch_seconds, utc64
 from impact.vigil import Kind, Vigil, depths
 from impact.watermark import Watermark
 
@@ -97,26 +98,22 @@ def _beyond(
     learned = baselines.learned(measure)
     assert learned is not None
     times, actual = baselines.series(measure, mark)
-    recent = times >= _np(min(mark.until - LOOK_BACK, red.start) - BEFORE)
+    recent = times >= utc64(min(mark.until - LOOK_BACK, red.start) - BEFORE)
     times, actual = times[recent], actual[recent]
-    usual = learned.baseline.usual(times.astype("datetime64[s]").astype(np.int64))[0]
+    usual = learned.baseline.usual(epoch_seconds(times))[0]
     kind: Kind = "load" if measure.kind == "load" else "flow"
     step_s = int(baselines.step.total_seconds())
     found = depths(actual, usual, step_s, vigil.noises[measure.id], kind)
-    within = times >= _np(red.start)
+    within = times >= utc64(red.start)
     if red.end is not None:
-        within &= times < _np(red.end)
+        within &= times < utc64(red.end)
     return float(vigil.beyond(measure.id, found[:, within]).max(initial=0.0))
 
 
 def _share(series: Watched, red: Interval) -> float:
-    inside = np.isfinite(series.actual) & (series.times >= _np(red.start))
+    inside = np.isfinite(series.actual) & (series.times >= utc64(red.start))
     if red.end is not None:
-        inside &= series.times < _np(red.end)
+        inside &= series.times < utc64(red.end)
     expected = float(series.expected[inside].sum())
     missing = expected - float(series.actual[inside].sum())
     return abs(missing) / expected if expected > 0.0 else 0.0
-
-
-def _np(moment: datetime) -> np.datetime64:
-    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "s")

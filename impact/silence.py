@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -37,6 +37,7 @@ from impact.money import (
 )
 from impact.ports import StreamState
 from impact.spread import sd_of_sums
+from impact.times import as_datetime, utc64
 from impact.totals import generator
 from impact.watermark import SILENT, Watermark, longest_pause, usual_delay
 
@@ -201,7 +202,7 @@ def _stopped(
     watched = baselines.watched(measure, mark.until, zero.until, zero)
     if watched is None:
         return None
-    begin = np.datetime64(mark.until.astimezone(UTC).replace(tzinfo=None), "s")
+    begin = utc64(mark.until)
     inside = watched.times > begin - np.timedelta64(watched.step)  # a bin that it cuts, too
     silent = Watched(
         watched.times[inside],
@@ -249,8 +250,7 @@ def _value(
     values = unit_values(measure, learned.amounts, weights.astype(np.float64))
     if not values or not len(watched.times):
         return None
-    moment = datetime.fromtimestamp(int(watched.times[-1].astype(np.int64)), UTC)
-    day = business_map.day_of(moment)
+    day = business_map.day_of(as_datetime(watched.times[-1]))
     value = converted(values, business_map.rates, business_map.currency, day)
     return None if isinstance(value, MissingRate) else value
 

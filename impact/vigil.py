@@ -37,6 +37,7 @@ from impact.calendar import DAY, HOUR, WEEK, Holidays, IntArray
 from impact.estimate import prepare
 from impact.model import FloatArray, TimeArray
 from impact.spread import dispersion, rolling_level
+from impact.times import epoch_seconds
 
 WINDOWS_S = (900, 1800, HOUR, 2 * HOUR, 3 * HOUR, 4 * HOUR, 6 * HOUR, 8 * HOUR)
 LEAST_UNITS = 30.0  # expected in a window, or it cannot tell
@@ -254,7 +255,7 @@ def _allowed(expected: float) -> int:
 
 def _coarser(times: TimeArray, values: FloatArray) -> tuple[TimeArray, FloatArray]:
     """Sums over bins of STEP_S, where the bins are finer and fit; NaN where a part is missing."""
-    seconds = times.astype("datetime64[s]").astype(np.int64)
+    seconds = epoch_seconds(times)
     step = int(seconds[1] - seconds[0])
     if step >= STEP_S or STEP_S % step:
         return seconds.astype("datetime64[s]"), values

@@ -18,6 +18,7 @@ import numpy as np
 from impact.calendar import IntArray
 from impact.model import FloatArray, TimeArray
 from impact.ports import StreamState, Volumes
+from impact.times import epoch_seconds
 
 Reason = Literal["", "no data", "never read", "feed silent or business stopped"]
 SILENT: Reason = "feed silent or business stopped"
@@ -93,7 +94,7 @@ def bin_sums(
     times: TimeArray, weights: FloatArray, first: int, width: int, size: int
 ) -> FloatArray:
     """Sums of `weights` in `size` bins of `width` seconds from epoch second `first`."""
-    index = (times.astype("datetime64[s]").astype(np.int64) - first) // width
+    index = (epoch_seconds(times) - first) // width
     inside = (index >= 0) & (index < size)
     sums = np.bincount(index[inside], weights=weights[inside], minlength=size)
     return sums.astype(np.float64)
