@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from threading import Event
 
 from api.intake import business_messages
@@ -29,16 +30,14 @@ class Counting:
 
     def run(self, stop: Event) -> None:
         """Follow until told to stop."""
-        topic = self._parts.settings.counters_topic
-        consumer = self._parts.log.consumer(GROUP, [topic])
-        producer = self._parts.log.producer()
-        try:
-            follower = Follower(self._parts, consumer, producer)
+        parts, topic = self._parts, self._parts.settings.counters_topic
+        with (
+            closing(parts.log.consumer(GROUP, [topic])) as consumer,
+            closing(parts.log.producer()) as producer,
+        ):
+            follower = Follower(parts, consumer, producer)
             while not stop.is_set():
                 follower.turn(POLL_S)
-        finally:
-            consumer.close()
-            producer.close()
 
 
 class Follower:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import cramjam
 import pytest
 
-from api.run.counting import Follower
+from api.run.counting import Counting, Follower
 from api.run.runtime import Runtime
 from api.setup.streams_file import read_streams
 from ingest.errors import SettingsError, UnavailableError
@@ -180,6 +182,18 @@ def test_it_needs_a_token_that_may_write(tmp_path, store):
 def test_the_process_that_ingests_reads_them(toll):
     threads = {t.name for t in Runtime(toll.parts, ingest=True, assess=False).threads}
     assert "counters" in threads
+
+
+def test_a_start_that_fails_half_way_leaves_no_member_behind(toll, monkeypatch):
+    def away() -> None:
+        raise UnavailableError("away")
+
+    monkeypatch.setattr(toll.parts.log, "producer", away)
+    with pytest.raises(UnavailableError):
+        Counting(toll.parts).run(Event())
+    topic, partitions = toll.parts.settings.counters_topic, toll.parts.settings.partitions
+    with closing(toll.parts.log.consumer("toll-counters", [topic])) as next_one:
+        assert len(next_one.assigned()) == partitions, "none is held by one that never polls"
 
 
 def test_the_file_says_which_series_count(tmp_path):
