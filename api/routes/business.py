@@ -9,6 +9,7 @@ from typing import Annotated, NamedTuple
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
+from starlette.datastructures import Headers
 
 from api.http import problems
 from api.http.auth import Writing
@@ -124,14 +125,14 @@ async def post_business(
     """
     state = state_of(request)
     body = await read_body(request, state.body_limit)
-    if is_cloudevent(request.headers):
-        body = b"\n".join(lines_from_http(body, request.headers))
     how = _How(stream, history, keep_bad)
-    return await run_in_threadpool(_take, state, body, how)
+    return await run_in_threadpool(_take, state, body, request.headers, how)
 
 
-def _take(state: State, body: bytes, how: _How) -> Taken:
-    """Check, write to the log, answer; runs on a thread, since the log waits for the disk."""
+def _take(state: State, body: bytes, headers: Headers, how: _How) -> Taken:
+    """Check, write to the log, answer; on a thread: it reads much, and the log awaits the disk."""
+    if is_cloudevent(headers):
+        body = b"\n".join(lines_from_http(body, headers))
     checked = check_lines(body, state.parts.config, datetime.now(UTC), how.stream)
     rejected = [
         RejectedLine(line=r.line + 1, reason=r.reason, detail=r.detail) for r in checked.rejected

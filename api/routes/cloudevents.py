@@ -67,8 +67,11 @@ async def post_cloudevents(request: Request, _: Writing) -> SignalsTaken:
         raise HTTPException(415, f"send {STRUCTURED}+json, its batch, or headers ce-*")
     state = state_of(request)
     body = await read_body(request, state.body_limit)
-    signals = from_http(body, headers, datetime.now(UTC))
-    return SignalsTaken(accepted=await run_in_threadpool(keep, state, signals))
+
+    def take() -> SignalsTaken:
+        return SignalsTaken(accepted=keep(state, from_http(body, headers, datetime.now(UTC))))
+
+    return await run_in_threadpool(take)
 
 
 async def _agree(request: Request, response: Response, _: Writing) -> Agreed:
