@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from api.charts.agreement import Lanes, agreement, height_of
+from api.http import schemas
 from api.http.auth import Reading
 from api.http.state import state_of
 from api.page.figures import Wanted
@@ -52,10 +53,14 @@ def perception(request: Request, caller: Reading, days: Days = 7) -> HTMLRespons
 
 @router.get("/perception/strips.{form}")
 def strips(
-    request: Request, caller: Reading, wanted: Wanted, days: Days = 7, to: int | None = None
+    request: Request,
+    caller: Reading,
+    wanted: Wanted,
+    days: Days = 7,
+    to: schemas.Moment | None = None,  # such as epoch seconds
 ) -> Response:
-    """The strips of all processes; `to` is a moment in epoch seconds, so that nothing shifts."""
-    end = datetime.now(UTC) if to is None else datetime.fromtimestamp(to, UTC)
+    """The strips of all processes; until `to`, so that nothing shifts."""
+    end = to or datetime.now(UTC)
     found = get_perception(request, caller, end - timedelta(days=days), end, None)
     lanes = _lanes(found)
     if not lanes:
