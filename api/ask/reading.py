@@ -26,18 +26,24 @@ def incidents(
     *,
     states: Sequence[IncidentState] = (),
     process: str | None = None,
+    root: str | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
     as_of: datetime | None = None,
     limit: int = 100,
     skip: int = 0,
 ) -> list[schemas.Incident]:
-    """Incidents as known at `as_of`, newest first, each with its impacts."""
+    """Incidents as known at `as_of`, newest first, each with its impacts.
+
+    process: only those that reach it. root: only those that it is the cause of.
+    """
     found = parts.store.incidents.find(
         start=start or EARLIEST, end=end or LATEST, states=states, as_of=as_of or LATEST
     )
     if process is not None:
         found = [v for v in found if process in _processes(v.incident)]
+    if root is not None:
+        found = [v for v in found if v.incident.root == root]
     return _with_impacts(parts, found[skip : skip + limit], as_of)
 
 

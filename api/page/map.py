@@ -125,5 +125,4 @@ def _incidents(state: State, thing: Node | Process) -> list[schemas.Incident]:
     """The newest that it was the cause of, or that reached it."""
     if isinstance(thing, Process):
         return reading.incidents(state.parts, process=thing.name, limit=_INCIDENTS)
-    found = reading.incidents(state.parts, limit=200)
-    return [i for i in found if i.root == thing.name][:_INCIDENTS]
+    return reading.incidents(state.parts, root=thing.name, limit=_INCIDENTS)

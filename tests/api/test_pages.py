@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from api.page.render import minus
 from enrich.incident import Episode
+from store.incidents import IncidentVersion
 from tests.api.app import bearer, ndjson, payment, send
 from tests.api.test_reading import known
+from tests.store.rows import NOON
 
 pytestmark = pytest.mark.engine
 
@@ -118,6 +121,28 @@ def test_tools_and_business_side_by_side(shop):
     answer = shop.toll.http.get(f"/perception/strips.svg?days=1&to={end}")
     assert "both red" in answer.text and "Web checkout" in answer.text
     assert shop.toll.http.get("/perception?days=401").status_code == 422
+
+
+@pytest.mark.parametrize("to", [99999999999999999, -99999999999999999, -5, "yesterday"])
+def test_strips_until_a_time_that_is_none_are_a_mistake(toll, to):
+    answer = toll.http.get(f"/perception/strips.svg?to={to}")
+    assert answer.status_code == 422 and answer.json()["errors"][0]["where"] == "query.to"
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/perception?", "/v1/providers?", "/perception/strips.svg?days=400&"]
+)
+def test_the_beginning_of_time_is_no_error(toll, path):
+    assert toll.http.get(f"{path}to=1970-01-03T00:00:00Z").status_code in (200, 404)
+
+
+def test_a_thing_names_its_incidents_however_many_others_are_newer(toll):
+    mine = known(toll, "20261101-aa", title="The one of old", started_at=NOON - timedelta(days=9))
+    others = [
+        replace(mine, id=f"20261120-{n:02x}", root="adyen", started_at=NOON) for n in range(201)
+    ]
+    toll.parts.store.incidents.insert([IncidentVersion(one, NOON, 1) for one in others])
+    assert "The one of old" in text(toll, "/map/stripe")
 
 
 def test_signals_that_mean_nothing_come_with_lines_to_copy(toll):
