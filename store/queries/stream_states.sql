@@ -1,12 +1,18 @@
 -- How the data of every stream arrives. The delay is a high quantile over the minutes of arrival of
 -- the two weeks before the stream's last arrival, and never the slowest of several: one straggler
--- teaches nothing. The pause is one over the time between two of them.
+-- teaches nothing. The pause is one over the time between two of them. A day by itself, with nothing
+-- in the five weeks after it, is no beginning: one event with an old date makes no years of zeros.
 -- A sibling, another stream of the same source, has news as far as its own events are new: old ones
 -- that arrive now, a replay, show nothing. The source is what the settings declare, else the topic.
 WITH
     seen AS
     (
-        SELECT stream, min(minute) AS first_minute, max(minute) AS last_minute
+        SELECT
+            stream,
+            max(minute) AS last_minute,
+            arraySort(groupUniqArray(toDate(minute))) AS days,
+            arrayFirst((day, next) -> next - day <= 35, days, arrayPushBack(arrayPopFront(days), days[-1])) AS first_day,
+            greatest(min(minute), toDateTime(first_day, 'UTC')) AS first_minute
         FROM minutes
         GROUP BY stream
     ),

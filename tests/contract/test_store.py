@@ -468,6 +468,17 @@ def test_one_straggler_teaches_a_young_stream_no_delay(store, minutes, delay_s):
     assert store.stream_states()["payments"].delay_s == delay_s
 
 
+@pytest.mark.parametrize(
+    ("days", "first"),
+    [([0], 0), ([0, 30], 0), ([-900, 0], 0), ([-900, -100, 0, 1], 0), ([-900, -899, 0], -900)],
+)
+def test_one_event_with_an_old_date_is_not_the_beginning_of_a_stream(store, days, first):
+    ingest(store, *(event(f"{d}", NOON + d * DAY, received_at=NOON) for d in days))
+    begun = store.stream_states()["payments"].first_at
+    assert begun.date() == (NOON + first * DAY).date()
+    assert begun == NOON or first == days[0] or begun == NOON.replace(hour=0)
+
+
 def test_a_replay_of_old_events_does_not_show_that_a_sibling_is_alive(store):
     ingest(store, event("a"), event("b", stream="orders"))
     payments = Arrival("payments", "business", later(1), 1000, NOON, later(1))
