@@ -27,7 +27,7 @@ from zoneinfo import ZoneInfo
 
 from api.ask.simulated import is_all_simulated, simulated_streams
 from api.notify.delivery import Attachment, DeliveryError, Outgoing, Sender, shown
-from api.notify.headline import headline_of
+from api.notify.headline import foreword, headline_of
 from api.notify.hooks import HookSender
 from api.notify.messages import lines
 from api.notify.smtp import SmtpSender
@@ -231,13 +231,14 @@ class Dispatcher:
         told = told.model_copy(
             update={"title": facts.subject, "headline": headline, "simulated": made_up}
         )
-        html, images = report.mail_html()
+        above = tuple(foreword(headline, facts.company)) if subscriber.processes else ()
+        html, images = report.mail_html(above)
         return Outgoing(
             key,
             told,
             lines(told, self._parts.settings.address, subscriber.name, again=again),
             html,
-            report.text,
+            report.mail_text(above),
             (
                 *(Attachment("", "image/png", i.content, i.cid) for i in images),
                 Attachment(f"toll-{told.week}.pdf", "application/pdf", report.pdf),

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from api import words
 from api.http.schemas import Amount, Sum
 from api.report import sentences
+from api.report.blocks import Block, Column, Table, Text
 from api.report.model import WeeklyReport
 
 QUESTIONS = 2
@@ -81,11 +82,17 @@ def headline_of(report: WeeklyReport, processes: Sequence[str] = ()) -> Headline
 
 
 def figures(found: Headline) -> Iterator[tuple[str, str]]:
-    """(what, how much) of the key numbers, as the first page has them."""
+    """(what, how much) of the key numbers: of the reader's own processes, then as the first page.
+
+    The first page is the whole company's, which is said where it stands beneath some processes.
+    """
+    for line in found.processes:
+        yield line.title, sentences.plain_sum(line.cost) if line.cost else _times(line.outages)
+    whole = " in all" if found.processes else ""
     if found.cost is not None:
-        yield "Outages cost", sentences.plain_sum(found.cost)
+        yield f"Outages cost{whole}", sentences.plain_sum(found.cost)
     else:
-        yield "Outages", f"{found.outages}; nothing that is counted has a price"
+        yield f"Outages{whole}", f"{found.outages}; nothing that is counted has a price"
     if found.before is not None and found.change is not None:
         yield "Against last week", _against(found.change, found.before)
     if found.usual is not None and found.cost is not None:
@@ -93,8 +100,28 @@ def figures(found: Headline) -> Iterator[tuple[str, str]]:
     unseen = sentences.spell(found.unseen_minutes) if found.unseen_minutes else "none"
     cost = f", which cost {words.money(found.unseen_cost)}" if found.unseen_cost else ""
     yield "Trouble nobody saw", unseen + (cost if found.unseen_minutes else "")
-    for line in found.processes:
-        yield line.title, sentences.plain_sum(line.cost) if line.cost else _times(line.outages)
+
+
+def foreword(found: Headline, company: str) -> Iterator[Block]:
+    """What stands above the report in a mail to somebody who hears of some processes alone."""
+    if found.processes:
+        rows = [
+            (
+                line.title,
+                f"{line.outages:,}",
+                words.money(line.cost) if line.cost else "–",
+                words.money_range(line.cost) if line.cost else "–",
+            )
+            for line in found.processes
+        ]
+        titles = ("Outages", "Cost", "Range")
+        columns = (Column("Your processes"), *(Column(title, right=True) for title in titles))
+        yield Table(columns, tuple(rows))
+    yield Text(
+        f"What follows, and its PDF, is the report of all of {company}: "
+        "the same for everybody who gets it.",
+        "quiet",
+    )
 
 
 def _against(change: Sum, before: Sum) -> str:

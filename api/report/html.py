@@ -10,15 +10,18 @@ in one style element that others ignore.
 from __future__ import annotations
 
 import base64
+import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from api.charts.draw import svg_to_png
-from api.report.blocks import Document, Picture, flat, unbroken
+from api.report.blocks import Block, Document, Picture, flat, unbroken
 
+_BODY = re.compile(r"<body\b[^>]*>")
 FONT = "Helvetica,Arial,sans-serif"
 INK, QUIET, LINE, LOSS, GAIN = "#1c1b19", "#5d5a54", "#e0dcd2", "#b34700", "#005c91"
 
@@ -71,17 +74,27 @@ def to_html(document: Document) -> bytes:
         for block in document.blocks()
         if isinstance(block, Picture)
     }
-    page = _template().render(
-        document=document,
-        first=list(flat(document.first)),
-        rest=list(flat(document.rest)),
-        png=lambda block: drawn[id(block)],
+    page = (
+        _templates()
+        .get_template("report.html")
+        .render(
+            document=document,
+            first=list(flat(document.first)),
+            rest=list(flat(document.rest)),
+            png=lambda block: drawn[id(block)],
+        )
     )
     return page.encode()
 
 
-@cache  # compiling it takes longer than filling it
-def _template() -> Template:
+def with_foreword(page: str, blocks: Sequence[Block]) -> str:
+    """A page as it was made, with words for one reader above it. blocks: without pictures."""
+    above = _templates().get_template("foreword.html").render(blocks=list(flat(blocks)))
+    return _BODY.sub(lambda body: f"{body[0]}\n{above}", page, count=1)
+
+
+@cache  # compiling them takes longer than filling them
+def _templates() -> Environment:
     environment = Environment(
         loader=PackageLoader("api.report"),
         autoescape=True,
@@ -91,7 +104,7 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.globals["s"] = _style
-    return environment.get_template("report.html")
+    return environment
 
 
 def _style(name: str, more: str = "") -> Any:

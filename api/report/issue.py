@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -18,11 +18,12 @@ from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from api.ask.outlook import Outlook
+from api.report.blocks import Block
 from api.report.compose import compose
 from api.report.document import document
 from api.report.gather import Facts, gather, week_of
-from api.report.html import to_html
-from api.report.markdown import to_markdown
+from api.report.html import to_html, with_foreword
+from api.report.markdown import to_markdown, written
 from api.report.model import WeeklyReport
 from api.report.pdf import to_pdf
 from api.report.pictures import Shortfalls
@@ -84,8 +85,15 @@ class IssuedReport:
         """One line for a mail: what the week cost."""
         return self.facts.subject
 
-    def mail_html(self) -> tuple[str, list[InlineImage]]:
-        """The page for mail clients, many of which refuse pictures inside: they are parts of it."""
+    def mail_text(self, foreword: Sequence[Block] = ()) -> str:
+        """The text for a mail, with words for its reader above it."""
+        return f"{written(foreword)}\n\n{self.text}" if foreword else self.text
+
+    def mail_html(self, foreword: Sequence[Block] = ()) -> tuple[str, list[InlineImage]]:
+        """The page for mail clients, many of which refuse pictures inside: they are parts of it.
+
+        foreword: words for its reader, above the page as issued.
+        """
         found: dict[str, InlineImage] = {}
 
         def named(picture: re.Match[str]) -> str:
@@ -94,7 +102,8 @@ class IssuedReport:
             found.setdefault(cid, InlineImage(cid, content))
             return f'src="cid:{cid}"'
 
-        return _PICTURE.sub(named, self.html), list(found.values())
+        page = with_foreword(self.html, foreword) if foreword else self.html
+        return _PICTURE.sub(named, page), list(found.values())
 
 
 def issue_report(

@@ -23,9 +23,14 @@ from api.report.blocks import (
 def to_markdown(document: Document) -> bytes:
     """The whole text."""
     parts = [f"# {plain(document.title)}", plain(document.subtitle)]
-    parts += [_written(block) for block in document.blocks()]
+    parts.append(written(tuple(document.blocks())))
     parts += ["---", plain(document.footer)]
     return ("\n\n".join(part for part in parts if part) + "\n").encode()
+
+
+def written(blocks: Sequence[Block]) -> str:
+    """Blocks alone, without a title above them."""
+    return "\n\n".join(text for block in blocks if (text := _written(block)))
 
 
 def _written(block: Block) -> str:
@@ -53,7 +58,7 @@ def _written(block: Block) -> str:
         case Picture():
             return plain(block.text)
         case Pair():
-            return "\n\n".join(_written(b) for b in flat([block]))
+            return written(tuple(flat([block])))
 
 
 def _table(table: Table) -> str:

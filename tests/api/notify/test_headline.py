@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from api.notify.headline import headline_of
+from api.notify.headline import foreword, headline_of
 from api.notify.messages import Lines, as_cloudevent, as_html, as_slack, as_teams, as_text, lines
 from api.notify.telling import Telling
+from api.report.blocks import Table, Text
 from api.report.model import Case, Perception, ProcessWeek, WeeklyReport
 from tests.api.notify.notes import NOON, euros_sum, told
 from tests.api.notify.test_messages import TEXT_BLOCK
@@ -116,8 +117,9 @@ def note(**more: Any) -> Lines:
 def test_the_key_numbers_stand_in_the_message_itself():
     said = note()
     assert said.lead == "1 outage cost about EUR 10,900 (7,600 to 15,400)."
+    assert said.facts[0] == ("Web checkout", "EUR 10,900 (7,600 to 15,400)")
     assert dict(said.facts) == {
-        "Outages cost": "EUR 10,900 (7,600 to 15,400)",
+        "Outages cost in all": "EUR 10,900 (7,600 to 15,400)",
         "Against last week": "EUR 2,900 (100 to 6,000) more; last week EUR 8,000 (7,000 to 9,000)",
         "A usual week": "EUR 2,620",
         "Trouble nobody saw": "1 h 46 min, which cost EUR 3,283",
@@ -187,7 +189,17 @@ def test_a_week_with_nothing_lost_and_nothing_known_says_so():
     assert dict(quiet.facts) == {"Outages cost": "EUR 0", "Trouble nobody saw": "none"}
     assert quiet.items == ()
     unpriced = note(cost=None, cost_before=None, change=None, usual=None)
-    assert dict(unpriced.facts)["Outages"] == "1; nothing that is counted has a price"
+    assert dict(unpriced.facts)["Outages in all"] == "1; nothing that is counted has a price"
+
+
+def test_above_the_company_s_report_stand_the_reader_s_processes():
+    found = headline_of(weekly_report(), ("checkout",))
+    table, whose = foreword(found, "Example Shop")
+    assert isinstance(table, Table) and isinstance(whose, Text)
+    assert table.rows == (("Web checkout", "1", "EUR 10,900", "7,600 to 15,400"),)
+    assert "the report of all of Example Shop" in whose.text
+    # A process that came onto the map after the report was issued is not in it.
+    assert list(foreword(headline_of(weekly_report(), ("gifts",)), "Example Shop")) == [whose]
 
 
 def test_a_program_gets_the_numbers_as_numbers():
