@@ -10,9 +10,10 @@ from datetime import datetime
 import pyarrow as pa
 
 from ingest.dead_letters import DeadLetter
+from ingest.times import from_ms, to_ms
 from store.clickhouse import Database, Row
 from store.rows import TIME, schema, to_table
-from store.times import known_moment, moment, ms
+from store.times import known_moment
 
 TABLE = "dead_letters"
 SCHEMA = schema(
@@ -82,7 +83,7 @@ class DeadLetterTable:
             partition=partition,
             offset=offset,
             line=line,
-            at=ms(at),
+            at=to_ms(at),
         )
 
     def counts(self) -> Mapping[str, LetterCount]:
@@ -101,7 +102,7 @@ def _letter(row: Row) -> KeptLetter:
             reason=row["reason"],
             detail=row["detail"],
             raw=b64decode(row["raw_base64"]),
-            received_at=moment(row["received_ms"]),
+            received_at=from_ms(row["received_ms"]),
         ),
         known_moment(row["replayed_ms"]),
     )

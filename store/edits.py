@@ -12,9 +12,9 @@ from pydantic import TypeAdapter
 
 from enrich import edits
 from enrich.edits import ActionName, Edit, action_name
+from ingest.times import from_ms, to_ms
 from store.clickhouse import Database
 from store.rows import LATEST, TIME, schema, to_table
-from store.times import moment, ms
 
 TABLE = "edits"
 SCHEMA = schema(
@@ -73,10 +73,10 @@ class EditTable:
             Edit(
                 id=row["id"],
                 incident=row["incident"],
-                made_at=moment(row["made_ms"]),
+                made_at=from_ms(row["made_ms"]),
                 who=row["who"],
                 why=row["why"],
                 action=ACTIONS[row["action"]].validate_json(row["value"]),
             )
-            for row in self._database.rows("edits", incident=incident, as_of=ms(as_of))
+            for row in self._database.rows("edits", incident=incident, as_of=to_ms(as_of))
         ]

@@ -15,9 +15,9 @@ import pyarrow as pa
 from pydantic import TypeAdapter
 
 from impact.model import MeasureImpact, MoneyRange
+from ingest.times import to_ms
 from store.clickhouse import Database, Row
 from store.rows import EARLIEST, LATEST, TIME, schema, to_table
-from store.times import ms
 
 TABLE = "estimates"
 _MONEY = pa.list_(pa.decimal128(38, 9))
@@ -86,7 +86,7 @@ class EstimateTable:
             return []
         wanted = 2 if draws == "money" else int(draws)
         rows = self._database.rows(
-            "estimates", incidents=list(incidents or ()), as_of=ms(as_of), draws=wanted
+            "estimates", incidents=list(incidents or ()), as_of=to_ms(as_of), draws=wanted
         )
         return [impact_of(row) for row in rows]
 
@@ -97,7 +97,7 @@ class EstimateTable:
 
     def issued(self, start: datetime = EARLIEST, end: datetime = LATEST) -> list[IssuedEstimate]:
         """Every estimate issued in [start, end), without draws: what the trust ledger compares."""
-        rows = self._database.rows("estimates_issued", start=ms(start), end=ms(end))
+        rows = self._database.rows("estimates_issued", start=to_ms(start), end=to_ms(end))
         return [IssuedEstimate(impact_of(row), row["generation"]) for row in rows]
 
 

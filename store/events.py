@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
+from ingest.times import from_ms
 from store.clickhouse import Database
 from store.rows import TIME, schema, to_table
-from store.times import moment
 
 EVENTS = "business_events"
 IDS = "event_ids"
@@ -45,7 +45,7 @@ class EventTable:
             for row in self._database.rows("first_times", stream=stream, ids=part)
         }
         new = {name: time for name, time in given.items() if name not in known}
-        rows = [{"stream": stream, "id": name, "at": moment(time)} for name, time in new.items()]
+        rows = [{"stream": stream, "id": name, "at": from_ms(time)} for name, time in new.items()]
         self._database.insert(IDS, to_table(rows, IDS_SCHEMA))
         known |= new
         return [known[name] for name in ids]

@@ -15,9 +15,10 @@ import pyarrow as pa
 from pydantic import TypeAdapter
 
 from enrich.incident import Incident, IncidentState
+from ingest.times import from_ms, to_ms
 from store.clickhouse import Database, Row
 from store.rows import EARLIEST, LATEST, TIME, schema, to_table
-from store.times import known_moment, moment, ms
+from store.times import known_moment
 
 TABLE = "incidents"
 SCHEMA = schema(
@@ -89,17 +90,17 @@ class IncidentTable:
         """
         rows = self._database.rows(
             "incidents",
-            start=ms(start),
-            end=ms(end),
+            start=to_ms(start),
+            end=to_ms(end),
             states=list(states),
-            as_of=ms(as_of),
+            as_of=to_ms(as_of),
             gone=int(gone),
         )
         return [_version(row) for row in rows]
 
     def get(self, incident: str, *, as_of: datetime = LATEST) -> IncidentVersion | None:
         """The newest version of one incident, gone or not; None if it was not known."""
-        rows = self._database.rows("incident", id=incident, as_of=ms(as_of))
+        rows = self._database.rows("incident", id=incident, as_of=to_ms(as_of))
         return _version(rows[0]) if rows else None
 
     def history(self, incident: str) -> list[IncidentVersion]:
@@ -110,15 +111,15 @@ class IncidentTable:
         """What one incident was known as, version by version, without its episodes."""
         return [
             Stage(
-                known_at=moment(row["known_ms"]),
+                known_at=from_ms(row["known_ms"]),
                 state=row["state"],
-                started_at=moment(row["started_ms"]),
+                started_at=from_ms(row["started_ms"]),
                 ended_at=known_moment(row["ended_ms"]),
                 title=row["title"],
                 root=row["root"],
                 gone=bool(row["gone"]),
             )
-            for row in self._database.rows("incident_life", id=incident, as_of=ms(as_of))
+            for row in self._database.rows("incident_life", id=incident, as_of=to_ms(as_of))
         ]
 
     def take_generation(self, holder: str) -> int:
@@ -155,7 +156,7 @@ def _row(version: IncidentVersion) -> Row:
 def _version(row: Row) -> IncidentVersion:
     return IncidentVersion(
         incident=_INCIDENT.validate_json(row["body"]),
-        known_at=moment(row["known_ms"]),
+        known_at=from_ms(row["known_ms"]),
         generation=row["generation"],
         gone=bool(row["gone"]),
     )

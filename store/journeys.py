@@ -13,8 +13,9 @@ from impact.model import FloatArray, TimeArray
 from impact.ports import Cohort, LateHistory
 from impact.progress import BINS, PER_PROMISE
 from impact.promise import Clock
+from ingest.times import to_ms
 from store.clickhouse import Database
-from store.times import ms, to_seconds
+from store.times import to_seconds
 
 # Inserts that were under way while a stream was registered: they may have missed the view, and the
 # first backfill may have missed them.
@@ -37,7 +38,7 @@ class JourneyTable:
         lately = self._clock() - _IN_FLIGHT
         self._database.run("journey_streams_add", streams=new)
         self._database.run("journeys_backfill", streams=new, since=0)
-        self._database.run("journeys_backfill", streams=new, since=ms(lately))
+        self._database.run("journeys_backfill", streams=new, since=to_ms(lately))
 
     def cohort(self, measure: Measure, start: datetime, end: datetime) -> Cohort:
         """Keys begun before `end` that were still open at `start`."""
@@ -47,8 +48,8 @@ class JourneyTable:
             start_status=measure.start,
             finish_status=measure.finish,
             closed=list(measure.closed),
-            start=ms(start),
-            end=ms(end),
+            start=to_ms(start),
+            end=to_ms(end),
         )
         return Cohort(
             started=_times(table, "started"),
@@ -73,9 +74,9 @@ class JourneyTable:
             knots=(1000 * clock.at).tolist(),
             readings=(1000 * clock.reading).tolist(),
             rates=clock.rate.tolist(),
-            start=ms(start),
-            end=ms(end),
-            as_of=ms(as_of),
+            start=to_ms(start),
+            end=to_ms(end),
+            as_of=to_ms(as_of),
             bins=BINS,
             per_promise=PER_PROMISE,
         )
@@ -90,9 +91,9 @@ class JourneyTable:
             stream=measure.stream,
             ok=list(measure.ok),
             failed=list(measure.failed),
-            start=ms(start),
-            end=ms(end),
-            until=ms(until),
+            start=to_ms(start),
+            end=to_ms(end),
+            until=to_ms(until),
         )[0]
         if row["expired"] or not row["keyed"]:
             return None, None

@@ -11,9 +11,9 @@ from datetime import datetime
 import pyarrow as pa
 
 from enrich.model import BusinessMap
+from ingest.times import from_ms, to_ms
 from store.clickhouse import Database, Row
 from store.rows import LATEST, TIME, schema, to_table
-from store.times import moment, ms
 
 TABLE, MEASURES, NODES = "maps", "map_measures", "map_nodes"
 SCHEMA = schema(
@@ -91,9 +91,9 @@ class MapTable:
         self._database.insert(MEASURES, to_table(measures, MEASURES_SCHEMA))
         self._database.insert(NODES, to_table(nodes, NODES_SCHEMA))
 
-    def at(self, moment_: datetime) -> MapVersion | None:
+    def at(self, moment: datetime) -> MapVersion | None:
         """The version valid at a moment, None before the first."""
-        rows = self._database.rows("maps_at", at=ms(moment_))
+        rows = self._database.rows("maps_at", at=to_ms(moment))
         return _version(rows[0]) if rows else None
 
     def latest(self) -> MapVersion | None:
@@ -112,5 +112,5 @@ class MapTable:
 
 def _version(row: Row) -> MapVersion:
     return MapVersion(
-        row["version"], moment(row["valid_ms"]), moment(row["known_ms"]), row["content"]
+        row["version"], from_ms(row["valid_ms"]), from_ms(row["known_ms"]), row["content"]
     )

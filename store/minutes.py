@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from ingest.sink import Minutes
 from ingest.streams import StreamConfig
+from ingest.times import from_ms, to_ms
 from store.clickhouse import Database
-from store.times import moment, ms, to_minutes
+from store.times import to_minutes
 
 COMBINATIONS = 200  # of segments per stream; the rest is counted as `other`
 SEAL_MARGIN = timedelta(days=1)  # a minute is sealed this long before its first raw row expires
@@ -97,8 +98,8 @@ class MinuteCounter:
         return [
             ChangedMinutes(
                 row["stream"],
-                moment(row["first_ms"]),
-                moment(row["last_ms"]),
+                from_ms(row["first_ms"]),
+                from_ms(row["last_ms"]),
                 row["newest"],
                 row["minutes"],
             )
@@ -112,7 +113,7 @@ class MinuteCounter:
         found = [
             row["number"]
             for runs in batches(old)
-            for row in self._database.rows("sealed", stream=stream, runs=runs, limit=ms(limit))
+            for row in self._database.rows("sealed", stream=stream, runs=runs, limit=to_ms(limit))
         ]
         return to_minutes(found)
 

@@ -11,9 +11,10 @@ import pyarrow as pa
 from impact.ports import StreamState
 from ingest.sink import Arrival, Progress
 from ingest.streams import StreamConfig
+from ingest.times import from_ms
 from store.clickhouse import Database
 from store.rows import TIME, schema, to_table
-from store.times import known_moment, moment
+from store.times import known_moment
 
 PROGRESS, ARRIVALS = "progress", "arrivals"
 PROGRESS_SCHEMA = schema(
@@ -71,7 +72,7 @@ class PipelineTable:
                 topic=row["topic"],
                 partition=row["partition"],
                 next_offset=row["next_offset"],
-                read_until=moment(row["read_until"]),
+                read_until=from_ms(row["read_until"]),
                 lag=row["lag"],
             )
             for row in self._database.rows("progress")
@@ -106,8 +107,8 @@ class PipelineTable:
         return [
             StreamCoverage(
                 stream=row["stream"],
-                first_minute=moment(row["first_minute"]),
-                last_minute=moment(row["last_minute"]),
+                first_minute=from_ms(row["first_minute"]),
+                last_minute=from_ms(row["last_minute"]),
                 minutes=row["minutes"],
                 events=row["events"],
                 statuses=tuple(row["statuses"]),

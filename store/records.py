@@ -11,9 +11,9 @@ from typing import Literal
 
 import pyarrow as pa
 
+from ingest.times import from_ms
 from store.clickhouse import Database
 from store.rows import TIME, schema, to_table
-from store.times import moment
 
 NoteState = Literal["pending", "sending", "sent", "given_up"]
 
@@ -128,13 +128,13 @@ class Outbox:
                 rule=row["rule"],
                 subscriber=row["subscriber"],
                 payload=row["payload"],
-                created_at=moment(row["created_ms"]),
+                created_at=from_ms(row["created_ms"]),
                 generation=row["generation"],
                 state=row["state"],
                 attempts=(row["rank"] + 1) // 2 if row["rank"] < _END else 0,
-                changed_at=moment(row["changed_ms"]),
+                changed_at=from_ms(row["changed_ms"]),
                 error=row["error"],
-                due_at=moment(row["due_ms"]),
+                due_at=from_ms(row["due_ms"]),
             )
             for row in self._database.rows(
                 "outbox", states=list(states or ("pending",)), incident=incident
@@ -236,7 +236,7 @@ class ReportTable:
         row = rows[0]
         return Report(
             name=row["name"],
-            made_at=moment(row["made_ms"]),
+            made_at=from_ms(row["made_ms"]),
             media_type=row["media_type"],
             content=b64decode(row["content_base64"]),
         )
@@ -244,6 +244,6 @@ class ReportTable:
     def names(self) -> list[ReportName]:
         """Which reports have been issued, by name."""
         return [
-            ReportName(row["name"], moment(row["made_ms"]), row["media_type"])
+            ReportName(row["name"], from_ms(row["made_ms"]), row["media_type"])
             for row in self._database.rows("reports_list")
         ]

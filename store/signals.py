@@ -8,9 +8,10 @@ from datetime import datetime
 import pyarrow as pa
 
 from ingest.events import Signal
+from ingest.times import from_ms, to_ms
 from store.clickhouse import Database, Row
 from store.rows import LABELS, TIME, schema, to_table
-from store.times import known_moment, moment, ms
+from store.times import known_moment
 
 TABLE = "signals"
 SCHEMA = schema(
@@ -54,16 +55,16 @@ class SignalTable:
         """Every signal, in the order received."""
         return [_signal(row) for row in self._database.rows("signals_all")]
 
-    def since(self, moment_: datetime) -> list[Signal]:
+    def since(self, moment: datetime) -> list[Signal]:
         """Signals received, or written by the store's clock, at or after a moment.
 
         Ask again with some overlap: two ingesters may write in another order than they received.
         """
-        return [_signal(row) for row in self._database.rows("signals_since", since=ms(moment_))]
+        return [_signal(row) for row in self._database.rows("signals_since", since=to_ms(moment))]
 
     def between(self, start: datetime, end: datetime) -> list[Signal]:
         """Signals of what was going on in [start, end), by start."""
-        rows = self._database.rows("signals_between", start=ms(start), end=ms(end))
+        rows = self._database.rows("signals_between", start=to_ms(start), end=to_ms(end))
         return [_signal(row) for row in rows]
 
 
@@ -77,10 +78,10 @@ def _signal(row: Row) -> Signal:
         labels=dict(row["labels"]),
         summary=row["summary"],
         fingerprint=row["fingerprint"],
-        started_at=moment(row["started_ms"]),
+        started_at=from_ms(row["started_ms"]),
         ended_at=known_moment(row["ended_ms"]),
         url=row["url"],
         availability=row["availability"],
-        received_at=moment(row["received_ms"]),
+        received_at=from_ms(row["received_ms"]),
         raw=row["raw"],
     )

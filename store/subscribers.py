@@ -7,9 +7,9 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from ingest.times import from_ms
 from store.clickhouse import Database
 from store.rows import TIME, schema, to_table
-from store.times import moment
 
 TABLE = "subscribers"
 SCHEMA = schema(
@@ -42,4 +42,4 @@ class SubscriberTable:
 
     def _known(self, names: Collection[str]) -> Mapping[str, datetime]:
         rows = self._database.rows("subscribers", names=list(names))
-        return {row["subscriber"]: moment(row["since_ms"]) for row in rows}
+        return {row["subscriber"]: from_ms(row["since_ms"]) for row in rows}

@@ -1,32 +1,21 @@
-"""Moments on their way into and out of the store: milliseconds since the epoch, always UTC."""
+"""Moments on their way into and out of the store, beside `ingest.times`: always UTC."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from impact.model import TimeArray
 from ingest.sink import Minutes
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def ms(moment: datetime) -> int:
-    """Milliseconds since the epoch, rounded down; exact, unlike `timestamp()`."""
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
-
-
-def moment(value: int) -> datetime:
-    """The moment of some milliseconds since the epoch."""
-    return _EPOCH + timedelta(milliseconds=value)
+from ingest.times import from_ms
 
 
 def known_moment(value: int | None) -> datetime | None:
-    """The same, None where there is none."""
-    return None if value is None else moment(value)
+    """The UTC moment of milliseconds since the epoch, None where there is none."""
+    return None if value is None else from_ms(value)
 
 
 def to_minutes(numbers: Sequence[int]) -> Minutes:

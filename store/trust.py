@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from impact.model import MeasureImpact
 from impact.trust import Age, Said
+from ingest.times import to_ms
 from store.clickhouse import Database
 from store.estimates import impact_of, without_draws
 from store.rows import EARLIEST, LATEST, TIME, schema, to_table
-from store.times import ms
 
 REPLAYS = "replays"
 REPLAYS_SCHEMA = schema(
@@ -43,7 +43,7 @@ class TrustTable:
     ) -> list[Said]:
         """Of settled incidents begun in [start, end): what was said live, finally, and replayed."""
         which = {"process": process, "measure": measure}
-        rows = self._database.rows("trust_estimates", start=ms(start), end=ms(end), **which)
+        rows = self._database.rows("trust_estimates", start=to_ms(start), end=to_ms(end), **which)
         found = [Said(impact_of(row), row["age"]) for row in rows]
         settled = {said.impact.incident for said in found}
         again = self._database.rows("trust_replays", **which)

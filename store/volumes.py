@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from impact.model import FloatArray
 from impact.ports import Volumes
+from ingest.times import to_ms
 from store.clickhouse import Database, Row
-from store.times import ms, to_seconds
+from store.times import to_seconds
 
 IntArray = NDArray[np.int64]
 
@@ -29,7 +30,7 @@ class VolumeTable:
     ) -> Volumes:
         """Minutes in [start, end) that have rows with one of the statuses, as float64."""
         table = self._database.table(
-            "volumes", stream=stream, statuses=list(statuses), start=ms(start), end=ms(end)
+            "volumes", stream=stream, statuses=list(statuses), start=to_ms(start), end=to_ms(end)
         )
         times, place = np.unique(_column(table, "time"), return_inverse=True)
 
@@ -49,13 +50,15 @@ class VolumeTable:
     ) -> Mapping[str, Decimal]:
         """Exact sums of the amounts in [start, end), by currency."""
         rows = self._database.rows(
-            "money", stream=stream, statuses=list(statuses), start=ms(start), end=ms(end)
+            "money", stream=stream, statuses=list(statuses), start=to_ms(start), end=to_ms(end)
         )
         return {row["currency"]: row["amount"] for row in rows}
 
     def taken(self, streams: Sequence[str], start: datetime, end: datetime) -> list[Row]:
         """Units and exact sums in [start, end) by stream (`name`), status and currency."""
-        return self._database.rows("taken", streams=list(streams), start=ms(start), end=ms(end))
+        return self._database.rows(
+            "taken", streams=list(streams), start=to_ms(start), end=to_ms(end)
+        )
 
 
 def _by_currency(table: pa.Table, place: IntArray, length: int) -> Mapping[str, FloatArray]:
