@@ -73,11 +73,6 @@ class Graph:
         """Everything that needs `name`, directly or not, without itself."""
         return self._walk(name, self._up, self._above)
 
-    def reaches(self, cause: str, hurt: str) -> bool:
-        """Whether `cause` failing can hurt `hurt`; everything can hurt itself."""
-        self.thing(hurt)
-        return cause == hurt or hurt in self.above(cause)
-
     def processes(self, cause: str) -> tuple[str, ...]:
         """The processes that `cause` reaches, in the order of the map; a process reaches itself."""
         reached = self.above(cause)

@@ -92,21 +92,6 @@ class Predictor:
         return self._held[incident_id]
 
 
-def predicted(graph: Graph, incidents: Iterable[Incident], at: datetime) -> Mapping[str, float]:
-    """Severity by process at `at` with these incidents in effect; `Predictor` asks it often."""
-    chosen = list(incidents)
-    return Predictor(graph, chosen).at([incident.id for incident in chosen], at)
-
-
-def severity_profile(
-    incident: Incident, graph: Graph, times: Sequence[datetime]
-) -> dict[str, list[float]]:
-    """Availability (0 to 1, one per time) of each reached process while signals fire, else 1."""
-    known = Severities(graph)
-    hits = [known.of(_active(incident.episodes, when)) for when in times]
-    return {r.process: [1.0 - hit.get(r.process, 0.0) for hit in hits] for r in incident.reached}
-
-
 def _active(episodes: Iterable[Episode], when: datetime) -> Own:
     firing = (
         e for e in episodes if e.started_at <= when and (e.ended_at is None or when < e.ended_at)

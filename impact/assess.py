@@ -117,22 +117,6 @@ def told_apart(
     return np.sort(worst).astype(np.int64)
 
 
-def assess(
-    incident: Incident,
-    business_map: BusinessMap,
-    reader: Reader,
-    baselines: Baselines,
-    *,
-    others: Sequence[Incident] = (),
-    severities: Severities = independent,
-    now: datetime,
-) -> Assessment:
-    """One incident by itself; for many at one moment, make one `Tick`."""
-    incidents = [incident, *(o for o in others if o.id != incident.id)]
-    tick = Tick(business_map, reader, baselines, incidents, severities=severities, now=now)
-    return tick.assess(incident)
-
-
 def known_windows(impacts: Iterable[MeasureImpact]) -> dict[str, Windows]:
     """By measure, the effect windows that are over: what the history must leave out.
 

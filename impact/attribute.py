@@ -15,21 +15,20 @@ Subsets are bit masks: incident i is bit i, and `v` has length 2**n with v[0] = 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from impact.calendar import IntArray
 from impact.model import FloatArray
 
 BoolArray = NDArray[np.bool_]
-IntArray = NDArray[np.int64]
 
 NOTHING = 1e-9  # a predicted severity below this is none: it cannot be divided by
-MAX_INCIDENTS = 16  # 2**16 subsets; more at once are merged by the caller, least severe first
 
 
 @dataclass(frozen=True)
@@ -52,16 +51,6 @@ def shapley(v: FloatArray) -> FloatArray:
         gains = v[without | (1 << i)] - v[without]
         values[i] = float(np.dot(weights[sizes[without]], gains))
     return values
-
-
-def subset_severities(
-    incidents: Sequence[str], severity: Callable[[tuple[str, ...]], float]
-) -> FloatArray:
-    """v for all subsets, by asking for each but the empty one."""
-    n = len(incidents)
-    if n > MAX_INCIDENTS:
-        raise ValueError(f"at most {MAX_INCIDENTS} concurrent incidents can be told apart")
-    return np.array([severity(ids) if ids else 0.0 for ids in subsets(incidents)])
 
 
 def subsets(incidents: Sequence[str]) -> Iterator[tuple[str, ...]]:
@@ -141,7 +130,7 @@ def _masks(members: Sequence[int]) -> IntArray:
     return masks
 
 
-@lru_cache(maxsize=MAX_INCIDENTS + 1)
+@cache
 def _weights(n: int) -> FloatArray:
     """|S|! (n - |S| - 1)! / n! by the size of S."""
     return np.array([factorial(s) * factorial(n - s - 1) / factorial(n) for s in range(n)])

@@ -66,11 +66,10 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A stretch in which the measure was red; `end` is None while it is. `peak`: the largest S."""
+    """A stretch in which the measure was red; `end` is None while it is."""
 
     start: datetime
     end: datetime | None
-    peak: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +102,6 @@ class _Bins:
 def never_closed(moment: datetime) -> timedelta:
     """Of a business that is open day and night."""
     return timedelta(0)
-
-
-def sigma_from_range(low: FloatArray, high: FloatArray, level: float = 0.90) -> FloatArray:
-    """The standard deviation of a normal whose central `level` range is (low, high)."""
-    # 1.6449 for 90 %; the two other levels in use have theirs, so that scipy stays out of the tick
-    quantile = {0.80: 1.2816, 0.90: 1.6449, 0.95: 1.9600}[round(level, 2)]
-    return np.maximum(high - low, 0.0) / (2.0 * quantile)
 
 
 def red_intervals(
@@ -163,16 +155,6 @@ def earliest_effect(start: datetime, red_since: datetime | None) -> datetime:
     """How early an effect may begin: `LEAD` before the first signal, or when it was seen to."""
     lead = start - LEAD
     return lead if red_since is None else min(lead, red_since)
-
-
-def sustained_shortfall(series: Watched, *, threshold: float) -> Interval | None:
-    """The newest stretch in which the measure was red, judged without any signal.
-
-    It tells that a measure is red and since when; whether that is worth an incident of its own is
-    for `impact.vigil` to say, by how deep it is.
-    """
-    found = red_intervals(series, threshold=threshold)
-    return found[-1] if found else None
 
 
 def excursions(series: Watched) -> FloatArray:
@@ -274,8 +256,7 @@ def _intervals(series: Watched, bins: _Bins, threshold: float) -> tuple[Interval
         depth = _depth(bins, stretch)
         start = _at(series, _change(bins, begin, -depth))
         end = None if back is None else _at(series, _change(bins, back, depth))
-        peak = float(np.max(np.cumsum(bins.drift[stretch])))
-        found = _joined(found, Interval(start, end, peak))
+        found = _joined(found, Interval(start, end))
         if back is None:
             break
         at = back
@@ -330,7 +311,7 @@ def _joined(found: list[Interval], new: Interval) -> list[Interval]:
     last = found[-1] if found else None
     if last is None or last.end is None or new.start - last.end > JOIN:
         return [*found, new]
-    return [*found[:-1], Interval(last.start, new.end, max(last.peak, new.peak))]
+    return [*found[:-1], Interval(last.start, new.end)]
 
 
 def _belonging(red: Sequence[Interval], earliest: datetime, latest: datetime) -> list[Interval]:

@@ -33,9 +33,7 @@ class Pieces:
     scale: FloatArray  # of the residual
     day: IntArray  # local day of the middle
     closed: float  # hours after the window until business opens, where that is half a day or more
-    before: slice
     window: slice
-    after: slice
 
 
 def cut(baseline: Usual, values: FloatArray, first: int, last: int) -> Pieces:
@@ -64,7 +62,7 @@ def cut(baseline: Usual, values: FloatArray, first: int, last: int) -> Pieces:
     def total(x: FloatArray) -> FloatArray:
         return np.add.reduceat(x, at)
 
-    b, w = len(lengths_before), len(inner)
+    before = len(lengths_before)
     return Pieces(
         edges=edges,
         centre=((edges[:-1] + edges[1:]) / 2 - first) * step / HOUR,
@@ -75,9 +73,7 @@ def cut(baseline: Usual, values: FloatArray, first: int, last: int) -> Pieces:
         scale=total(baseline.residuals.scale[slots]) / bins,
         day=local_time(middles, baseline.zone).day,
         closed=closed / HOUR,
-        before=slice(0, b),
-        window=slice(b, b + w),
-        after=slice(b + w, len(edges) - 1),
+        window=slice(before, before + len(inner)),
     )
 
 

@@ -41,11 +41,6 @@ class Total:
     draws: FloatArray
     left_out: tuple[str, ...]  # "incident process/measure: why", for sums without a rate
 
-    @property
-    def includes_zero(self) -> bool:
-        """Whether the range holds zero, which a display may say."""
-        return self.money.low <= 0 <= self.money.high
-
 
 def couple(
     draws: Mapping[str, FloatArray], lead: str, *, seeds: tuple[str, str], shared: float

@@ -125,10 +125,6 @@ class Usual:
         seconds = self._between(start, end)
         return seconds.astype("datetime64[s]"), self.usual(seconds)[0]
 
-    def expected_band(self, start: datetime, end: datetime, level: float = 0.90) -> Band:
-        """What is usual from start to end, with the range of single bins."""
-        return self.band(self._between(start, end), Range(1.0, 1.0, 1.0), level)
-
     def _between(self, start: datetime, end: datetime) -> IntArray:
         step, origin = self.series.step, self.series.first
         first = int((epoch(start, "start") - origin) // step) * step + origin

@@ -17,7 +17,7 @@ import numpy as np
 
 from impact.calendar import IntArray
 from impact.model import FloatArray, TimeArray
-from impact.ports import StreamState, Volumes
+from impact.ports import StreamState
 from impact.times import epoch_seconds
 
 Reason = Literal["", "no data", "never read", "feed silent or business stopped"]
@@ -62,24 +62,6 @@ def watermark(state: StreamState, now: datetime, usual_gap: timedelta = USUAL_GA
     reason: Reason = "" if alive else SILENT
     stopped = _minute(max(reach - delay, until))
     return Watermark(state.first_at, _minute(until), alive, reason, stopped, now)
-
-
-def fill(
-    volumes: Volumes, mark: Watermark, start: datetime, end: datetime, step: timedelta
-) -> tuple[TimeArray, FloatArray]:
-    """Regular bins of [start, end): starts (T,) and counts (T,); NaN where not measured.
-
-    `start` is taken down to a whole step since 1970, so that bins of two calls fit together. A bin
-    that the watermark cuts, or that began before the stream's first minute, is unseen as a whole.
-    """
-    width = int(step.total_seconds())
-    if width <= 0 or width % 60:
-        raise ValueError("step must be a whole number of minutes")
-    first = int(start.timestamp()) // width * width
-    size = max(-(-(int(end.timestamp()) - first) // width), 0)
-    starts = first + width * np.arange(size, dtype=np.int64)
-    values = bin_sums(volumes.times, volumes.count, first, width, size)
-    return starts.astype("datetime64[s]"), fill_bins(starts, values, width, mark)
 
 
 def fill_bins(starts: IntArray, counts: FloatArray, width: int, mark: Watermark) -> FloatArray:

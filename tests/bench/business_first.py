@@ -29,7 +29,7 @@ import numpy as np
 import polars as pl
 
 from impact.calendar import HOUR, WEEK
-from impact.effect import JOIN, THRESHOLD, Watched, sustained_shortfall
+from impact.effect import JOIN, THRESHOLD, Watched, red_intervals
 from impact.estimate import prepare
 from impact.model import FloatArray, TimeArray
 from impact.shortfall import BEFORE, LOOK_BACK, RECENT
@@ -134,10 +134,11 @@ def alarms(watch: Watch, vigil: Vigil, actual: FloatArray) -> list[int]:
     last_end: np.datetime64 | None = None
     for end in deep[deep >= watch.first]:
         part = slice(end + 1 - back, end + 1)
-        red = sustained_shortfall(
+        reds = red_intervals(
             Watched(watch.times[part], actual[part], expected[part], sigma[part], series.kind),
             threshold=THRESHOLD,
         )
+        red = reds[-1] if reds else None
         now = watch.times[end] + np.timedelta64(step_s, "s")
         if red is None or (red.end is not None and _moment(red.end) < now - _np(RECENT)):
             continue

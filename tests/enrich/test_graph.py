@@ -50,12 +50,11 @@ def test_needed_by_names_the_direct_ones_only():
     assert Graph(SHOP).needs("search") == (Hard("host"),)
 
 
-def test_trouble_reaches_upwards_and_everything_reaches_itself():
+def test_trouble_reaches_upwards():
     graph = Graph(SHOP)
-    assert graph.reaches("host", "checkout")
-    assert graph.reaches("host", "host")
-    assert not graph.reaches("checkout", "host")
-    assert not graph.reaches("stripe", "storefront")
+    assert "checkout" in graph.above("host")
+    assert "host" not in graph.above("checkout")
+    assert "storefront" not in graph.above("stripe")
 
 
 def test_the_path_up_is_the_shortest_from_cause_to_effect():
@@ -85,7 +84,7 @@ def test_an_unknown_name_is_never_silently_ignored(question):
     with pytest.raises(NotFoundError, match=r"the map has no 'strip'; did you mean 'stripe'\?"):
         getattr(Graph(SHOP), question)("strip")
     with pytest.raises(NotFoundError):
-        Graph(SHOP).reaches("host", "strip")
+        Graph(SHOP).path_up("host", "strip")
 
 
 @st.composite
@@ -110,6 +109,6 @@ def test_above_and_below_are_each_others_mirror_and_paths_are_made_of_needs(busi
         for b in names:
             assert (b in graph.above(a)) == (a in graph.below(b))
             path = graph.path_up(a, b)
-            assert (path is not None) == graph.reaches(a, b)
+            assert (path is not None) == (a == b or b in graph.above(a))
             for lower, upper in zip(path or (), (path or ())[1:], strict=False):
                 assert lower in {n for need in graph.needs(upper) for n in needed(need)}

@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+from datetime import datetime
 from itertools import combinations
 
 import pytest
@@ -5,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enrich.graph import Graph
+from enrich.incident import Incident, lowest
 from enrich.model import AtLeast, Soft
-from enrich.severity import MOMENTS, Predictor, Severities, predicted, severity_profile
+from enrich.propagate import severities
+from enrich.severity import MOMENTS, Predictor, Severities
 from tests.enrich.signals import at, incidents, put_together, shop, signal
 
 MAP = shop(
@@ -54,15 +58,16 @@ def test_thousands_of_moments_are_pooled():
     assert worst(*said) == {"support": 0.5}
 
 
-def test_the_profile_follows_the_signals():
+def test_severity_follows_the_signals_and_is_the_worst_while_none_fires():
     said = [
         signal("storefront", 0, 20, severity="minor"),
         signal("storefront", 5, 10, alert="Errors"),
         signal("storefront", 30, 40, severity="minor"),
     ]
     [incident] = incidents(said, MAP)
-    profile = severity_profile(incident, GRAPH, [at(m) for m in (-1, 0, 5, 9, 10, 20, 30, 40)])
-    assert profile == {"checkout": pytest.approx([1, 0.9, 0, 0, 0.9, 1, 0.9, 1])}
+    v = Predictor(GRAPH, [incident])
+    hit = [v.at([incident.id], at(m))["checkout"] for m in (-1, 0, 5, 9, 10, 20, 30, 40)]
+    assert hit == pytest.approx([1, 0.1, 1, 1, 0.1, 1, 0.1, 1])
 
 
 def test_two_incidents_together_can_do_what_neither_does():
@@ -73,7 +78,6 @@ def test_two_incidents_together_can_do_what_neither_does():
     assert v.at([first.id], at(30)) == {}
     assert v.at([second.id], at(30)) == {}
     assert v.at([first.id, second.id], at(30)) == {"checkout": 1.0}
-    assert predicted(GRAPH, [first, second], at(30)) == {"checkout": 1.0}
 
 
 def test_an_incident_keeps_its_worst_when_none_of_its_signals_fires():
@@ -83,7 +87,8 @@ def test_an_incident_keeps_its_worst_when_none_of_its_signals_fires():
         signal("crm", 20, 25, severity="minor"),
     ]
     [incident] = incidents(said, MAP)
-    found = {m: predicted(GRAPH, [incident], at(m))["support"] for m in (-15, 5, 11, 40)}
+    v = Predictor(GRAPH, [incident])
+    found = {m: v.at([incident.id], at(m))["support"] for m in (-15, 5, 11, 40)}
     assert found == pytest.approx({-15: 0.5, 5: 0.5, 11: 0.1, 40: 0.5})
 
 
@@ -115,13 +120,21 @@ def test_more_incidents_never_predict_less(said, minute):
                 assert all(together.get(p, 0.0) >= s - 1e-12 for p, s in fewer.items())
 
 
+def severities_at(incident: Incident, when: datetime) -> Mapping[str, float]:
+    firing = (
+        e
+        for e in incident.episodes
+        if e.started_at <= when and (e.ended_at is None or when < e.ended_at)
+    )
+    return severities(GRAPH, lowest(firing))
+
+
 @settings(deadline=None)
 @given(drawn)
-def test_what_is_reached_is_the_worst_of_the_profile(said):
+def test_what_is_reached_is_as_bad_as_the_worst_start(said):
     for incident in incidents(said, MAP):
-        starts = [e.started_at for e in incident.episodes]
         lasting = all(e.ended_at > e.started_at for e in incident.episodes if e.ended_at)
-        profile = severity_profile(incident, GRAPH, starts)
+        starts = [severities_at(incident, e.started_at) for e in incident.episodes]
         for reached in incident.reached:
-            lowest = min(profile[reached.process])
-            assert reached.severity == pytest.approx(1 - lowest) or not lasting
+            worst_start = max(hit.get(reached.process, 0.0) for hit in starts)
+            assert reached.severity == pytest.approx(worst_start) or not lasting

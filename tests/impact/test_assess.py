@@ -11,7 +11,7 @@ from enrich.graph import Graph
 from enrich.incident import Episode, Incident
 from enrich.model import BusinessMap, Hard, Measure, Money, Node, Process, Value
 from enrich.severity import Predictor
-from impact.assess import Missing, Tick, assess, independent, known_windows, predicted_by
+from impact.assess import Missing, Tick, independent, known_windows, predicted_by
 from impact.baselines import Baselines
 from impact.ports import Cohort, LateHistory, StreamState
 from impact.totals import total_money
@@ -175,7 +175,7 @@ def test_thirty_placebo_incidents_sum_to_about_nothing():
     found = [impact for i in incidents for impact in tick.assess(i).impacts]
     total = total_money(found, {"checkout/payments"}, "EUR")
     assert total.count == 30
-    assert total.includes_zero
+    assert total.money.low <= 0 <= total.money.high
     passed = 30 * USUAL  # payments in all thirty windows
     assert abs(float(total.money.mid)) < 0.03 * passed
     assert float(total.money.high - total.money.low) < 0.1 * passed
@@ -356,14 +356,6 @@ def test_windows_that_are_over_and_were_felt_are_left_out_of_the_history():
     (unfelt,) = ask(world(), a, hours=14).assess(a).impacts
     assert known_windows([felt]) == {"checkout/payments": (felt.effect,)}
     assert known_windows([unfelt]) == {}
-
-
-def test_one_incident_by_itself():
-    reader, a = world((0, 1, 0.0)), hit()
-    reader.now = START + timedelta(hours=2)
-    where = business_map(PAYMENTS)
-    found = assess(a, where, reader, Baselines(where, reader, step=FIVE), now=reader.now)
-    assert found == ask(reader, a, hours=2).assess(a)
 
 
 def test_more_incidents_at_once_than_can_be_told_apart():

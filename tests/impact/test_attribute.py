@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from impact.attribute import attribute, driven, shapley, share_recovery, subset_severities
+from impact.attribute import attribute, driven, shapley, share_recovery, subsets
 
 
 def game(own: list[float]) -> np.ndarray:
@@ -142,13 +142,10 @@ def test_twelve_incidents_at_once():
     active[3, :700] = False
     found = attribute(np.full(1440, 7.0), active, game(own))
     assert found.shares.sum(axis=0) == pytest.approx(np.full(1440, 7.0))
-    with pytest.raises(ValueError, match="at most"):
-        subset_severities([str(i) for i in range(17)], lambda ids: 0.0)
 
 
-def test_severities_are_asked_for_each_subset_in_mask_order():
-    asked = subset_severities(["a", "b"], lambda ids: {"a": 0.3, "b": 0.5, "ab": 0.6}["".join(ids)])
-    assert asked.tolist() == [0.0, 0.3, 0.5, 0.6]
+def test_subsets_come_in_the_order_of_their_masks():
+    assert ["".join(ids) for ids in subsets("abc")] == ["", "a", "b", "ab", "c", "ac", "bc", "abc"]
 
 
 def test_recovery_goes_to_what_is_still_outstanding():

@@ -7,6 +7,8 @@ import pytest
 
 from impact.baseline import prepare
 from impact.catchup import FLOW
+from impact.model import Range
+from impact.times import epoch_seconds
 from tests.impact.worlds import counts, times, utc, week_shape
 
 AT = times(42)
@@ -40,7 +42,8 @@ def test_the_rush_stays_at_its_local_hour_when_clocks_change(changes: tuple[int,
 def test_closed_hours_expect_exactly_nothing() -> None:
     hour = np.arange(len(AT)) % 24
     baseline = prepare(AT, np.where(hour < 8, 0.0, counts(AT, 100)))
-    band = baseline.expected_band(utc(42), utc(43))
+    ahead, _ = baseline.expected(utc(42), utc(43))
+    band = baseline.band(epoch_seconds(ahead), Range(1.0, 1.0, 1.0), level=0.9)
     assert (band.expected[:8] == 0).all() and (band.low[:8] == 0).all()
     assert (band.high[:8] == 0).all()
     assert (band.expected[8:] > 0).all() and (band.high[8:] > band.low[8:]).all()

@@ -10,8 +10,6 @@ from impact.effect import (
     effect_window,
     excursions,
     red_intervals,
-    sigma_from_range,
-    sustained_shortfall,
 )
 from tests.impact.arrays import at, stamp
 
@@ -129,10 +127,6 @@ def test_minutes_that_were_not_measured_say_nothing():
     assert not red_intervals(watched)
 
 
-def test_the_spread_of_a_range():
-    assert sigma_from_range(np.array([83.551]), np.array([116.449])) == pytest.approx([10.0], 1e-3)
-
-
 def test_false_incidents_stay_below_one_a_week_over_all_measures():
     # 40 measures, four weeks of history each to calibrate on, and one new week to judge by
     measures, week = 40, 7 * DAY // 5
@@ -149,10 +143,10 @@ def test_false_incidents_stay_below_one_a_week_over_all_measures():
 
 def test_a_business_that_stops_is_found_without_any_signal():
     watched = day(50.0, factor={range(1300, DAY): 0.3})
-    found = sustained_shortfall(watched, threshold=12.0)
-    assert found is not None and found.end is None
+    found = red_intervals(watched, threshold=12.0)[-1]
+    assert found.end is None
     assert abs(found.start - at(1300)) <= timedelta(minutes=2)
-    assert sustained_shortfall(day(50.0), threshold=12.0) is None
+    assert not red_intervals(day(50.0), threshold=12.0)
 
 
 def test_too_little_history_makes_the_test_slow_rather_than_wrong():
