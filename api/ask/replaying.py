@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 import numpy as np
 
@@ -87,6 +88,9 @@ class Replay:
         return total_money([s.saved for s in savings], self.carriers, self.currency)
 
 
+_Unsaid: TypeAlias = tuple[str, str]  # the incident, "" for all of them; and the words
+
+
 def past(parts: Parts, start: datetime, end: datetime, incident: str | None = None) -> Past:
     """Incidents that began in [start, end), without planned maintenance; or one, whatever it is."""
     if incident is not None:
@@ -124,12 +128,15 @@ def replay(parts: Parts, outlook: Outlook, known: Past, asked: Supposition) -> R
     shortened = [known.one] if known.one else known.incidents
     shorter = dict.fromkeys(shortened, asked.shorter)
     found: list[Saving] = []
-    cannot: list[str] = []
+    cannot: list[_Unsaid] = []
     for graph, incidents in _by_map(parts, known.incidents):
         try:
             other = whole or (Graph(supposed(graph.map, asked.change)) if asked.change else graph)
         except (InputError, NotFoundError) as error:
-            cannot += [f"{i.title}: on the map of its time, {error}" for i in incidents.values()]
+            cannot += [
+                (name, f"{i.title}: on the map of its time, {error}")
+                for name, i in incidents.items()
+            ]
             continue
         real = World(graph, incidents)
         world = supposed_world(
@@ -144,10 +151,9 @@ def replay(parts: Parts, outlook: Outlook, known: Past, asked: Supposition) -> R
         alone = asked.other_map or bool(asked.not_failed)
         mine = {known.one} if alone else {s.impact.incident for s in found if s.kept != 1.0}
         found = [s for s in found if s.impact.incident in mine | {known.one}]
-        others = tuple(i.title for name, i in known.incidents.items() if name != known.one)
-        mine_too = known.incidents[known.one].title
-        cannot = [s for s in cannot if s.startswith(mine_too) or not s.startswith(others)]
-    return Replay(known, found, tuple(dict.fromkeys(cannot)), carriers, business_map.currency)
+        cannot = [unsaid for unsaid in cannot if unsaid[0] in ("", known.one)]
+    words = tuple(dict.fromkeys(words for _, words in cannot))
+    return Replay(known, found, words, carriers, business_map.currency)
 
 
 def usual_weeks(outlook: Outlook) -> dict[str, FloatArray]:
@@ -189,23 +195,25 @@ def _unsaid(
     answers: Sequence[Saving],
     impacts: Sequence[MeasureImpact],
     measures: Mapping[str, Measure],
-) -> list[str]:
-    """What the answer leaves open, in words."""
-    said = []
+) -> list[_Unsaid]:
+    """What the answer leaves open."""
+    said: list[_Unsaid] = []
     title = {name: i.title for name, i in real.incidents.items()}
     for saving in answers:
         if (asked.other_map or asked.not_failed) and not saving.weighed:
-            said.append(
-                f"{title[saving.impact.incident]}: the map predicts nothing of "
+            incident = saving.impact.incident
+            words = (
+                f"{title[incident]}: the map predicts nothing of "
                 f"{_called(saving.impact, measures)}, so another map says nothing of it"
             )
+            said.append((incident, words))
     numbered = {(s.impact.incident, s.impact.measure_id) for s in answers}
     for impact in impacts:
-        name = impact.measure_id
-        if (impact.incident, name) not in numbered:
-            said.append(f"{title[impact.incident]}: no number for {_called(impact, measures)}")
+        name, incident = impact.measure_id, impact.incident
+        if (incident, name) not in numbered:
+            said.append((incident, f"{title[incident]}: no number for {_called(impact, measures)}"))
         elif cost_name(impact) is None and name in measures and measures[name].priced:
-            said.append(f"{title[impact.incident]}: no money for {_called(impact, measures)}")
+            said.append((incident, f"{title[incident]}: no money for {_called(impact, measures)}"))
     if asked.other_map:
         said += _not_there(real, other) + _newly_hit(real, other)
     return said
@@ -216,25 +224,28 @@ def _called(impact: MeasureImpact, measures: Mapping[str, Measure]) -> str:
     return measures[name].called.lower() if name in measures else name
 
 
-def _not_there(real: World, other: Graph) -> list[str]:
+def _not_there(real: World, other: Graph) -> list[_Unsaid]:
     names = {n for i in real.incidents.values() for e in i.episodes for n in e.nodes}
     return [
-        f"the other map has no '{name}': taken as if it had not failed"
+        ("", f"the other map has no '{name}': taken as if it had not failed")
         for name in sorted(names)
         if name in real.graph and name not in other
     ]
 
 
-def _newly_hit(real: World, other: Graph) -> list[str]:
+def _newly_hit(real: World, other: Graph) -> list[_Unsaid]:
     """Processes that only the other map lets an incident hit: there is nothing to scale."""
     before, after = Severities(real.graph), Severities(other)
-    said = []
+    said: list[_Unsaid] = []
     for incident in real.incidents.values():
         was = before.worst(e for e in incident.episodes if all(n in real.graph for n in e.nodes))
         now = after.worst(e for e in incident.episodes if all(n in other for n in e.nodes))
         said += [
-            f"{incident.title}: would have hit {other.thing(name).title}, too; nothing was "
-            "measured there to go by"
+            (
+                incident.id,
+                f"{incident.title}: would have hit {other.thing(name).title}, too; nothing was "
+                "measured there to go by",
+            )
             for name in now.severity
             if name not in was.severity
         ]

@@ -10,9 +10,11 @@ import pytest
 
 from api.ask.replaying import Supposition
 from api.ask.whatif_words import in_words, moment_of
+from enrich.incident import Episode
 from enrich.mapchange import MapChange
 from ingest.errors import InputError
 from tests.api.app import SHOP, assert_problem
+from tests.api.test_reading import known
 
 pytestmark = pytest.mark.engine
 EITHER = {"payment": "[payments-app, {any: [stripe, adyen]}]"}
@@ -90,6 +92,18 @@ def test_another_map_that_would_have_hit_more_says_so(shop):
     found = ask(shop, needs={"warehouse": "[warehouse-app, stripe]"})
     assert any("would have hit Order fulfilment, too" in said for said in found["cannot_say"])
     assert mid(found["saved"]) == 0
+
+
+def test_of_one_incident_nothing_is_said_of_a_neighbour_that_is_called_alike(toll):
+    at = datetime.now(UTC) - timedelta(hours=2)
+    down = Episode("e", "m", "f", "alert", "critical", {}, "down", at, None, nodes=("stripe",))
+    for name, title in (("20261120-aa", "Stripe"), ("20261120-bb", "Stripe, once more")):
+        known(toll, name, title=title, started_at=at, episodes=(down,))
+    asked = {"incident": "20261120-aa", "needs": {"warehouse": "[warehouse-app, stripe]"}}
+    found = toll.http.post("/v1/what-if", json=asked).json()
+    assert found["cannot_say"] == [
+        "Stripe: would have hit Order fulfilment, too; nothing was measured there to go by"
+    ]
 
 
 @pytest.mark.parametrize(
