@@ -25,6 +25,7 @@ from api.routes.processes import (
     get_minutes,
     get_process,
     hour_costs,
+    known_measure,
     known_process,
     list_processes,
 )
@@ -94,7 +95,7 @@ def process(request: Request, caller: Reading, process: str) -> HTMLResponse:
 def week(request: Request, caller: Reading, wanted: Wanted, process: str, measure: str) -> Response:
     """The usual week of one measure, with this one so far."""
     state = state_of(request)
-    found = _measure(state, process, measure)
+    found = known_measure(state, process, measure)
     usual = state.outlook().view().measures[found.id].week
     if usual is None:
         raise NotFoundError(f"{found.id} has no usual week yet")
@@ -116,7 +117,7 @@ def today(
 ) -> Response:
     """Today so far beside the band of what is usual."""
     state = state_of(request)
-    found = _measure(state, process, measure)
+    found = known_measure(state, process, measure)
     so_far = state.outlook().today(found)
     usual = state.outlook().view().measures[found.id].week
     if so_far is None or usual is None:
@@ -141,14 +142,6 @@ def _titled(state: State, why: str) -> str:
     """Why a measure is not counted, with what it is called instead of its id."""
     name, _, said = why.partition(": ")
     return f"{state.parts.map.map.called(name)}: {said}"
-
-
-def _measure(state: State, process: str, name: str) -> Measure:
-    known_process(state, process)
-    found = state.parts.map.map.measure(f"{process}/{name}")
-    if found is None:
-        raise NotFoundError(f"process '{process}' has no measure '{name}'")
-    return found
 
 
 def _step(week: FloatArray) -> int:

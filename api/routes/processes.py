@@ -191,7 +191,7 @@ def get_minutes(
 ) -> Bins:
     """By default the last six hours. Expectations are at the level of the hours before `from`."""
     state = state_of(request)
-    found = _measure(state, process, measure)
+    found = known_measure(state, process, measure)
     until = to or datetime.now(UTC)
     begin = start or until - timedelta(hours=6)
     if begin >= until or until - begin > timedelta(days=92):
@@ -302,19 +302,20 @@ def _measure_now(view: MeasureView) -> MeasureNow:
 
 
 def known_process(state: State, name: str) -> Process:
-    """A process of the map; `NotFoundError` for another name, with those there are."""
-    found = state.parts.map.map.processes.get(name)
-    if found is None:
-        known = ", ".join(state.parts.map.map.processes)
-        raise NotFoundError(f"no process '{name}' on the map; it has {known}")
-    return found
+    """A process of the map; `NotFoundError` for another name, with what was perhaps meant."""
+    processes = state.parts.map.map.processes
+    if name not in processes:
+        raise NotFoundError(f"no process '{name}' on the map{did_you_mean(name, processes)}")
+    return processes[name]
 
 
-def _measure(state: State, process: str, name: str) -> Measure:
-    found = next((m for m in known_process(state, process).measures if m.name == name), None)
-    if found is None:
-        raise NotFoundError(f"process '{process}' has no measure '{name}'")
-    return found
+def known_measure(state: State, process: str, name: str) -> Measure:
+    """A measure of a process; `NotFoundError` for another name, with what was perhaps meant."""
+    measures = {m.name: m for m in known_process(state, process).measures}
+    if name not in measures:
+        hint = did_you_mean(name, measures)
+        raise NotFoundError(f"process '{process}' has no measure '{name}'{hint}")
+    return measures[name]
 
 
 def _why(state: State, measure: Measure) -> str:

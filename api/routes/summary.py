@@ -24,13 +24,11 @@ from api.http.auth import Reading
 from api.http.present import present_impact
 from api.http.schemas import Utc
 from api.http.state import State, state_of
-from api.routes.processes import ProcessName
+from api.routes.processes import ProcessName, known_process
 from api.words import sentence
 from enrich.incident import Incident
 from enrich.model import Process
-from enrich.suggest import did_you_mean
 from impact.model import MeasureImpact
-from ingest.errors import NotFoundError
 
 router = APIRouter(tags=["numbers"])
 
@@ -202,10 +200,7 @@ class _Teller:
     @classmethod
     def of(cls, state: State, name: str) -> _Teller:
         parts, now = state.parts, datetime.now(UTC)
-        process = parts.map.map.processes.get(name)
-        if process is None:
-            hint = did_you_mean(name, parts.map.map.processes)
-            raise NotFoundError(f"the map has no process '{name}'{hint}")
+        process = known_process(state, name)
         lately = [v.incident for v in parts.store.incidents.find(start=now - LISTED)]
         ids = [i.id for i in lately]
         issued: dict[str, list[MeasureImpact]] = {}

@@ -10,6 +10,7 @@ from api.ask.ledger import business_first, present_pair, read_ledger
 from api.http import problems, schemas
 from api.http.auth import Reading
 from api.http.state import State, state_of
+from api.routes.processes import known_process
 from enrich.suggest import did_you_mean
 from ingest.errors import NotFoundError
 
@@ -40,7 +41,10 @@ def get_trust(
 ) -> schemas.TrustReport:
     """Every live estimate is kept and compared with the final one of the same thing."""
     state = state_of(request)
-    _known(state, process, measure)
+    if process is not None:
+        known_process(state, process)
+    if measure is not None:
+        _known_measure(state, process, measure)
     found, lines = read_ledger(state.parts, process or "", measure or "", start, to)
     newest = sorted(found, key=lambda p: p.said_at, reverse=True)[:limit]
     view = state.outlook().view()
@@ -56,11 +60,8 @@ def get_trust(
     )
 
 
-def _known(state: State, process: str | None, measure: str | None) -> None:
+def _known_measure(state: State, process: str | None, measure: str) -> None:
     """A name that is not on the map is a mistake, not an empty answer."""
-    processes = state.parts.map.map.processes
-    if process is not None and process not in processes:
-        raise NotFoundError(f"no process '{process}' on the map{did_you_mean(process, processes)}")
     measures = {m.name for m in state.parts.map.map.measures() if process in (None, m.process)}
-    if measure is not None and measure not in measures:
+    if measure not in measures:
         raise NotFoundError(f"no measure '{measure}' on the map{did_you_mean(measure, measures)}")
