@@ -1,13 +1,16 @@
-"""How Toll talks to Kafka, whichever client does it."""
+"""How Toll talks to Kafka, and what it says of Kafka's errors, whichever client does it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ingest.errors import InputError, SettingsError, TollError, UnavailableError
 from ingest.log import MAX_MESSAGE_BYTES
 
 # What one record batch may take: the largest message, and room for its framing.
 MAX_BATCH_BYTES = MAX_MESSAGE_BYTES + 64 * 1024
+
+FETCH_BYTES = 4 * 1024 * 1024  # per partition; a larger record still comes, alone
 
 # Topics that Toll creates. The time of a record is when the broker had it, which arrival delays
 # and watermarks rest on; a topic of somebody else keeps whatever it says.
@@ -38,3 +41,19 @@ class KafkaOptions:
     def heartbeat_s(self) -> float:
         """How often a member is heard of: thrice a session, so that two losses do no harm."""
         return min(3.0, self.session_timeout_s / 3)
+
+
+def ms(seconds: float) -> int:
+    """Whole milliseconds, as the settings of both clients want them."""
+    return int(seconds * 1000)
+
+
+def as_ours(error: object, bootstrap: str, *, refused: bool, too_large: bool) -> TollError:
+    """An error of a client as one of ours; of which kind it is, the client's own words say."""
+    if refused:
+        return SettingsError(f"Kafka at {bootstrap} refuses us ({error}): check the access")
+    if too_large:
+        return InputError(
+            f"the topic takes no record of this size ({error}): raise its max.message.bytes"
+        )
+    return UnavailableError(f"Kafka at {bootstrap} does not answer ({error})")

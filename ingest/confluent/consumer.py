@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
-from ingest.confluent.library import REFUSED, confluent_kafka, ms
+from ingest.confluent.library import REFUSED, confluent_kafka
+from ingest.kafka_options import FETCH_BYTES, ms
 from ingest.log import Polled, TopicPartition
 from ingest.records import Records
 
@@ -48,7 +49,7 @@ class ConfluentConsumer:
                 "heartbeat.interval.ms": ms(options.heartbeat_s),
                 "queued.max.messages.kbytes": 32 * 1024,
                 "fetch.queue.backoff.ms": 20,  # a full queue is soon taken; by default, 1 s
-                "fetch.message.max.bytes": 4 * 1024 * 1024,
+                "fetch.message.max.bytes": FETCH_BYTES,
                 "statistics.interval.ms": ms(NEWS_S),
                 "stats_cb": self._news,
             }

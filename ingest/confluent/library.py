@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingest.errors import InputError, SettingsError, TollError, UnavailableError
+from ingest.errors import TollError
+from ingest.kafka_options import as_ours
 
 if TYPE_CHECKING:
     import confluent_kafka
@@ -18,7 +19,7 @@ else:
     except ImportError:
         confluent_kafka = AdminClient = NewTopic = None
 
-__all__ = ["REFUSED", "AdminClient", "NewTopic", "confluent_kafka", "mapped", "ms"]
+__all__ = ["REFUSED", "AdminClient", "NewTopic", "confluent_kafka", "mapped"]
 
 REFUSED = (
     "_AUTHENTICATION",
@@ -31,15 +32,7 @@ REFUSED = (
 
 def mapped(error: confluent_kafka.KafkaError, bootstrap: str) -> TollError:
     """An error of the library as one of ours."""
-    if error.name() in REFUSED:
-        return SettingsError(f"Kafka at {bootstrap} refuses us ({error}): check the access")
-    if error.name() == "MSG_SIZE_TOO_LARGE":
-        return InputError(
-            f"the topic takes no record of this size ({error}): raise its max.message.bytes"
-        )
-    return UnavailableError(f"Kafka at {bootstrap} does not answer ({error})")
-
-
-def ms(seconds: float) -> int:
-    """Whole milliseconds, as the library's settings want them."""
-    return int(seconds * 1000)
+    name = error.name()
+    return as_ours(
+        error, bootstrap, refused=name in REFUSED, too_large=name == "MSG_SIZE_TOO_LARGE"
+    )

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ingest.confluent.consumer import ConfluentConsumer
-from ingest.confluent.library import AdminClient, NewTopic, confluent_kafka, mapped, ms
+from ingest.confluent.library import AdminClient, NewTopic, confluent_kafka, mapped
 from ingest.confluent.producer import ConfluentProducer
 from ingest.errors import SettingsError, TollError
-from ingest.kafka_options import TOPIC_CONFIG, KafkaOptions
+from ingest.kafka_options import TOPIC_CONFIG, KafkaOptions, ms
 
 
 class ConfluentLog:

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ingest.confluent.library import confluent_kafka, ms
+from ingest.confluent.library import confluent_kafka
 from ingest.errors import UnavailableError
-from ingest.kafka_options import MAX_BATCH_BYTES
+from ingest.kafka_options import MAX_BATCH_BYTES, ms
 from ingest.log import Message, choose_partition, refuse_oversized
 
 if TYPE_CHECKING:

@@ -15,13 +15,13 @@ from kafka import (  # type: ignore[import-untyped]
 from kafka import TopicPartition as KafkaPartition
 from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
 
-from ingest.kafka.library import CLOSE_S, connect, ms
+from ingest.kafka.library import CLOSE_S, connect
+from ingest.kafka_options import FETCH_BYTES, ms
 from ingest.log import Polled, Record, TopicPartition
 
 if TYPE_CHECKING:
     from ingest.kafka.log import KafkaLog
 
-FETCH_BYTES = 4 * 1024 * 1024  # per partition; a larger record still comes, alone
 # The library checks records in pure Python, at 5 MB/s, unless `crc32c` is installed. Without it
 # we trust the broker, which has checked each batch as it came in.
 _FAST_CRC = importlib.util.find_spec("crc32c") is not None

@@ -9,7 +9,8 @@ from typing import Any
 from kafka import errors  # type: ignore[import-untyped]
 from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
 
-from ingest.errors import InputError, SettingsError, TollError, UnavailableError
+from ingest.errors import TollError
+from ingest.kafka_options import as_ours
 
 CLOSE_S = 2.0  # how long leaving may take; the group notices an absent member anyway
 
@@ -23,18 +24,12 @@ _REFUSED = (
 
 def mapped(error: errors.KafkaError, bootstrap: str) -> TollError:
     """An error of the library as one of ours."""
-    if isinstance(error, _REFUSED):
-        return SettingsError(f"Kafka at {bootstrap} refuses us ({error}): check the access")
-    if isinstance(error, errors.MessageSizeTooLargeError):
-        return InputError(
-            f"the topic takes no record of this size ({error}): raise its max.message.bytes"
-        )
-    return UnavailableError(f"Kafka at {bootstrap} does not answer ({error})")
-
-
-def ms(seconds: float) -> int:
-    """Whole milliseconds, as the library's settings want them."""
-    return int(seconds * 1000)
+    return as_ours(
+        error,
+        bootstrap,
+        refused=isinstance(error, _REFUSED),
+        too_large=isinstance(error, errors.MessageSizeTooLargeError),
+    )
 
 
 @contextlib.contextmanager

@@ -10,9 +10,9 @@ from kafka import KafkaAdminClient, errors  # type: ignore[import-untyped]
 
 from ingest.errors import TollError
 from ingest.kafka.consumer import KafkaLogConsumer
-from ingest.kafka.library import connected, mapped, ms
+from ingest.kafka.library import connected, mapped
 from ingest.kafka.producer import KafkaLogProducer
-from ingest.kafka_options import TOPIC_CONFIG, KafkaOptions
+from ingest.kafka_options import TOPIC_CONFIG, KafkaOptions, ms
 
 
 class KafkaLog:

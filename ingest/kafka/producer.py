@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaProducer, errors  # type: ignore[import-untyped]
 
-from ingest.kafka.library import CLOSE_S, connect, ms
-from ingest.kafka_options import MAX_BATCH_BYTES
+from ingest.kafka.library import CLOSE_S, connect
+from ingest.kafka_options import MAX_BATCH_BYTES, ms
 from ingest.log import Message, choose_partition, refuse_oversized
 
 if TYPE_CHECKING:
