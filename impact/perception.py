@@ -41,7 +41,7 @@ from impact.model import DRAWS, FloatArray, MeasureImpact, MoneyRange, Range
 from impact.money import decimal, hours_of_week
 from impact.shortfall import LOOK_BACK
 from impact.tools import Grid, stretches
-from impact.totals import MONEY, cost_name, money_sum, quantile_range
+from impact.totals import MONEY, cost_name, draws_of, money_sum, quantile_range
 
 Part = Literal[
     "both_green", "only_business_red", "only_tools_red", "both_red", "cannot_tell", "maintenance"
@@ -284,9 +284,7 @@ class _Look:
         money = impact.money[name]
         if money.currency != self.q.graph.map.currency:
             return f"in {money.currency}"
-        drawn = np.asarray(impact.draws.get(MONEY + name, ()), dtype=np.float64)
-        if not len(drawn):  # a record without draws counts with its mid
-            drawn = np.full(DRAWS, float(money.mid))
+        draws = draws_of(impact, MONEY + name, float(money.mid))
         within = self._effect(impact)
         whole = _whole_minutes(impact)
         planned = self._incidents[impact.incident].kind == "maintenance"
@@ -299,7 +297,7 @@ class _Look:
         else:
             places = {"only_tools_red": rest & on, "both_green": rest & ~on}
         for part, minutes in {**places, "maintenance": ~rest}.items():
-            sums.add(part, money.mid, drawn, float(np.count_nonzero(minutes)) / whole)
+            sums.add(part, money.mid, draws, float(np.count_nonzero(minutes)) / whole)
         return ""
 
     def _delivered(
@@ -312,12 +310,12 @@ class _Look:
         sums = self._money([i for i in impacts if i.kind == "flow"], tools, aside)
         mids, draws = sums.mids, sums.draws
         expected = came + sum(mids.values(), Decimal(0))
-        drawn = float(came) + sum(draws.values(), np.zeros(DRAWS))
-        if expected <= 0 or (drawn <= 0).any():
+        expected_draws = float(came) + sum(draws.values(), np.zeros(DRAWS))
+        if expected <= 0 or (expected_draws <= 0).any():
             return None
         lost = sum((m for part, m in mids.items() if part != "maintenance"), Decimal(0))
         missing = sum((d for p, d in draws.items() if p != "maintenance"), np.zeros(DRAWS))
-        return quantile_range(float(1 - lost / expected), 1.0 - missing / drawn, LEVEL)
+        return quantile_range(float(1 - lost / expected), 1.0 - missing / expected_draws, LEVEL)
 
 
 @dataclass
@@ -328,11 +326,11 @@ class _Sums:
     draws: dict[Part, FloatArray] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
 
-    def add(self, part: Part, mid: Decimal, drawn: FloatArray, weight: float) -> None:
+    def add(self, part: Part, mid: Decimal, draws: FloatArray, weight: float) -> None:
         """Add a share of an impact's money."""
         if weight > 0.0:
             self.mids[part] = self.mids.get(part, Decimal(0)) + mid * decimal(weight)
-            self.draws[part] = self.draws.get(part, np.zeros(DRAWS)) + drawn * weight
+            self.draws[part] = self.draws.get(part, np.zeros(DRAWS)) + draws * weight
 
     def money(self, currency: str) -> dict[Part, MoneyRange]:
         """The parts that have any."""

@@ -82,6 +82,15 @@ def cost_name(impact: MeasureImpact) -> str | None:
     return next((name for name in COST_NAMES if name in impact.money), None)
 
 
+def draws_of(impact: MeasureImpact, name: str, mid: float) -> FloatArray:
+    """(DRAWS,) of a name in its `draws`.
+
+    A record without draws counts with its mid: certain, but not forgotten.
+    """
+    found = impact.draws.get(name)
+    return np.asarray(found, dtype=np.float64) if found else np.full(DRAWS, mid)
+
+
 def total_money(
     impacts: Iterable[MeasureImpact], carriers: Set[str], currency: str, level: float = LEVEL
 ) -> Total:
@@ -101,7 +110,7 @@ def total_money(
             left_out.append(f"{where}: in {money.currency}")
             continue
         mid += money.mid
-        draws += _draws(impact, MONEY + name, money)
+        draws += draws_of(impact, MONEY + name, float(money.mid))
         count += 1
     return Total(money_sum(mid, draws, currency, level), count, draws, tuple(left_out))
 
@@ -112,7 +121,7 @@ def total_units(impacts: Iterable[MeasureImpact], name: str, level: float = LEVE
     for impact in impacts:
         if name in impact.units:
             mid += impact.units[name].mid
-            draws += _unit_draws(impact, name)
+            draws += draws_of(impact, name, impact.units[name].mid)
     return quantile_range(mid, draws, level)
 
 
@@ -138,20 +147,6 @@ def money_sum(mid: Decimal, draws: FloatArray, currency: str, level: float = LEV
     """The same of money: the mid is exact, and all three are rounded, once."""
     low, high = (decimal(end) for end in _quantiles(draws, level))
     return rounded(MoneyRange(min(low, mid), mid, max(high, mid), currency))
-
-
-def _draws(impact: MeasureImpact, name: str, money: MoneyRange) -> FloatArray:
-    found = impact.draws.get(name)
-    if found is None:  # a record without draws counts with its mid: certain, but not forgotten
-        return np.full(DRAWS, float(money.mid))
-    return np.asarray(found, dtype=np.float64)
-
-
-def _unit_draws(impact: MeasureImpact, name: str) -> FloatArray:
-    found = impact.draws.get(name)
-    if found is None:
-        return np.full(DRAWS, impact.units[name].mid)
-    return np.asarray(found, dtype=np.float64)
 
 
 def _quantiles(draws: FloatArray, level: float) -> tuple[float, float]:

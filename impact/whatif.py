@@ -48,7 +48,7 @@ from impact.assess_measured import MODEL_WEIGHT
 from impact.attribute import NOTHING, shapley
 from impact.model import DRAWS, FloatArray, MeasureImpact, MoneyRange
 from impact.money import decimal, hours_of_week, rounded
-from impact.totals import MONEY, cost_name, generator, quantile_range
+from impact.totals import MONEY, cost_name, draws_of, generator, quantile_range
 
 SavedUnit: TypeAlias = Literal["lost", "excess", "delayed", "delay_hours"]
 SAVED_UNITS: tuple[SavedUnit, ...] = ("lost", "excess", "delayed", "delay_hours")
@@ -290,16 +290,15 @@ def _amounts(impact: MeasureImpact) -> dict[str, FloatArray]:
     """(1 + DRAWS,) by name of the units, and `money:` of the cost: the middle, then the draws."""
     found: dict[str, FloatArray] = {}
     for name in _names(impact):
-        found[name] = _drawn(impact, name, impact.units[name].mid)
+        found[name] = _with_middle(impact, name, impact.units[name].mid)
     cost = cost_name(impact)
     if cost is not None:
-        found[MONEY + cost] = _drawn(impact, MONEY + cost, float(impact.money[cost].mid))
+        found[MONEY + cost] = _with_middle(impact, MONEY + cost, float(impact.money[cost].mid))
     return found
 
 
-def _drawn(impact: MeasureImpact, name: str, mid: float) -> FloatArray:
-    draws = impact.draws.get(name)
-    return np.concatenate([[mid], np.full(DRAWS, mid) if draws is None else np.array(draws)])
+def _with_middle(impact: MeasureImpact, name: str, mid: float) -> FloatArray:
+    return np.concatenate([[mid], draws_of(impact, name, mid)])
 
 
 def _with_amounts(impact: MeasureImpact, amounts: Mapping[str, FloatArray]) -> MeasureImpact:
