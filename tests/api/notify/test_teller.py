@@ -234,6 +234,7 @@ def test_restarts_and_failovers_make_nobody_new(office):
     office.costs(30_000, state="final", incident=OVER, told=False)
     office.generation = office.parts.store.incidents.take_generation("another")
     office.restart()
+    office.now += MINUTE
     office.tell()
     assert office.told("sales") == office.told("desk") == ["final"]
 
