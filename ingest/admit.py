@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.cloudevents import is_structured
-from ingest.dead_letters import DeadLetter
+from ingest.dead_letters import DeadLetter, Fault
 from ingest.events import LINE_BITS
 from ingest.log import Record
 from ingest.sink import Sink
@@ -60,25 +61,13 @@ def unsealed(
 
 
 def _sealed(
-    row: dict[str, object], places: dict[tuple[str, int, int], Record], now: datetime
+    row: dict[str, Any], places: dict[tuple[str, int, int], Record], now: datetime
 ) -> DeadLetter:
-    topic, partition, position = (
-        str(row["topic"]),
-        int(str(row["partition"])),
-        int(str(row["position"])),
-    )
-    offset, line = position >> LINE_BITS, position & ((1 << LINE_BITS) - 1)
-    record = places[topic, partition, offset]
+    offset, line = row["position"] >> LINE_BITS, row["position"] & ((1 << LINE_BITS) - 1)
+    record = places[row["topic"], row["partition"], offset]
     value = record.value or b""
     # An envelope's lines are its events; they have no bytes of their own to be replayed.
     lines = [value] if is_structured(record.headers) else value.split(b"\n")
-    return DeadLetter(
-        topic=topic,
-        partition=partition,
-        offset=offset,
-        line=line,
-        reason="sealed",
-        detail=f"the minute of {row['at']} is sealed: its raw events are about to expire",
-        raw=lines[line] if line < len(lines) else value,
-        received_at=now,
-    )
+    raw = lines[line] if line < len(lines) else value
+    said = f"the minute of {row['at']} is sealed: its raw events are about to expire"
+    return DeadLetter.of(record, line, Fault("sealed", said), raw, now)

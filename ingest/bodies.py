@@ -9,8 +9,9 @@ import json
 import re
 from collections.abc import Sequence
 
+from ingest.dead_letters import Fault
 from ingest.errors import InputError
-from ingest.exact import MAX_DEPTH, Fault, nested_deeper, read_json
+from ingest.exact import MAX_DEPTH, nested_deeper, read_json
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _ELEMENTS = json.JSONDecoder(parse_int=str, parse_float=str)  # only to find where elements end

@@ -16,8 +16,9 @@ from decimal import Decimal
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from ingest.dead_letters import Fault
 from ingest.errors import InputError
-from ingest.exact import Fault, Json, read_json
+from ingest.exact import Json, read_json
 from ingest.log import Headers
 
 STRUCTURED = "application/cloudevents"  # +json; the batch format has -batch between

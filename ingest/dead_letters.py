@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
+
+from ingest.log import Record
 
 Reason = Literal[
     "empty",  # no value at all: a tombstone, an empty record
@@ -34,6 +36,13 @@ Reason = Literal[
 REASONS: tuple[str, ...] = get_args(Reason)
 
 
+class Fault(NamedTuple):
+    """Why something is not an event: a reason of the closed list, and a sentence for people."""
+
+    reason: Reason
+    detail: str
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """One thing that could not be read. (topic, partition, offset, line) is its identity."""
@@ -46,3 +55,11 @@ class DeadLetter:
     detail: str  # one sentence for people: what was found, what was expected
     raw: bytes  # the offending line, or the whole value
     received_at: datetime
+
+    @classmethod
+    def of(
+        cls, record: Record, line: int, fault: Fault, raw: bytes, received_at: datetime
+    ) -> DeadLetter:
+        """What of a record could not be read: `raw`, one of its lines or the whole value."""
+        topic, partition, offset = record[:3]
+        return cls(topic, partition, offset, line, fault.reason, fault.detail, raw, received_at)

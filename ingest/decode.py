@@ -101,16 +101,7 @@ def check_lines(
 
 def _letters(found: Found, records: Records, received_at: datetime) -> tuple[DeadLetter, ...]:
     return tuple(
-        DeadLetter(
-            topic=records[index].topic,
-            partition=records[index].partition,
-            offset=records[index].offset,
-            line=line,
-            reason=fault.reason,
-            detail=fault.detail,
-            raw=raw,
-            received_at=received_at,
-        )
+        DeadLetter.of(records[index], line, fault, raw, received_at)
         for index, line, fault, raw in sorted(found.faults, key=lambda fault: fault[:2])
     )
 

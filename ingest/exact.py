@@ -15,10 +15,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import NamedTuple, NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias
 
 from ingest.currencies import CURRENCIES
-from ingest.dead_letters import Reason
+from ingest.dead_letters import Fault, Reason
 from ingest.mapping import PLAIN, Path, Shape
 from ingest.times import lacks_zone, rfc3339_ms
 
@@ -56,13 +56,6 @@ class Event:
     count: int
     value: float | None
     segment: str  # canonical JSON, "{}" where there is none
-
-
-class Fault(NamedTuple):
-    """Why something is not an event: a reason of the closed list, and a sentence for people."""
-
-    reason: Reason
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)

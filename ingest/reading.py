@@ -17,8 +17,9 @@ import numpy as np
 import polars as pl
 
 from ingest import cloudevents, columns
+from ingest.dead_letters import Fault
 from ingest.events import LINE_BITS
-from ingest.exact import Event, Fault, Rules, read_line, read_object
+from ingest.exact import Event, Rules, read_line, read_object
 from ingest.lines import Bools, Ints, Lines, plain, split
 from ingest.mapping import PLAIN, shape_of
 from ingest.records import Records

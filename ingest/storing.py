@@ -13,11 +13,10 @@ from datetime import datetime
 
 from ingest.admit import settle_times, unsealed
 from ingest.batch import Channel, arrivals, merge_minutes, touched_minutes
-from ingest.dead_letters import DeadLetter
+from ingest.dead_letters import DeadLetter, Fault
 from ingest.decode import Decoded, decode
 from ingest.errors import InputError, SettingsError, TollError
 from ingest.events import Signal
-from ingest.log import Record
 from ingest.records import Records
 from ingest.sink import Arrival, Minutes, Sink
 from ingest.sources.wire import decode_signals
@@ -104,7 +103,8 @@ class BatchStore:
                 for half in (records[:middle], records[middle:]):
                     stored.add(self.store(half, self.prepare(half, now), now, newest))
                 return stored
-            letters = [_refused(record, str(error), now) for record in records]
+            fault = Fault("refused", str(error))
+            letters = [DeadLetter.of(r, 0, fault, r.value or b"", now) for r in records]
             self._sink.insert_dead_letters(letters)
             logger.warning("a record is refused and kept as a dead letter: %s", error)
             return Stored(dead_letters=len(letters))
@@ -130,16 +130,3 @@ class BatchStore:
             len(batch.signals),
             len(letters),
         )
-
-
-def _refused(record: Record, detail: str, now: datetime) -> DeadLetter:
-    return DeadLetter(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        line=0,
-        reason="refused",
-        detail=detail,
-        raw=record.value or b"",
-        received_at=now,
-    )

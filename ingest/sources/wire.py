@@ -10,10 +10,10 @@ from datetime import datetime
 
 import orjson
 
-from ingest.dead_letters import DeadLetter, Reason
+from ingest.dead_letters import DeadLetter, Fault
 from ingest.errors import InputError
 from ingest.events import Signal
-from ingest.exact import Fault, read_json
+from ingest.exact import read_json
 from ingest.log import Record
 from ingest.reading import RAW_BYTES
 from ingest.sources import body as native
@@ -87,20 +87,10 @@ def _read(line: bytes, received_at: datetime) -> Signal | Fault:
         received = native.moment(found.get("received_at"), "received_at") or received_at
         return normal_form(found, "the signal", native.text(found, "raw"), received)
     except InputError as error:
-        reason: Reason = "bad_signal"
-        return Fault(reason, str(error))
+        return Fault("bad_signal", str(error))
 
 
 def _letter(
     record: Record, number: int, line: bytes, fault: Fault, received_at: datetime
 ) -> DeadLetter:
-    return DeadLetter(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        line=number,
-        reason=fault.reason,
-        detail=fault.detail,
-        raw=line[:RAW_BYTES],
-        received_at=received_at,
-    )
+    return DeadLetter.of(record, number, fault, line[:RAW_BYTES], received_at)

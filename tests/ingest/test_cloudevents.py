@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.cloudevents import defaults, is_cloudevent, lines_from_http, open_structured
+from ingest.dead_letters import Fault
 from ingest.errors import InputError
-from ingest.exact import Fault, read_json
+from ingest.exact import read_json
 
 INNER = {"stream": "payments", "amount": 1.5}
 JSON = {"Content-Type": "application/cloudevents+json"}
