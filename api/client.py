@@ -50,8 +50,7 @@ class Client:
 
     def get(self, path: str, **params: Any) -> Any:
         """The JSON that a path answers."""
-        given = {k: v for k, v in params.items() if v is not None}
-        return self._json("GET", path, params=given)
+        return self._json("GET", path, params=params)
 
     def post(
         self,
@@ -61,8 +60,7 @@ class Client:
         **params: Any,
     ) -> Any:
         """The JSON that a path answers to a body."""
-        given = {k: v for k, v in params.items() if v is not None}
-        return self._json("POST", path, content=body, headers=dict(headers or {}), params=given)
+        return self._json("POST", path, content=body, headers=dict(headers or {}), params=params)
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
         """The JSON that a path answers to a change."""
@@ -70,8 +68,7 @@ class Client:
 
     def text(self, path: str, **params: Any) -> str:
         """The text that a path answers: a picture, a page."""
-        given = {k: v for k, v in params.items() if v is not None}
-        return self._answer("GET", path, params=given).text
+        return self._answer("GET", path, params=params).text
 
     def content(self, path: str) -> bytes:
         """The bytes that a path answers: a report."""
@@ -84,10 +81,13 @@ class Client:
             raise UnavailableError(f"what answers at {self.base} is no Toll (TOLL_URL)") from error
 
     def _answer(self, method: str, path: str, **parts: Any) -> httpx2.Response:
-        headers = parts.pop("headers", {})
+        headers, params = parts.pop("headers", {}), parts.pop("params", {})
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        request = httpx2.Request(method, f"{self.base}{path}", headers=headers, **parts)
+        asked = {name: value for name, value in params.items() if value is not None}
+        request = httpx2.Request(
+            method, f"{self.base}{path}", headers=headers, params=asked, **parts
+        )
         try:
             answer = self.send(request)
         except httpx2.HTTPError as error:
