@@ -94,13 +94,13 @@ def lasted(span: timedelta) -> str:
     return f"{hours // 24} d {hours % 24} h" if hours % 24 else f"{hours // 24} d"
 
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _BUSY = 0.9  # of the busiest hour's units: as good as the peak
 
 
 def slot(hour: int) -> str:
     """An hour of the week: 0 is `Mon 00:00`."""
-    return f"{_DAYS[hour // 24]} {hour % 24:02}:00"
+    return f"{DAYS[hour // 24]} {hour % 24:02}:00"
 
 
 def busiest_hours(week: Sequence[float]) -> str:
@@ -112,13 +112,13 @@ def busiest_hours(week: Sequence[float]) -> str:
     if least <= 0:
         return ""
     days = [
-        [hour for hour in range(24) if week[24 * day + hour] >= least] for day in range(len(_DAYS))
+        [hour for hour in range(24) if week[24 * day + hour] >= least] for day in range(len(DAYS))
     ]
     found = []
-    for hours, group in groupby(range(len(_DAYS)), key=lambda day: days[day]):
+    for hours, group in groupby(range(len(DAYS)), key=lambda day: days[day]):
         if hours:
             alike = list(group)
-            named = _DAYS[alike[0]] + (f" to {_DAYS[alike[-1]]}" if len(alike) > 1 else "")
+            named = DAYS[alike[0]] + (f" to {DAYS[alike[-1]]}" if len(alike) > 1 else "")
             found.append(f"{named} {' and '.join(_spans(hours))}")
     return ", ".join(found)
 
@@ -199,6 +199,15 @@ def moment(at: datetime) -> str:
     return f"{at.astimezone(UTC).strftime(shown)} UTC"
 
 
+# How tools and business stood, what is amiss first.
+GAP_WORDS: Mapping[str, str] = {
+    "only_business_red": "tools green, business red",
+    "only_tools_red": "tools red, business green",
+    "both_red": "both red",
+    "both_green": "both green",
+    "cannot_tell": "cannot tell",
+    "maintenance": "planned maintenance",
+}
 # What the trust ledger calls the moments and parts of numbers.
 AGE_WORDS: Mapping[str, str] = {
     "first": "first number",

@@ -16,9 +16,9 @@ from api.charts.shortfall import shortfall
 from api.charts.story import Shortfall
 from api.http import schemas
 from enrich.model import BusinessMap
+from impact.baselines import RANGE_SD
 from impact.model import Range
 
-_RANGE_SD = 1.645  # of a normal: half of its central 90 %
 _AFTER = timedelta(hours=3)  # shown after the window, where there are data
 
 
@@ -54,7 +54,7 @@ def story(impact: schemas.Impact, business_map: BusinessMap, outlook: Outlook) -
     if watched is None or not len(watched.times):
         return None
     starts = watched.times.astype("datetime64[s]").astype(np.float64)
-    half = _RANGE_SD * watched.sigma
+    half = RANGE_SD * watched.sigma
     bins = Bins(
         np.append(starts, starts[-1] + watched.step.total_seconds()),
         watched.actual,

@@ -8,12 +8,11 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from api.ask.replaying import Supposition
-from api.words import lasted
+from api.words import DAYS, lasted
 from enrich import amounts
 from enrich.model import BusinessMap
 from ingest.errors import InputError
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SLOT = re.compile(r"([a-z]{3})[a-z]*\s+(\d{1,2}):(\d{2})")
 
 RESTS_ON = (
@@ -43,9 +42,9 @@ def moment_of(text: str, now: datetime, timezone: str) -> datetime:
     """A moment: RFC 3339 with its zone, or `Fri 18:00`, the next one of the company's clock."""
     zone = ZoneInfo(timezone)
     slot = _SLOT.fullmatch(text.strip().lower())
-    if slot and slot[1] in _DAYS and int(slot[2]) < 24 and int(slot[3]) < 60:
+    if slot and slot[1].title() in DAYS and int(slot[2]) < 24 and int(slot[3]) < 60:
         local = now.astimezone(zone)
-        day = local.date() + timedelta(days=(_DAYS.index(slot[1]) - local.weekday()) % 7)
+        day = local.date() + timedelta(days=(DAYS.index(slot[1].title()) - local.weekday()) % 7)
         at = datetime.combine(day, time(int(slot[2]), int(slot[3])), zone)
         if at < local:
             at = datetime.combine(day + timedelta(days=7), at.time(), zone)

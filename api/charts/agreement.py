@@ -23,13 +23,12 @@ LANE, BETWEEN, NAME = 16, 4, 26  # pixels
 _ROW = NAME + 2 * LANE + BETWEEN + 8
 _AXIS = 46
 _LEAST = 1 / 430  # of the time shown: what is shorter is still drawn as wide as that
-# part -> (which lanes it fills, what it is called)
-_PARTS = {
-    "only_business_red": ((1,), "business red, tools green"),
-    "only_tools_red": ((0,), "tools red, business green"),
-    "both_red": ((0, 1), "both red"),
-    "maintenance": ((0, 1), "planned maintenance"),
-    "cannot_tell": ((1,), "cannot tell"),
+_FILLS = {  # lanes: the tools', the business's
+    "only_business_red": (1,),
+    "only_tools_red": (0,),
+    "both_red": (0, 1),
+    "maintenance": (0, 1),
+    "cannot_tell": (1,),
 }
 _WELL = "green"  # a lane that is empty
 
@@ -85,7 +84,7 @@ def agreement(
                 legend=legend(width, 3, 1, outline=theme.expected),
             ),
             stroke=alt.condition(
-                alt.datum.part == _PARTS["cannot_tell"][1],
+                alt.datum.part == words.GAP_WORDS["cannot_tell"],
                 alt.value(theme.expected),
                 alt.value("transparent"),
             ),
@@ -132,16 +131,15 @@ def _colours(theme: Theme) -> dict[str, str]:
         "maintenance": theme.expected,
         "cannot_tell": theme.paper,
     }
-    return {_WELL: theme.line} | {_PARTS[part][1]: colour for part, colour in by_part.items()}
+    return {_WELL: theme.line} | {words.GAP_WORDS[part]: colour for part, colour in by_part.items()}
 
 
 def _stretches(processes: Sequence[Lanes], span: tuple[float, float], zone: ZoneInfo) -> list[Row]:
     rows: list[Row] = []
     for number, process in enumerate(processes):
         for part, start, end in process.stretches:
-            lanes, name = _PARTS[part]
             a, b = _seen(start.timestamp(), end.timestamp(), span)
-            for lane in lanes:
+            for lane in _FILLS[part]:
                 top = _tops(number)[lane]
                 rows.append(
                     {
@@ -149,7 +147,7 @@ def _stretches(processes: Sequence[Lanes], span: tuple[float, float], zone: Zone
                         "b": b * 1000,
                         "y": top,
                         "end": top + LANE,
-                        "part": name,
+                        "part": words.GAP_WORDS[part],
                         "process": process.title,
                         "from": clock.local_text(start.timestamp(), zone),
                         "lasted": words.lasted(end - start),

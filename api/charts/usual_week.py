@@ -15,7 +15,6 @@ from impact.model import FloatArray
 
 HOURS = 168
 PEAK = 0.9  # of the busiest hour: hours above it are peak hours
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 WIDTH = 860
 
 
@@ -79,7 +78,7 @@ def _hours(expected: FloatArray, peak: NDArray[np.bool_]) -> list[Row]:
             "end": hour + 1,
             "expected": rounded(value),
             "part": "peak hours" if peak[hour] else "usual",
-            "when": f"{DAYS[hour // 24]} {hour % 24:02}:00",
+            "when": words.slot(hour),
             "count": words.units(value),
         }
         for hour, value in enumerate(expected.tolist())
@@ -94,16 +93,15 @@ def _lines(expected: FloatArray, peak: NDArray[np.bool_], unit: str) -> list[str
     busiest = int(expected.argmax())
     share = 100 * expected[peak].sum() / max(float(expected.sum()), 1e-9)
     total = words.units(float(expected.sum()))
-    day, hour = DAYS[busiest // 24], busiest % 24
     return [
         f"{total} {unit} in a usual week",
-        f"busiest: {day} {hour:02}:00 with {words.units(float(expected[busiest]))} an hour",
+        f"busiest: {words.slot(busiest)} with {words.units(float(expected[busiest]))} an hour",
         f"{int(peak.sum())} peak hours carry {share:.0f} % of it",
     ]
 
 
 def _x() -> alt.X:
-    labels = {str(24 * d + 12): name for d, name in enumerate(DAYS)}
+    labels = {str(24 * d + 12): name for d, name in enumerate(words.DAYS)}
     return alt.X(
         "h:Q",
         title=None,

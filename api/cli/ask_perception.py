@@ -25,15 +25,6 @@ from api.cli.options import (
 from api.cli.read import print_json
 from api.client import connect
 
-_PARTS: Mapping[str, str] = {
-    "only_business_red": "tools green, business red",
-    "only_tools_red": "tools red, business green",
-    "both_red": "both red",
-    "both_green": "both green",
-    "cannot_tell": "cannot tell",
-    "maintenance": "planned maintenance",
-}
-
 
 def register(app: typer.Typer) -> None:
     """Add the command of this file."""
@@ -81,7 +72,7 @@ def _print_gap(found: Mapping[str, Any], said: str) -> None:
     out.print(Text(found["title"], style="bold"))
     show.indented(out, said, 2)
     table = show.new_table("", "Time", "Money", "Range", numbers_from=1)
-    for part, label in _PARTS.items():
+    for part, label in words.GAP_WORDS.items():
         minutes, money = found["minutes"][part], found["money"][part]
         if minutes or money:
             sum_ = schemas.Sum.model_validate(money) if money else None

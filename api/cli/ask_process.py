@@ -14,8 +14,6 @@ from api.cli.options import DataOption, JsonOption, MapOption, settings_from
 from api.cli.read import lines_of, print_json
 from api.client import connect, part
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-
 
 def register(app: typer.Typer) -> None:
     """Add the command of this file."""
@@ -77,7 +75,7 @@ def _print_week(title: str, week: Sequence[Mapping[str, Any]]) -> None:
     out.print()
     out.print(f"{title}: usual units by local weekday, three hours to a column")
     table = show.new_table("", *(f"{hour:02}:00" for hour in range(0, 24, 3)), numbers_from=1)
-    for day, label in enumerate(_DAYS):
+    for day, label in enumerate(words.DAYS):
         hours = [week[24 * day + hour]["units"]["mid"] for hour in range(24)]
         table.add_row(label, *(words.units(sum(hours[at : at + 3])) for at in range(0, 24, 3)))
     out.print(table)

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
+from api import words
 from api.charts.agreement import Lanes, agreement, height_of
 from api.http import schemas
 from api.http.auth import Reading
@@ -20,15 +21,6 @@ from ingest.errors import NotFoundError
 router = APIRouter(include_in_schema=False)
 
 SPANS = {1: "a day", 7: "a week", 28: "four weeks", 91: "a quarter", 365: "a year"}
-# Parts of a time, as people call them: what is amiss first.
-PARTS = {
-    "only_business_red": "Tools green, business red",
-    "only_tools_red": "Tools red, business green",
-    "both_red": "Both red",
-    "both_green": "Both green",
-    "cannot_tell": "Cannot tell",
-    "maintenance": "Planned maintenance",
-}
 _MOST = 20  # processes of one picture; the tables have all
 Days = Annotated[int, Query(ge=1, le=400)]
 
@@ -45,7 +37,7 @@ def perception(request: Request, caller: Reading, days: Days = 7) -> HTMLRespons
         found=found,
         days=days,
         spans=SPANS,
-        parts=PARTS,
+        parts=words.GAP_WORDS,
         height=height_of(min(many, _MOST)),
         most=_MOST,
     )

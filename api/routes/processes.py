@@ -21,6 +21,7 @@ from api.routes.silent import silent_now
 from enrich.model import Measure, Process
 from enrich.suggest import did_you_mean
 from impact import cost_now
+from impact.baselines import RANGE_SD
 from impact.cost_now import CostOfAnHour, HourCost
 from impact.model import MoneyRange, Range
 from impact.spread import sd_of_sums
@@ -340,7 +341,7 @@ def _bins(
     if not len(edges):
         raise NotFoundError("no bins in that time")
     seen, usual = np.add.reduceat(actual, edges), np.add.reduceat(expected, edges)
-    spread = 1.645 * sd_of_sums(sigma, edges)
+    spread = RANGE_SD * sd_of_sums(sigma, edges)
     moments = group[edges] * step
     return Bins(
         step_s=step,
