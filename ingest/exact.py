@@ -19,7 +19,7 @@ from typing import NoReturn, TypeAlias
 
 from ingest.currencies import CURRENCIES
 from ingest.dead_letters import Fault, Reason
-from ingest.mapping import PLAIN, Path, Shape
+from ingest.mapping import PLAIN, Shape, follow
 from ingest.times import lacks_zone, rfc3339_ms
 
 MAX_DEPTH = 64
@@ -201,24 +201,15 @@ def _missing(name: str, rules: Rules, found: str | None) -> NoReturn:
 def _at(found: dict[str, Json], name: str, rules: Rules) -> Json:
     paths = rules.shape.paths[name]
     if len(paths) <= 1:
-        value = _follow(found, paths[0]) if paths else None
+        value: Json = follow(found, paths[0]) if paths else None
         return rules.defaults.get(name) if value is None else value
     parts: list[str] = []
     for path in paths:
-        part = _text(_follow(found, path), name, None, "wrong_type")
+        part = _text(follow(found, path), name, None, "wrong_type")
         if part is None:
             return rules.defaults.get(name)
         parts.append(part)
     return "/".join(parts)
-
-
-def _follow(found: Json, path: Path) -> Json:
-    for step in path:
-        if isinstance(step, str):
-            found = found.get(step) if isinstance(found, dict) else None
-        else:
-            found = found[step] if isinstance(found, list) and step < len(found) else None
-    return found
 
 
 def _text(found: Json, name: str, longest: int | None, reason: Reason) -> str | None:

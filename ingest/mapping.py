@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ingest.errors import SettingsError
 from ingest.streams import TopicMapping
@@ -52,6 +52,16 @@ def compile_path(text: str) -> Path:
     if not steps or not text.startswith("$") or position != len(text):
         raise SettingsError(f"{text!r} is not a path: write it like $.order.total or $.lines[0].id")
     return tuple(steps)
+
+
+def follow(found: Any, path: Path) -> Any:
+    """What stands at a path of parsed JSON; None where nothing does."""
+    for step in path:
+        if isinstance(step, str):
+            found = found.get(step) if isinstance(found, dict) else None
+        else:
+            found = found[step] if isinstance(found, list) and step < len(found) else None
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ingest.errors import InputError, SettingsError
 from ingest.events import Signal
-from ingest.mapping import Path, compile_path
+from ingest.mapping import Path, compile_path, follow
 from ingest.sources import Source
 from ingest.sources import body as native
 from ingest.sources.generic import normal_form
@@ -37,7 +37,7 @@ def mapped(mapping: SignalMapping) -> Source:
     def source(body: bytes, /, *, received_at: datetime | None = None) -> list[Signal]:
         found = native.parse(body)
         if each is not None:
-            found = _at(found, each)
+            found = follow(found, each)
         several = native.objects(found if isinstance(found, list) else [found], "the body")
         return [
             normal_form(
@@ -66,7 +66,7 @@ def _normal(
     found: dict[str, Any] = {"source": mapping.name, **mapping.fixed}
     for name, paths in fields.items():
         if name in TIMES:
-            value: Any = _time(_at(one, paths[0]), name)
+            value: Any = _time(follow(one, paths[0]), name)
         else:
             value = _text(one, paths)
         if value is not None:
@@ -89,17 +89,5 @@ def _time(value: object, name: str) -> str | None:
 
 
 def _text(one: dict[str, Any], paths: Sequence[Path]) -> str | None:
-    parts = [native.text({"": _at(one, path)}, "") for path in paths]
+    parts = [native.text({"": follow(one, path)}, "") for path in paths]
     return "/".join(parts) if all(parts) else None
-
-
-def _at(found: object, path: Path) -> Any:
-    """What stands at the path; None where nothing does."""
-    for step in path:
-        if isinstance(step, str) and isinstance(found, dict):
-            found = found.get(step)
-        elif isinstance(step, int) and isinstance(found, list) and step < len(found):
-            found = found[step]
-        else:
-            return None
-    return found
