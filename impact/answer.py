@@ -11,21 +11,19 @@ and what the loss in the whole bins suggests for its share, weighed by their var
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 
 import numpy as np
 
 from impact import catchup, series
 from impact.calendar import DAY, HOUR, WEEK, IntArray
 from impact.conditioning import given_before, view, window_weights
-from impact.model import Estimate, FloatArray, Range
+from impact.model import Estimate, FloatArray, Kind, Range
 from impact.pieces import Pieces, cut
 from impact.profile import dead
 from impact.ranges import draws_along, even_normals, placebo_errors, range_of, widening
 from impact.thin import thin_total
 from impact.usual import Band, Usual
 
-Kind = Literal["flow", "load"]
 SETTLED_S = 12 * HOUR  # of data after the window, for a final answer
 SETTLING_S = 48 * HOUR
 BAND_BEFORE_S, BAND_AFTER_S = 6 * HOUR, 12 * HOUR

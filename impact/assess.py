@@ -24,7 +24,7 @@ from impact.assess_lead_time import Concurrent, LeadTimes
 from impact.assess_measured import measured, modelled
 from impact.assess_record import Draft, Facts, record
 from impact.attribute import driven, subsets
-from impact.baselines import Baselines, Learned, Windows
+from impact.baselines import Baselines, Learned, Windows, kind_of
 from impact.calendar import IntArray
 from impact.effect import SETTLING_MAX, EffectWindow, earliest_effect, effect_window
 from impact.estimate import estimate
@@ -311,7 +311,7 @@ class Tick:
                 values,
                 start=start,
                 end=end,
-                kind="load" if measure.kind == "load" else "flow",
+                kind=kind_of(measure),
                 timezone=self.map.timezone,
                 holidays=self.map.holidays or None,
                 as_of=None if cut is None else min(cut, seen),

@@ -17,10 +17,10 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 
 from enrich.incident import Incident
-from impact.attribute import BoolArray, attribute, share_recovery
+from impact.attribute import attribute, share_recovery
 from impact.calendar import IntArray
 from impact.effect import EffectWindow, Watched
-from impact.model import Estimate, FloatArray, Range
+from impact.model import BoolArray, Estimate, FloatArray, Range
 from impact.times import utc64
 from impact.totals import quantile_range
 

@@ -21,12 +21,9 @@ from functools import cache
 from math import factorial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from impact.calendar import IntArray
-from impact.model import FloatArray
-
-BoolArray = NDArray[np.bool_]
+from impact.model import BoolArray, FloatArray
 
 NOTHING = 1e-9  # a predicted severity below this is none: it cannot be divided by
 

@@ -18,17 +18,14 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from impact.calendar import DAY, HOUR, WEEK, Holidays
 from impact.estimate import estimate
-from impact.model import Estimate, FloatArray, Range, TimeArray
+from impact.model import BoolArray, Estimate, FloatArray, Kind, Range, TimeArray
 from impact.scores import Scored
 from impact.times import as_datetime, epoch_seconds
 
-Kind = Literal["flow", "load"]
 Scenario = Literal["total", "partial", "spike", "placebo"]
-Bools: TypeAlias = NDArray[np.bool_]
 Window: TypeAlias = tuple[datetime, datetime]
 
 HISTORY_S = 13 * WEEK  # that an estimate sees
@@ -153,9 +150,9 @@ def _estimate(past: Past, case: Case, stop: int) -> Estimate:
     )
 
 
-def _free(past: Past) -> Bools:
+def _free(past: Past) -> BoolArray:
     """(T,) bool: bins that were measured, with no incident near."""
-    free: Bools = np.isfinite(past.values)
+    free: BoolArray = np.isfinite(past.values)
     seconds = epoch_seconds(past.times)
     for start, end in past.known:
         near = (seconds >= start.timestamp() - AROUND_S) & (seconds < end.timestamp() + AROUND_S)
@@ -163,7 +160,7 @@ def _free(past: Past) -> Bools:
     return free
 
 
-def _place(past: Past, free: Bools, rng: np.random.Generator) -> tuple[int, int, int] | None:
+def _place(past: Past, free: BoolArray, rng: np.random.Generator) -> tuple[int, int, int] | None:
     """(first, stop, cut) somewhere in the history, by kind of hour; None where nothing fits."""
     step = past.step_s
     low = min(LEAST_HISTORY_S, len(free) * step // 2) // step

@@ -13,9 +13,9 @@ from functools import cached_property
 import numpy as np
 
 from impact import catchup, series
-from impact.answer import SETTLED_S, SETTLING_S, Kind, answer, draw
+from impact.answer import SETTLED_S, SETTLING_S, answer, draw
 from impact.calendar import DAY, Holidays, zone_of
-from impact.model import Estimate, FloatArray, TimeArray
+from impact.model import Estimate, FloatArray, Kind, TimeArray
 from impact.usual import Usual, learn
 
 LEARN_FROM = 2  # latest known incidents whose recovery is looked at

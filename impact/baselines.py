@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from impact.baseline import Baseline
 from impact.effect import Watched, calibrate_threshold
 from impact.estimate import prepare
 from impact.history import History
-from impact.model import FloatArray, Range, TimeArray
+from impact.model import FloatArray, Kind, Range, TimeArray
 from impact.money import MeanAmounts
 from impact.ports import VolumeReader
 from impact.spread import Spread, level_before, measure_spread, rolling_level
@@ -244,7 +244,7 @@ class Baselines:
         before = times < utc64(start)
         phi = learned.bins.phi
         expected = expected * level_before(actual[before], expected[before], phi, LEVEL_HOURS)
-        return Watched(times, actual, expected, learned.bins.sigma(expected), _sign(measure))
+        return Watched(times, actual, expected, learned.bins.sigma(expected), kind_of(measure))
 
     def followed(
         self, measure: Measure, start: datetime, end: datetime, mark: Watermark
@@ -259,7 +259,7 @@ class Baselines:
         kept = times >= utc64(start)
         expected = (usual * level)[kept]
         sigma = learned.bins.sigma(expected)
-        return Watched(times[kept], actual[kept], expected, sigma, _sign(measure))
+        return Watched(times[kept], actual[kept], expected, sigma, kind_of(measure))
 
     def _learned_key(self, measure: Measure) -> tuple[_Key, Windows]:
         return _key(measure), self._known.get(measure.id, ())
@@ -328,7 +328,7 @@ class Baselines:
         expected = older.usual(starts)[0]
         times = starts.astype("datetime64[s]")
         nothing = np.zeros(size)
-        spread = measure_spread(Watched(times, actual, expected, nothing, _sign(measure)))
+        spread = measure_spread(Watched(times, actual, expected, nothing, kind_of(measure)))
         self._spreads[key] = now, spread
         return spread
 
@@ -344,5 +344,6 @@ def _by_amount(measure: Measure) -> bool:
     return measure.value is not None and measure.value.basis == "amount"
 
 
-def _sign(measure: Measure) -> Literal["flow", "load"]:
+def kind_of(measure: Measure) -> Kind:
+    """How a counted measure is judged."""
     return "load" if measure.kind == "load" else "flow"

@@ -11,25 +11,24 @@ at all: a loss that noise explains as well is no loss.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrs, dtrtrs
 
 from impact.calendar import IntArray
 from impact.conditioning import JITTER, QUIET, Given, View
-from impact.model import DRAWS, FloatArray
+from impact.model import DRAWS, BoolArray, FloatArray, Kind
 from impact.outliers import outlier_noise
 from impact.ranges import even_uniforms
 from impact.residuals import counting_noise
 
-BoolArray = NDArray[np.bool_]
-
 LENGTHS_H = np.array([1.0, 2.0, 4.0, 7.0, 12.0])
 STEPS = 10  # of the amount
 FLOOR = 0.02  # of the busiest hour: something may come back while a shop is closed
-LUMPS = {"flow": 0.15, "load": 0.5}  # standard deviation of a piece's surplus around its shape
+# standard deviation of a piece's surplus around its shape
+LUMPS: Mapping[Kind, float] = {"flow": 0.15, "load": 0.5}
 LEAST = 0.2  # of what is usual; below it the square root is not linear enough
 FREEDOM = 30.0
 UNLIKELY = 1e-6  # probability below which a hypothesis tells nothing of the spread
@@ -109,7 +108,7 @@ def fading(since: FloatArray, width: FloatArray, usual: FloatArray, busiest: flo
     return whole
 
 
-def weigh(v: View, g: Given, widen: float, kind: str, busiest: float) -> Posterior:
+def weigh(v: View, g: Given, widen: float, kind: Kind, busiest: float) -> Posterior:
     """The window's expected z under each hypothesis of what came back, and its likelihood."""
     n, w, after = len(v.window), v.window, v.after
     mean = v.mean[w] + v.gain[w] * g.mean[:n]
@@ -179,7 +178,7 @@ def _in_z(v: View, cov: FloatArray, widen: float) -> FloatArray:
 
 
 def _hypotheses(
-    v: View, mean: FloatArray, cov: FloatArray, kind: str, busiest: float
+    v: View, mean: FloatArray, cov: FloatArray, kind: Kind, busiest: float
 ) -> tuple[FloatArray, IntArray, FloatArray]:
     """Amounts (K,), the row of the shape of each (K,), and the shapes over all pieces after."""
     pieces, w = v.pieces, v.window
@@ -213,7 +212,7 @@ class Choice:
 
 
 def choose(
-    p: Posterior, v: View, noise: FloatArray, shared: FloatArray, kind: str, prior: Prior
+    p: Posterior, v: View, noise: FloatArray, shared: FloatArray, kind: Kind, prior: Prior
 ) -> Choice:
     """Draws by likelihood and prior: of loss and recovery together, or that nothing happened.
 

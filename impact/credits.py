@@ -31,9 +31,9 @@ from enrich.incident import Incident
 from enrich.model import BusinessMap, Cost, Credit, Node, Process
 from impact.assess import felt
 from impact.cost import Part
-from impact.model import DRAWS, FloatArray, MeasureImpact, MoneyRange
+from impact.model import DRAWS, BoolArray, FloatArray, MeasureImpact, MoneyRange
 from impact.money import MissingRate, minor_unit, rate_on, round_money
-from impact.providers import Mask, mask_of, own_page, planned_minutes
+from impact.providers import mask_of, own_page, planned_minutes
 from impact.tools import MINUTE, Grid
 from impact.totals import generator
 
@@ -206,7 +206,7 @@ class _Reader:
         currency = self._map.currency
         return MonthCredit(part, name, title, self._month, promise, readings, currency, without)
 
-    def _reading(self, name: str, found: _Minutes, open_: Mask, terms: _Terms) -> Reading:
+    def _reading(self, name: str, found: _Minutes, open_: BoolArray, terms: _Terms) -> Reading:
         bad, size = Decimal(repr(float(found[0].sum()))), int(open_.sum())
         availability = 100 * (1 - bad / size) if size else Decimal(100)
         credit = self._worth(availability, *terms)
@@ -249,7 +249,7 @@ class _Reader:
                 if reached.process == process:
                     yield incident.id, reached.severity, window
 
-    def _minutes(self, windows: Iterable[_Window], open_: Mask) -> _Minutes:
+    def _minutes(self, windows: Iterable[_Window], open_: BoolArray) -> _Minutes:
         """At each minute the worst of all windows; of each incident alone, the sum of that."""
         alone: dict[str, FloatArray] = {}
         for name, badly, window in windows:

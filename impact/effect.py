@@ -20,12 +20,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import log
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from impact.model import FloatArray, TimeArray
+from impact.calendar import IntArray
+from impact.model import FloatArray, Kind, TimeArray
 from impact.times import as_datetime, utc64
 
 BIN_UNITS = 30.0  # a bin of the test expects at least so many
@@ -54,7 +53,7 @@ class Watched:
     actual: FloatArray
     expected: FloatArray
     sigma: FloatArray
-    kind: Literal["flow", "load"] = "flow"
+    kind: Kind = "flow"
 
     @property
     def step(self) -> timedelta:
@@ -91,7 +90,7 @@ class EffectWindow:
 class _Bins:
     """The bins of the test: `first[i]` to `first[i + 1]` are the fine bins of bin i."""
 
-    first: NDArray[np.int64]  # (B + 1,)
+    first: IntArray  # (B + 1,)
     drift: FloatArray  # (B,) z - k
     z: FloatArray  # (B,)
     slack: FloatArray  # (B,) k
@@ -220,7 +219,7 @@ def _bins(series: Watched, anchor: datetime | None, sign: float) -> _Bins:
     return _Bins(first, z - slack, z, slack, missing, expected)
 
 
-def _cuts(expected: FloatArray) -> NDArray[np.int64]:
+def _cuts(expected: FloatArray) -> IntArray:
     """Indices at which a new bin begins, 0 first; the last one ends the last full bin.
 
     A bin closes with the fine bin that brings it to BIN_UNITS.
@@ -236,7 +235,7 @@ def _cuts(expected: FloatArray) -> NDArray[np.int64]:
     return np.array(cuts, dtype=np.int64)
 
 
-def _sums(values: FloatArray, first: NDArray[np.int64]) -> FloatArray:
+def _sums(values: FloatArray, first: IntArray) -> FloatArray:
     running: FloatArray = np.concatenate([[0.0], np.cumsum(values)])
     sums: FloatArray = running[first[1:]] - running[first[:-1]]
     return sums

@@ -11,10 +11,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from impact import series
-from impact.answer import Kind, answer
+from impact.answer import answer
 from impact.baseline import Baseline, prepare, prepared
 from impact.calendar import Holidays
-from impact.model import Estimate, FloatArray, TimeArray
+from impact.model import Estimate, FloatArray, Kind, TimeArray
 
 
 def estimate(

@@ -23,10 +23,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
 from impact.calendar import DAY, HOUR, WEEK, IntArray, local_time, zone_of
-from impact.model import DRAWS, FloatArray, Range, TimeArray
+from impact.model import DRAWS, BoolArray, FloatArray, Range, TimeArray
 from impact.money import HOURS_OF_WEEK
 from impact.ports import Cohort, LateHistory
 from impact.progress import Curves, Moments, Units, curves, forecast
@@ -282,7 +281,7 @@ class _Table:
     """Placed, late and hours of lateness by earlier week and hour of the week, each (W, 168)."""
 
     def __init__(
-        self, history: LateHistory, known: NDArray[np.bool_], weeks: IntArray, slots: IntArray
+        self, history: LateHistory, known: BoolArray, weeks: IntArray, slots: IntArray
     ) -> None:
         self.count = int(weeks.max()) + 1
         flat, size = weeks * HOURS_OF_WEEK + slots, self.count * HOURS_OF_WEEK

@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 TimeArray = NDArray[np.datetime64]
 
 DRAWS = 200  # draws kept with every estimate, so that totals can add draws and not ends of ranges
 
+Kind = Literal["flow", "load"]  # which way trouble shows: too little, or too much
 EstimateState = Literal["live", "final", "restated"]
 Method = Literal["measured", "modelled", "evidence_only"]
 
@@ -54,7 +56,7 @@ class Estimate:
     flow: gross, recovered, lost, lost_forecast. load: excess. What does not apply is None.
     """
 
-    kind: Literal["flow", "load"]
+    kind: Kind
     state: Literal["live", "final"]
     gross: Range | None
     recovered: Range | None

@@ -13,12 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from impact.calendar import IntArray
-from impact.model import FloatArray
-
-BoolArray = NDArray[np.bool_]
+from impact.model import BoolArray, FloatArray
 
 LEAST_TIMES = 3
 CLEAR = 3.0  # standard errors from zero, of the mean

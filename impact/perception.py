@@ -30,14 +30,14 @@ from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from enrich.graph import Graph
 from enrich.incident import Incident
 from enrich.model import Measure
 from impact.assess import felt
+from impact.calendar import IntArray
 from impact.effect import BIN_UNITS
-from impact.model import DRAWS, FloatArray, MeasureImpact, MoneyRange, Range
+from impact.model import DRAWS, BoolArray, FloatArray, MeasureImpact, MoneyRange, Range
 from impact.money import decimal, hours_of_week
 from impact.shortfall import LOOK_BACK
 from impact.tools import Grid, stretches
@@ -47,7 +47,6 @@ Part = Literal[
     "both_green", "only_business_red", "only_tools_red", "both_red", "cannot_tell", "maintenance"
 ]
 PARTS: tuple[Part, ...] = get_args(Part)
-BoolArray = NDArray[np.bool_]
 LEVEL = 0.90
 
 
@@ -146,7 +145,7 @@ class _Look:
             if root:
                 self._of_root[root].append(impact)
         self._business: dict[str, tuple[BoolArray, BoolArray]] = {}
-        self._hours: NDArray[np.int64] | None = None
+        self._hours: IntArray | None = None
         self._carriers = question.graph.map.carriers()
 
     def process(self, name: str) -> Perception:
@@ -216,7 +215,7 @@ class _Look:
             seen[within] = ~sight.thin[self._local_hours()[within]]
         return seen
 
-    def _local_hours(self) -> NDArray[np.int64]:
+    def _local_hours(self) -> IntArray:
         if self._hours is None:
             first = int(self.q.grid.start.timestamp())
             times = first + 60 * np.arange(self.q.grid.size, dtype=np.int64)

@@ -13,12 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from impact.calendar import DAY, WEEK, IntArray
-from impact.model import FloatArray
-
-BoolArray = NDArray[np.bool_]
+from impact.model import BoolArray, FloatArray
 
 SHAPE_MEMORY = 12.0  # weeks until a week's shape counts 1/e
 LEVEL_MEMORY = 1.0  # weeks, of the level

@@ -33,11 +33,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from impact.calendar import IntArray
-from impact.model import DRAWS, FloatArray
+from impact.model import DRAWS, BoolArray, FloatArray
 from impact.money import HOURS_OF_WEEK
 from impact.tempered import tempered
 
@@ -167,7 +166,7 @@ class _Hold:
     finish: FloatArray
     rho: FloatArray
     kappa: FloatArray
-    queue: NDArray[np.bool_]
+    queue: BoolArray
     share: FloatArray
     speed: FloatArray
     pace: FloatArray  # of making good from now on, against that until now

@@ -21,13 +21,12 @@ from decimal import Decimal
 from statistics import median
 
 import numpy as np
-from numpy.typing import NDArray
 
 from enrich.incident import Episode, Incident
 from enrich.model import BusinessMap
 from impact.assess import felt
 from impact.cost import Part, measured_parts, plus, together
-from impact.model import MeasureImpact, Range
+from impact.model import BoolArray, MeasureImpact, Range
 from impact.money import MissingRate, decimal, round_money
 from impact.running import running_cost
 from impact.tools import MINUTE, Grid
@@ -35,8 +34,6 @@ from impact.totals import Total, headlines, quantile_range, total_money
 
 STATUS_PAGE = "statuspage"  # the family of sources that speak for a provider itself
 TOLD_LIVE = timedelta(days=1)  # heard of within this: Toll was there when it was said
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -163,7 +160,7 @@ def own_page(episode: Episode) -> bool:
     return episode.source.partition(":")[0] == STATUS_PAGE
 
 
-def mask_of(grid: Grid, windows: Iterable[tuple[datetime, datetime]]) -> Mask:
+def mask_of(grid: Grid, windows: Iterable[tuple[datetime, datetime]]) -> BoolArray:
     """(size,) which minutes any of the windows touches."""
     mask = np.zeros(grid.size, dtype=bool)
     for start, end in windows:
@@ -172,7 +169,7 @@ def mask_of(grid: Grid, windows: Iterable[tuple[datetime, datetime]]) -> Mask:
     return mask
 
 
-def planned_minutes(grid: Grid, planned: Iterable[Incident], node: str, now: datetime) -> Mask:
+def planned_minutes(grid: Grid, planned: Iterable[Incident], node: str, now: datetime) -> BoolArray:
     """(size,) which minutes a provider planned not to be there. planned: maintenance."""
     episodes = (e for i in planned for e in i.episodes if node in e.nodes)
     return mask_of(grid, ((e.started_at, e.ended_at or now) for e in episodes))

@@ -17,10 +17,10 @@ from types import MappingProxyType
 import numpy as np
 
 from enrich.model import BusinessMap, Measure
-from impact.baselines import Baselines
+from impact.baselines import Baselines, kind_of
 from impact.effect import JOIN, THRESHOLD, Interval, Watched, red_intervals
 from impact.times import epoch_seconds, utc64
-from impact.vigil import Kind, Vigil, depths
+from impact.vigil import Vigil, depths
 from impact.watermark import Watermark
 
 LOOK_BACK = timedelta(hours=12)
@@ -101,9 +101,8 @@ def _beyond(
     recent = times >= utc64(min(mark.until - LOOK_BACK, red.start) - BEFORE)
     times, actual = times[recent], actual[recent]
     usual = learned.baseline.usual(epoch_seconds(times))[0]
-    kind: Kind = "load" if measure.kind == "load" else "flow"
     step_s = int(baselines.step.total_seconds())
-    found = depths(actual, usual, step_s, vigil.noises[measure.id], kind)
+    found = depths(actual, usual, step_s, vigil.noises[measure.id], kind_of(measure))
     within = times >= utc64(red.start)
     if red.end is not None:
         within &= times < utc64(red.end)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from impact.calendar import IntArray
 from impact.effect import ERROR_CORRELATION, Watched, excursions
 from impact.model import FloatArray
 
@@ -117,7 +117,7 @@ def measure_spread(watched: Watched, phi_first: float = 1.0) -> Spread:
     return Spread(phi, spread, excursions(again), weeks)
 
 
-def sd_of_sums(sigma: FloatArray, edges: NDArray[np.int64]) -> FloatArray:
+def sd_of_sums(sigma: FloatArray, edges: IntArray) -> FloatArray:
     """Standard deviations of sums of bins from each edge to the next.
 
     Bins err together a little (`impact.effect`): var = sum s^2 + rho (sum s)^2 - rho sum s^2.

@@ -25,9 +25,9 @@ from impact.calendar import (
     holiday_days,
     local_time,
 )
-from impact.model import FloatArray, Range, TimeArray
+from impact.model import BoolArray, FloatArray, Range, TimeArray
 from impact.month_days import NO_MONTH_DAYS, MonthDays, fit_month_days
-from impact.profile import BoolArray, Profile, fit_profile
+from impact.profile import Profile, fit_profile
 from impact.residuals import Residuals, counting_noise, fit_residuals
 from impact.series import Series, Window, coarse_step, epoch
 from impact.series import masked as masked_values

@@ -27,15 +27,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import pdtr
 
 from impact.calendar import DAY, HOUR, WEEK, Holidays, IntArray
 from impact.estimate import prepare
-from impact.model import FloatArray, TimeArray
+from impact.model import BoolArray, FloatArray, Kind, TimeArray
 from impact.spread import dispersion, rolling_level
 from impact.times import epoch_seconds
 
@@ -53,7 +52,6 @@ AFTERWARDS = timedelta(hours=6)  # an incident: its catch-up is not judged eithe
 HAZE = 1.5  # by which bars are raised where no history could prove the promise
 TEACHING_S = 13 * WEEK  # of history a week is judged by
 
-Kind = Literal["flow", "load"]
 Windows: TypeAlias = tuple[tuple[datetime, datetime], ...]
 
 
@@ -277,7 +275,7 @@ def _daily(found: FloatArray, step_s: int) -> FloatArray:
     return np.where(np.isfinite(deepest), deepest, np.nan)
 
 
-def _in_known(seconds: IntArray, known: Windows) -> NDArray[np.bool_]:
+def _in_known(seconds: IntArray, known: Windows) -> BoolArray:
     """(T,) bool: in an earlier incident, or in the hours after it."""
     inside = np.zeros(len(seconds), dtype=bool)
     for start, end in known:

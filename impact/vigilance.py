@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from enrich.model import BusinessMap, Measure
-from impact.baselines import Baselines
+from impact.baselines import Baselines, kind_of
 from impact.model import FloatArray, TimeArray
-from impact.vigil import History, Kind, Vigil, Windows, calibrate, look_back
+from impact.vigil import History, Vigil, Windows, calibrate, look_back
 from impact.watermark import Watermark
 
 EVERY = timedelta(days=1)
@@ -53,11 +53,10 @@ class Vigilance:
             return False
         while self._taken:
             measure, times, values = self._taken.pop()
-            kind: Kind = "load" if measure.kind == "load" else "flow"
             found = look_back(
                 times,
                 values,
-                kind=kind,
+                kind=kind_of(measure),
                 timezone=self._map.timezone,
                 holidays=self._map.holidays or None,
                 known=known.get(measure.id, ()),

@@ -31,10 +31,10 @@ import polars as pl
 from impact.calendar import HOUR, WEEK
 from impact.effect import JOIN, THRESHOLD, Watched, red_intervals
 from impact.estimate import prepare
-from impact.model import FloatArray, TimeArray
+from impact.model import FloatArray, Kind, TimeArray
 from impact.shortfall import BEFORE, LOOK_BACK, RECENT
 from impact.spread import rolling_level
-from impact.vigil import History, Kind, Noise, Vigil, calibrate, depths, look_back
+from impact.vigil import History, Noise, Vigil, calibrate, depths, look_back
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = ROOT.parent / "shared" / "accuracy"

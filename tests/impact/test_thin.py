@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import impact
-from impact.answer import Kind
 from impact.calendar import HOUR
+from impact.model import Kind
 from tests.impact.worlds import times, utc, week_shape
 
 WINDOWS = 30
