@@ -9,7 +9,6 @@ Source: cloudevents/spec, `spec.md` and the HTTP and Kafka protocol bindings.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
 from decimal import Decimal
@@ -67,8 +66,7 @@ def open_structured(value: bytes) -> list[Opened | Fault] | Fault:
 def _open(envelope: Json) -> Opened | Fault:
     if not isinstance(envelope, dict):
         return Fault("not_json", "expected a CloudEvent, which is a JSON object")
-    version = envelope.get("specversion")
-    if not isinstance(version, str) or not version.startswith("1."):
+    if not is_version_1(envelope.get("specversion")):
         return Fault("missing_field", "expected a CloudEvent with specversion 1.0")
     offered = {
         taken: attribute
@@ -80,12 +78,26 @@ def _open(envelope: Json) -> Opened | Fault:
     encoded = envelope.get("data_base64")
     if encoded is None:
         return Fault("missing_field", "the CloudEvent has no data")
-    try:
-        decoded = base64.b64decode(encoded if isinstance(encoded, str) else "?", validate=True)
-    except (binascii.Error, ValueError):
+    decoded = unpacked(encoded)
+    if decoded is None:
         return Fault("wrong_type", "data_base64 of the CloudEvent is not base64")
     content = read_json(decoded)
     return content if isinstance(content, Fault) else Opened(content, offered)
+
+
+def is_version_1(version: object) -> bool:
+    """Whether a `specversion` is one of those that are read."""
+    return isinstance(version, str) and version.startswith("1.")
+
+
+def unpacked(data_base64: object) -> bytes | None:
+    """The content of `data_base64`; None where it is not base64."""
+    if not isinstance(data_base64, str):
+        return None
+    try:
+        return base64.b64decode(data_base64, validate=True)
+    except ValueError:
+        return None
 
 
 def is_cloudevent(headers: Mapping[str, str]) -> bool:

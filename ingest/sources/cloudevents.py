@@ -15,15 +15,13 @@ Source: cloudevents/spec, `spec.md` and the HTTP and Kafka protocol bindings.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
-from ingest.cloudevents import STRUCTURED
+from ingest.cloudevents import STRUCTURED, is_structured, is_version_1, unpacked
 from ingest.errors import InputError
 from ingest.events import Signal
 from ingest.log import Headers
@@ -64,11 +62,8 @@ def from_kafka(value: bytes, headers: Headers, received_at: datetime | None) -> 
 
 def in_kafka(headers: Headers) -> bool:
     """Whether a Kafka record is a CloudEvent, in either mode."""
-    return any(
-        name.lower() == "ce_specversion"
-        or (name.lower() == "content-type" and value.lower().startswith(STRUCTURED.encode()))
-        for name, value in headers
-    )
+    binary = any(name.lower() == "ce_specversion" for name, _ in headers)
+    return binary or is_structured(headers)
 
 
 def is_format(content_type: str) -> bool:
@@ -102,15 +97,14 @@ def _structured(found: dict[str, Any], name: str) -> Envelope:
     if encoded is None:
         data = found.get("data")
         return Envelope(attributes, {} if data is None else _object(data, name))
-    try:
-        decoded = base64.b64decode(encoded if isinstance(encoded, str) else "?", validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InputError(f"data_base64 of {name} is not base64") from error
+    decoded = unpacked(encoded)
+    if decoded is None:
+        raise InputError(f"data_base64 of {name} is not base64")
     return Envelope(attributes, _object(native.parse(decoded), name))
 
 
 def _check_version(version: object, name: str) -> None:
-    if not isinstance(version, str) or not version.startswith("1."):
+    if not is_version_1(version):
         raise InputError(f"{name} is no CloudEvent with specversion 1.0")
 
 
