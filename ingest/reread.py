@@ -10,6 +10,7 @@ import logging
 from datetime import datetime
 
 from ingest.log import Consumer
+from ingest.times import to_ms
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def go_back(consumer: Consumer, moment: datetime) -> bool:
     log does not answer. Raises `UnavailableError` where it does not take the offsets.
     """
     mine = consumer.assigned()
-    since = consumer.offsets_at(max(0, int(moment.timestamp() * 1000)))
+    since = consumer.offsets_at(max(0, to_ms(moment)))
     positions = consumer.positions()
     if not mine or not mine <= since.keys() & positions.keys():
         return False

@@ -31,6 +31,7 @@ _TOLD: Mapping[str, str] = {
     "failure": "deployment failed",
     "error": "deployment failed",
 }
+_GITHUBS_OWN = ("deployment", "repository", "organization", "hook", "zen")
 _MEMBERS = ("action", "deployment", "deployment_status")
 
 
@@ -69,9 +70,6 @@ def github(body: bytes, /, *, received_at: datetime | None = None) -> list[Signa
             raw=native.raw_of({name: found[name] for name in _MEMBERS if name in found}),
         )
     ]
-
-
-_GITHUBS_OWN = ("deployment", "repository", "organization", "hook", "zen")
 
 
 def _environment(deployment: dict[str, Any], status: dict[str, Any]) -> str:

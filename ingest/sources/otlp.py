@@ -16,7 +16,6 @@ Source: open-telemetry/opentelemetry-proto, `collector/logs/v1/logs_service.prot
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import math
@@ -45,8 +44,17 @@ _SEGMENT = "toll.segment."
 _EVENT_FIELDS = frozenset(
     {"id", "at", "status", "key", "customer", "amount", "currency", "count", "value"}
 )
-_SIGNAL_FIELDS = ("kind", "status", "severity", "summary", "url", "fingerprint", "availability")
-_SIGNAL_TIMES = ("started_at", "ended_at")
+_SIGNAL_FIELDS = (
+    "kind",
+    "status",
+    "severity",
+    "summary",
+    "url",
+    "fingerprint",
+    "availability",
+    "started_at",
+    "ended_at",
+)
 _WARN, _ERROR, _FATAL = 13, 17, 21
 
 Scalar = str | int | float | bool
@@ -196,9 +204,6 @@ def _signal(one: _Record, name: str, received_at: datetime) -> Signal | None:
         for field_name in _SIGNAL_FIELDS
         if (value := one.own(field_name)) is not None
     }
-    for when in _SIGNAL_TIMES:
-        if (value := one.own(when)) is not None:
-            found[when] = value
     over = _said(found.get("status", "")).lower() == "resolved"
     found.setdefault("ended_at" if over else "started_at", at.isoformat())
     if (severity := _severity(one)) is not None:
@@ -250,7 +255,7 @@ def _ids_as_protobuf_has_them(found: dict[str, Any]) -> None:
                 for name in {"traceId", "spanId", "trace_id", "span_id"} & record.keys():
                     try:
                         packed = bytes.fromhex(record[name])
-                    except (TypeError, ValueError, binascii.Error) as error:
+                    except (TypeError, ValueError) as error:
                         raise InputError(f"{name} is not hexadecimal") from error
                     record[name] = base64.b64encode(packed).decode()
 
