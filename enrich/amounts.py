@@ -28,8 +28,8 @@ CURRENCIES = frozenset(_CODES.split())
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d{1,9})([smhdw])")
 _COUNTED = re.compile(r"(\d{1,5}) (days?|working hours?)")
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_NAMED = "|".join(_DAYS)
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_NAMED = "|".join(DAYS)
 _SPAN = re.compile(rf"({_NAMED})(?:-({_NAMED}))? (\d\d):(\d\d)-(\d\d):(\d\d)")
 _NUMBER = re.compile(r"\d{1,20}(\.\d{1,9})?")
 _LONGEST = timedelta(days=3650)
@@ -75,7 +75,7 @@ def working_hours(text: str) -> tuple[Open, ...]:
             raise ValueError(
                 f"'{part.strip()}': write it like Mon-Fri 09:00-17:00, Sat 10:00-14:00"
             )
-        first, last = (_DAYS.index(match[n] or match[1]) for n in (1, 2))
+        first, last = (DAYS.index(match[n] or match[1]) for n in (1, 2))
         opens, closes = (60 * int(match[n]) + int(match[n + 1]) for n in (3, 5))
         late = max(int(match[4]), int(match[6])) > 59 or closes > 24 * 60
         if late or last < first or closes <= opens:
@@ -84,7 +84,7 @@ def working_hours(text: str) -> tuple[Open, ...]:
     found.sort(key=lambda o: (o.weekday, o.opens))
     for one, other in pairwise(found):
         if one.weekday == other.weekday and other.opens < one.closes:
-            raise ValueError(f"'{text}' has {_DAYS[one.weekday]} twice at the same time")
+            raise ValueError(f"'{text}' has {DAYS[one.weekday]} twice at the same time")
     return tuple(found)
 
 
@@ -139,7 +139,7 @@ def labour(text: str) -> Money:
 def number(text: str) -> Decimal:
     """A plain decimal number, not negative."""
     if not _NUMBER.fullmatch(text):
-        raise ValueError(f"'{text}' is not a number; write it like 0.92")
+        raise ValueError(f"'{text}' is not a number from 0 up; write it like 0.92")
     return Decimal(text)
 
 
@@ -163,7 +163,7 @@ def percent(text: str) -> float:
     """A percentage above 0 and up to 100, such as `99.9`."""
     found = float(number(text.removesuffix("%").rstrip()))
     if not 0 < found <= 100:
-        raise ValueError(f"'{text}' is not a percentage; write it like 99.9")
+        raise ValueError(f"'{text}' is not a percentage above 0 and up to 100; write it like 99.9")
     return found
 
 

@@ -169,15 +169,12 @@ class _Desk:
 
     def _find(self, name: str) -> _Draft | None:
         """The draft of the incident that is called so, or was."""
-        while name in self._merged:
-            name = self._merged[name]
+        name = self._whole(name)
         if name not in self._drafts and name not in self._incidents:
             known = self._anchor(name)
             if known is None:
                 return None
-            name = known
-            while name in self._merged:
-                name = self._merged[name]
+            name = self._whole(known)
         if name not in self._drafts:
             self._drafts[name] = self._draft(self._incidents[name])
         return self._drafts[name]
@@ -244,6 +241,7 @@ class _Desk:
         return Edited(found, gone)
 
     def _whole(self, name: str) -> str:
+        """The incident that this one has become a part of; itself where it has not."""
         while name in self._merged:
             name = self._merged[name]
         return name

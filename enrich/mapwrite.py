@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
+from enrich.amounts import DAYS
 from enrich.mapmeasures import title_of
 from enrich.mapschema import LAYERS
 from enrich.model import (
@@ -32,7 +33,6 @@ from enrich.model import (
 )
 
 Tree: TypeAlias = dict[str, Any]  # as YAML has it: texts, lists, mappings
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WIDTH = 100
 _UNITS = ((3600, "h"), (60, "m"), (1, "s"))
 
@@ -206,7 +206,7 @@ def _hours(hours: Iterable[Open]) -> str:
     def clock(minutes: int) -> str:
         return f"{minutes // 60:02}:{minutes % 60:02}"
 
-    return ", ".join(f"{_DAYS[o.weekday]} {clock(o.opens)}-{clock(o.closes)}" for o in hours)
+    return ", ".join(f"{DAYS[o.weekday]} {clock(o.opens)}-{clock(o.closes)}" for o in hours)
 
 
 def _rates(found: BusinessMap) -> Tree:

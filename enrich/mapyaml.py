@@ -52,19 +52,11 @@ class Source:
 
     def tree(self, text: str) -> Node | None:
         """The file as a tree; None after noting why it has none."""
-        try:
-            return _compose(text)
-        except _RefusalError as refused:
-            self._mistakes.append(Mistake(self.file, refused.line, refused.column, str(refused)))
-            return None
+        return self._composed(_compose, text)
 
     def documents(self, text: str) -> list[Node] | None:
         """Every document of the file as a tree; None after noting why it has none."""
-        try:
-            return _compose_all(text)
-        except _RefusalError as refused:
-            self._mistakes.append(Mistake(self.file, refused.line, refused.column, str(refused)))
-            return None
+        return self._composed(_compose_all, text)
 
     def items(self, node: Node, what: str) -> dict[str, tuple[Node, Node]]:
         """A mapping: name -> (where the name stands, what it has). `<<` is merged in."""
@@ -139,6 +131,16 @@ class Source:
                 read[text] = part
         return read
 
+    def _composed(self, compose: Callable[[str], T], text: str) -> T | None:
+        try:
+            return compose(text)
+        except _RefusalError as refused:
+            self._refuse(refused)
+            return None
+
+    def _refuse(self, refused: _RefusalError) -> None:
+        self._mistakes.append(Mistake(self.file, refused.line, refused.column, str(refused)))
+
 
 class Inner(Source):
     """A text within a file, such as YAML in an annotation: its mistakes stand where it does."""
@@ -151,13 +153,8 @@ class Inner(Source):
         """Note a mistake at the whole text."""
         self._outer.note(self._at, text)
 
-    def tree(self, text: str) -> Node | None:
-        """The text as a tree; None after noting why it has none."""
-        try:
-            return _compose(text)
-        except _RefusalError as refused:
-            self._outer.note(self._at, str(refused))
-            return None
+    def _refuse(self, refused: _RefusalError) -> None:
+        self._outer.note(self._at, str(refused))
 
 
 class Entry:
