@@ -126,7 +126,7 @@ def connect(settings: Settings, *, background: bool = False) -> Iterator[Client]
     read do without.
     """
     if _answers(settings.url):
-        with httpx2.Client(timeout=_TIMEOUT, verify=_trusting(settings.url)) as http:
+        with httpx2.Client(timeout=_TIMEOUT, verify=trusting(settings.url)) as http:
             yield Client(settings.url, http.send, settings.token)
         return
     if settings.url != _DEFAULT_URL:
@@ -160,12 +160,12 @@ def _opened(settings: Settings, background: bool) -> Iterator[Client]:
 def _answers(url: str) -> bool:
     try:
         timeout = httpx2.Timeout(5, connect=0.5)
-        return httpx2.get(f"{url}/health/live", timeout=timeout, verify=_trusting(url)).is_success
+        return httpx2.get(f"{url}/health/live", timeout=timeout, verify=trusting(url)).is_success
     except httpx2.HTTPError:
         return False
 
 
-def _trusting(url: str) -> ssl.SSLContext | bool:
+def trusting(url: str) -> ssl.SSLContext | bool:
     """Whom to trust: reading the list of authorities takes a while, and plain HTTP needs none.
 
     A context without any trusts nobody, so that nothing is weaker for it.

@@ -386,6 +386,14 @@ def test_without_a_toll_nothing_completes_and_nothing_is_said(monkeypatch, tmp_p
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("said", [[], {}, {"nodes": 7}, {"nodes": [{"node": "a"}]}, [{}], None, 7])
+def test_what_answers_and_is_no_toll_completes_nothing(monkeypatch, tmp_path, capsys, said):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(httpx2, "get", lambda *_, **__: httpx2.Response(200, json=said))
+    assert complete.nodes("") == complete.incidents("") == complete.processes("") == []
+    assert capsys.readouterr() == ("", "")
+
+
 def test_the_shell_gets_a_script_that_completes():
     program = Path(sys.executable).with_name("toll")
     done = subprocess.run(
