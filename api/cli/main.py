@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -112,8 +113,21 @@ def exit_code(error: TollError) -> int:
     return 5 if isinstance(error, BusyError) else 1
 
 
+def _readable_everywhere() -> None:
+    """Let nothing that is printed fail for its letters: files get UTF-8, terminals what they can.
+
+    Maps, reports and JSON are UTF-8 wherever they are kept, whatever the terminal of the day.
+    """
+    if isinstance(sys.stdout, TextIOWrapper):
+        if sys.stdout.isatty():
+            sys.stdout.reconfigure(errors="replace")
+        else:
+            sys.stdout.reconfigure(encoding="utf-8")
+
+
 def main() -> None:
     """Run the program; an error is one line that says what to do."""
+    _readable_everywhere()
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",

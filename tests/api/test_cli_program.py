@@ -146,6 +146,17 @@ def test_a_reader_who_has_gone_is_no_failure(line):
     assert (done.returncode, done.stderr) == (141, "")
 
 
+def test_letters_that_a_terminal_has_not_are_no_failure(tmp_path):
+    """What goes into a file or a pipe is UTF-8, as all files of Toll are."""
+    (tmp_path / "nodes.csv").write_text("name,layer,needs,owner,title\na,service,,,Lager → Kasse\n")
+    program = Path(sys.executable).with_name("toll")
+    done = subprocess.run(
+        [program, "map", "import", "csv", "nodes.csv"], capture_output=True, check=False,
+        cwd=tmp_path, env={"PYTHONIOENCODING": "latin-1"},
+    )  # fmt: skip
+    assert (done.returncode, "Lager → Kasse" in done.stdout.decode()) == (0, True)
+
+
 # the port
 
 
