@@ -307,8 +307,7 @@ def _words(credit: MonthCredit) -> str:
     read = ", ".join(f"{r.availability:.2f} % {r.name}" for r in credit.readings)
     promised = "" if credit.promise is None else f", {credit.promise:g} % promised"
     why = f" ({credit.without})" if credit.without else ""
-    whole = " or ".join(
-        f"{amount:,.2f}" for amount in sorted({r.credit for r in credit.readings}, reverse=True)
-    )
+    amounts = {round_money(r.credit, credit.currency) for r in credit.readings}
+    whole = " or ".join(f"{amount:,f}" for amount in sorted(amounts, reverse=True))
     sums = "" if why else f"; {credit.currency} {whole} for the month"
     return f"{credit.title} in {credit.month.name}: {read}{promised}{sums}{why}"

@@ -126,6 +126,13 @@ def test_the_admitted_minutes_decide_and_the_lived_ones_are_the_other_end():
     )
 
 
+def test_sums_have_the_digits_of_their_currency():
+    yen = load({"map.yaml": TEXT.replace("EUR", "JPY")})
+    due, _ = credits(hit("a", 0, 500, admitted=60), business_map=yen)
+    [part] = credit_parts("a", [due], yen)
+    assert part.rests_on.endswith("JPY 3,000 or 1,200 for the month")
+
+
 def test_a_month_that_kept_its_promise_credits_nothing():
     due, owed = credits(hit("a", 0, 43, admitted=43))
     assert sums(due) == ["0", "0"] and sums(owed) == ["0", "0"]
