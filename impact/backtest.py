@@ -94,10 +94,11 @@ def cases(past: Past, count: int, seed: int) -> Iterator[Case]:
         return
     rng = np.random.default_rng(seed)
     free = _free(past)
+    quiet, busy = (float(level) for level in np.nanquantile(past.values, (0.25, 0.75)))
     names, shares = zip(*SCENARIOS[past.kind], strict=True)
     for _ in range(count):
         scenario: Scenario = names[int(rng.choice(len(names), p=shares))]
-        place = _place(past, free, rng)
+        place = _place(past, free, (quiet, busy), rng)
         if place is not None:
             yield _written(past, scenario, place, rng)
 
@@ -160,12 +161,17 @@ def _free(past: Past) -> BoolArray:
     return free
 
 
-def _place(past: Past, free: BoolArray, rng: np.random.Generator) -> tuple[int, int, int] | None:
-    """(first, stop, cut) somewhere in the history, by kind of hour; None where nothing fits."""
+def _place(
+    past: Past, free: BoolArray, levels: tuple[float, float], rng: np.random.Generator
+) -> tuple[int, int, int] | None:
+    """(first, stop, cut) somewhere in the history, by kind of hour; None where nothing fits.
+
+    levels: of a bin, up to which it is quiet and from which it is busy.
+    """
+    quiet, busy = levels
     step = past.step_s
     low = min(LEAST_HISTORY_S, len(free) * step // 2) // step
     slot = ("any", "any", "any", "busy", "quiet")[int(rng.integers(5))]
-    hourly = np.nanquantile(past.values, (0.25, 0.75))
     for _ in range(TRIES):
         seconds = np.exp(rng.uniform(np.log(SHORTEST_S), np.log(LONGEST_S)))
         bins = max(1, round(seconds / step))
@@ -179,7 +185,7 @@ def _place(past: Past, free: BoolArray, rng: np.random.Generator) -> tuple[int, 
         if not free[first:stop].all() or free[stop : stop + after].mean() < 0.9:
             continue
         level = float(window.mean())
-        if (slot == "busy" and level < hourly[1]) or (slot == "quiet" and level > hourly[0]):
+        if (slot == "busy" and level < busy) or (slot == "quiet" and level > quiet):
             continue
         if window.sum() >= LEAST_UNITS:
             return first, stop, stop + after
