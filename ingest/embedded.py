@@ -309,12 +309,15 @@ def _lock(path: Path) -> int:
         raise SettingsError(f"{path} cannot be used as a log ({error})") from error
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         owner = os.read(held, 32).decode(errors="replace").strip() or "unknown"
         os.close(held)
         raise BusyError(
             f"{path} is in use by process {owner}: stop it, or talk to it over HTTP (TOLL_URL)"
         ) from error
+    except OSError as error:
+        os.close(held)
+        raise SettingsError(f"{path} cannot be locked for this process ({error})") from error
     os.truncate(held, 0)
     os.write(held, f"{os.getpid()}\n".encode())
     return held

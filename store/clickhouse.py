@@ -256,10 +256,10 @@ def _held(status: Path) -> bool:
     try:
         with status.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
+    except BlockingIOError:
         return True
+    except OSError:  # not there, or not ours: the engine's own words say more
+        return False
     return False
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -67,6 +69,15 @@ def left(log: EmbeddedLog, topic: str = "t") -> list[int]:
 
 def test_a_second_log_on_the_same_file_is_refused(log, path):
     with pytest.raises(BusyError, match=f"in use by process {os.getpid()}.*TOLL_URL"):
+        EmbeddedLog(path)
+
+
+def test_a_file_system_without_locks_is_no_other_process(path, monkeypatch):
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(SettingsError, match=os.strerror(errno.ENOLCK)):
         EmbeddedLog(path)
 
 

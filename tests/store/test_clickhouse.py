@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from ingest.errors import BusyError, SettingsError, TollError, UnavailableError
+from store import clickhouse
 from store.clickhouse import Server, open_embedded, open_server
 from store.store import open_store
 from tests.clickhouse_front import PASSWORD
@@ -158,6 +160,16 @@ def test_a_second_process_is_told_who_is_in_the_way(own_engine, writer, tmp_path
     writer.stdout.readline()
     with pytest.raises(BusyError, match=r"another process has the store in .* open"):
         open_store(None, tmp_path)
+
+
+def test_a_folder_that_is_not_ours_is_no_other_process(tmp_path, monkeypatch):
+    def fail(*_: object) -> None:
+        raise DatabaseError("Permission denied")
+
+    monkeypatch.setattr(clickhouse, "_make_database", fail)
+    (tmp_path / "status").mkdir()  # cannot be opened, as one of another user
+    with pytest.raises(UnavailableError, match="Permission denied"):
+        open_embedded(tmp_path)
 
 
 @pytest.mark.engine
