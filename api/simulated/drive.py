@@ -23,6 +23,7 @@ import orjson
 from api.client import Client
 from api.demo import Shop
 from api.demo.truth import IncidentTruth
+from api.demo.world import STREAMS
 from api.intake import business_messages, signal_messages
 from api.run.wiring import Parts
 from api.setup.settings import Settings
@@ -37,7 +38,6 @@ logger = logging.getLogger(__name__)
 WEEKS = 8
 STALE = timedelta(days=3)  # an old demo begins anew: nobody was there to see the days between
 TELL_EVERY_S = 30.0
-STREAMS = ("payments", "carts", "orders", "calls")  # that the shop sends
 _SLEPT = timedelta(minutes=10)  # longer than that between two looks: nobody sent meanwhile
 _BODY_BYTES = 4 * 1024 * 1024  # of the 10 MiB that Toll takes by default
 
@@ -253,7 +253,7 @@ class Simulation:
             self._sender.signals(found)
 
     def _tell(self, now: datetime) -> None:
-        live = [i for i in self._shop.incidents if self._kept.start <= _moment(i.start_ms) <= now]
+        live = [i for i in self._shop.incidents if self._kept.start <= i.start <= now]
         for incident in live[-3:]:
             self._say(_sentence(self._shop.truth.of(incident, now)))
 
@@ -275,14 +275,10 @@ def declaration(first: datetime, until: datetime, name: str) -> dict[str, Any]:
     }
 
 
-def _moment(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)
-
-
 def _sentence(truth: IncidentTruth) -> str:
     """The simulator's truth about one incident, to hold Toll's numbers against."""
     kind = truth.incident.kind.replace("_", " ")
-    began = _moment(truth.incident.start_ms).strftime("%H:%M UTC")
+    began = truth.incident.start.strftime("%H:%M UTC")
     if truth.incident.kind == "payment_outage":
         money = truth.gross_money.get("EUR", 0)
         said = (

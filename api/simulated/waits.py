@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from impact.model import Range
 from impact.ports import Cohort, LateHistory, StreamState, Volumes
 from impact.progress import BINS, PER_PROMISE
 from impact.promise import Clock
+from ingest.times import from_ms, to_ms
 
 _ORDERS = Measure(
     "fulfilment",
@@ -32,14 +33,14 @@ SETTLED = timedelta(hours=52.5)  # the promise and two days after the window, an
 
 def delayed(run: WaitRun, now: datetime) -> Range | None:
     """What is said at a moment of the orders that the last incident delays."""
-    start, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in run.signal)
+    start, end = map(from_ms, run.signal)
     impact = priced(_World(run, now), _FULFILMENT, ("warehouse", start, end), now)
     return impact.units.get("delayed") if impact else None
 
 
 def cleared(run: WaitRun) -> datetime:
     """When the alerts cleared."""
-    return datetime.fromtimestamp(run.signal[1] / 1000, UTC)
+    return from_ms(run.signal[1])
 
 
 class _World:
@@ -47,7 +48,7 @@ class _World:
 
     def __init__(self, run: WaitRun, now: datetime) -> None:
         self._now = now
-        last = _ms(now)
+        last = to_ms(now)
         begun = run.placed <= last
         self._placed = run.placed[begun]
         self._shipped, self._cancelled = (
@@ -58,17 +59,17 @@ class _World:
     def volumes(
         self, _stream: str, _statuses: Sequence[str], start: datetime, end: datetime, /
     ) -> Volumes:
-        low, high = np.searchsorted(self._placed, [_ms(start), _ms(end)])
+        low, high = np.searchsorted(self._placed, [to_ms(start), to_ms(end)])
         minutes, count = np.unique(self._placed[low:high] // 60_000, return_counts=True)
         return Volumes((60 * minutes).astype("M8[s]"), count.astype(np.float64), {})
 
     def stream_states(self) -> Mapping[str, StreamState]:
-        first, now = datetime.fromtimestamp(int(self._placed[0]) / 1000, UTC), self._now
+        first, now = from_ms(int(self._placed[0])), self._now
         return {"orders": StreamState("orders", first, now, now, 0.0, now, now)}
 
     def cohort(self, _measure: Measure, start: datetime, end: datetime, /) -> Cohort:
-        open_ = (self._stopped == _NEVER) | (self._stopped >= _ms(start))
-        ours = open_ & (self._placed < _ms(end))
+        open_ = (self._stopped == _NEVER) | (self._stopped >= to_ms(start))
+        ours = open_ & (self._placed < to_ms(end))
         times = (self._placed[ours], self._shipped[ours], self._cancelled[ours])
         placed, shipped, cancelled = (at.astype("M8[ms]").astype("M8[s]") for at in times)
         return Cohort(placed, shipped, cancelled, np.full(len(placed), np.nan))
@@ -76,10 +77,10 @@ class _World:
     def late_history(
         self, measure: Measure, clock: Clock, start: datetime, end: datetime, as_of: datetime, /
     ) -> LateHistory:
-        low, high = np.searchsorted(self._placed, [_ms(start), _ms(end)])
+        low, high = np.searchsorted(self._placed, [to_ms(start), to_ms(end)])
         placed, stopped = self._placed[low:high] // 1000, self._stopped[low:high]
-        still = (stopped == _NEVER) | (stopped > _ms(as_of))
-        until = np.where(still, _ms(as_of), stopped) // 1000
+        still = (stopped == _NEVER) | (stopped > to_ms(as_of))
+        until = np.where(still, to_ms(as_of), stopped) // 1000
         assert measure.promise is not None
         promise = int(measure.promise.total_seconds())
         took = clock.read(until) - clock.read(placed)
@@ -103,7 +104,3 @@ class _World:
 
     def failed_keys(self, *_: object) -> tuple[None, None]:
         return None, None
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

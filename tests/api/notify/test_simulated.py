@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from api.ask.simulated import is_all_simulated, simulated_streams
+from api.demo.world import STREAMS
 from api.notify.dispatcher import Dispatcher
 from api.notify.subscribers import Weekly
 from api.report.issue import issue_report
 from api.report.week import Week
-from api.simulated.drive import STREAMS, declaration
+from api.simulated.drive import declaration
 from tests.api.notify.notes import MINUTE, NOON, incident, subscriber
 from tests.api.notify.test_teller import Office
 from tests.api.report.facts import OVER, the_week
