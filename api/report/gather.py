@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from api.ask.costing import beside
 from api.ask.outlook import Outlook, View
 from api.ask.perceiving import Answer, perceived
 from api.ask.reading import impacts_of
+from api.ask.risks import single_points
 from api.ask.simulated import simulated_streams
 from api.report.model import WeeklyReport
 from api.report.waiting import waits_for
@@ -199,23 +201,13 @@ def _gaps(loaded: LoadedMap, cases: Sequence[Case]) -> list[MapGap]:
 
 def _risks(loaded: LoadedMap, outlook: Outlook, now: datetime) -> list[Risk]:
     """Single points of failure, the dearest first."""
-    worth = {p: float(c.peak.money.mid) for p, c in outlook.view().hours.items()}
-    hit = loaded.losses.below(0.5)
-
-    def carries(node: str) -> tuple[float, float]:
-        severity = loaded.losses.severity[node]
-        return (
-            sum(s * worth.get(p, 0.0) for p, s in severity.items()),
-            sum(severity.values()),
-        )
-
     return [
         Risk(
             node,
-            tuple(sorted(hit[node], key=lambda p: -hit[node][p])),
+            tuple(sorted(hit, key=lambda p: -hit[p])),
             (cost := outlook.cost(node, loaded.losses.severity[node], now)).worth(cost.peak),
         )
-        for node in sorted(hit, key=carries, reverse=True)[:RISKS]
+        for node, hit in islice(single_points(loaded, outlook, 0.5).items(), RISKS)
     ]
 
 

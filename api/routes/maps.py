@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,6 +14,7 @@ from api import words
 from api.ask.live import standing
 from api.ask.map_difference import Difference, difference
 from api.ask.outlook import Outlook
+from api.ask.risks import single_points
 from api.charts.map_picture import Paper, State, around, map_svg
 from api.http import problems, schemas
 from api.http.auth import Reading
@@ -214,20 +217,10 @@ def get_risks(
     """Every node is lost once, alone and completely; sorted by what an hour without it costs."""
     state = state_of(request)
     loaded, outlook = state.parts.map, state.outlook()
-    hit = loaded.losses.below(below)
-    worth = {p: float(c.peak.money.mid) for p, c in outlook.view().hours.items()}
-
-    def carries(node: str) -> tuple[float, float]:
-        severity = loaded.losses.severity[node]
-        return (
-            sum(s * worth.get(p, 0.0) for p, s in severity.items()),
-            sum(severity.values()),
-        )
-
-    first = sorted(hit, key=carries, reverse=True)[:limit]
+    found = single_points(loaded, outlook, below)
     return Risks(
-        total=len(hit),
-        risks=[_risk(loaded, outlook, node, hit[node]) for node in first],
+        total=len(found),
+        risks=[_risk(loaded, outlook, *one) for one in islice(found.items(), limit)],
         near_misses=[_group(loaded.graph, miss) for miss in loaded.losses.near_misses[:limit]],
     )
 
@@ -299,7 +292,7 @@ def _evidence(evidence: Evidence) -> GapEvidence:
     )
 
 
-def _risk(loaded: LoadedMap, outlook: Outlook, name: str, hit: dict[str, float]) -> Risk:
+def _risk(loaded: LoadedMap, outlook: Outlook, name: str, hit: Mapping[str, float]) -> Risk:
     node = loaded.map.nodes[name]
     cost = outlook.cost(name, loaded.losses.severity[name], datetime.now(UTC))
     hour_now, hour_peak = cost.worth(cost.now), cost.worth(cost.peak)
