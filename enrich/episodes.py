@@ -272,15 +272,26 @@ def _episode(
 
 
 def _responders(said: Sequence[Signal]) -> tuple[Responder, ...]:
-    """Everybody who is named by any statement, by the first that does."""
+    """Everybody who is named by any statement, by the first that does.
+
+    Labels of any sender may be called like the pager's: without a moment they name nobody.
+    """
     since: dict[str, datetime] = {}
     for signal in said:
-        named, at = (signal.labels.get(n) for n in (RESPONDERS_LABEL, RESPONDERS_AT_LABEL))
-        if named and at:
-            moment = datetime.fromisoformat(at)
-            for person in named.split():
+        moment = _moment(signal.labels.get(RESPONDERS_AT_LABEL, ""))
+        if moment is not None:
+            for person in signal.labels.get(RESPONDERS_LABEL, "").split():
                 since[person] = min(moment, since.get(person, moment))
     return tuple(Responder(who, at) for who, at in sorted(since.items(), key=lambda p: p[::-1]))
+
+
+def _moment(text: str) -> datetime | None:
+    """A time with its zone, as the pager's signals write it; None where it is not one."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
 
 
 def _availability(told: Signal) -> float:

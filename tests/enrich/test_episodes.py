@@ -130,6 +130,13 @@ def test_who_works_on_it_is_everybody_named_by_any_statement_since_the_first():
         ]
 
 
+@pytest.mark.parametrize("when", ["", "yesterday", "2026-03-02", "2026-03-02T10:00:00"])
+def test_labels_of_other_senders_that_are_called_like_the_pagers_name_nobody(when: str):
+    labels = {"responders": "team-a", "responders_at": when}
+    [episode] = put_together([signal("db", 0, heard=0, labels=labels)], MAP, 100)
+    assert episode.responders == ()
+
+
 def test_maintenance_ends_as_announced_and_is_not_stale():
     planned = replace(signal("db", 0, kind="maintenance"), ended_at=at(90))
     assert spans([planned], now=60) == [(0, None, False)]
