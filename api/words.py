@@ -41,6 +41,11 @@ def count(number: float | None) -> str:
     return "–" if number is None else f"{number:,.0f}"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: 1 incident, 2 incidents."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def units_range(range_: Units | None) -> str:
     """The two ends of a range of units."""
     return "–" if range_ is None else f"{units(range_.low)} to {units(range_.high)}"

@@ -16,7 +16,7 @@ from enrich.mapsettings import REQUIRED
 from enrich.mapyaml import Source
 from enrich.mistakes import Mistake
 from enrich.model import Measure
-from enrich.suggest import Names
+from enrich.suggest import Names, did_you_mean
 
 HINTS = 200  # looking for what was meant takes time; after so many, the file is another file
 
@@ -74,7 +74,6 @@ def _check_names(draft: Draft) -> None:
 
 def _check_same_money(draft: Draft) -> None:
     measures = {m.id: m for p in draft.processes.values() for m in p.measures}
-    names = Names(measures)
     for ref in draft.measures.same_money:
         other = measures.get(ref.name)
         if ref.name == ref.owner:
@@ -82,7 +81,8 @@ def _check_same_money(draft: Draft) -> None:
         elif other is None:
             if ref.name in draft.places:
                 continue  # it is there, with a mistake of its own
-            why = f"'{ref.name}' is not a measure{names.hint(ref.name)}"
+            others = (name for name in measures if name != ref.owner)
+            why = f"'{ref.name}' is not a measure{did_you_mean(ref.name, others)}"
         elif other.same_money_as:
             why = f"'{ref.name}' has its money in '{other.same_money_as}'; name that one"
         elif other.value is None:

@@ -45,12 +45,21 @@ def check(
 ) -> None:
     """Check a map: prints every mistake with its place, or what the map holds."""
     from api.setup.mapfiles import read_map
+    from enrich.mistakes import MapError
 
-    found = read_map(map_path).map
+    try:
+        found = read_map(map_path).map
+    except MapError as error:
+        if as_json:
+            print_json({"mistakes": [mistake._asdict() for mistake in error.mistakes]})
+        else:  # each line begins with its place, as editors and CI read it
+            sys.stderr.write(f"{error}\n")
+        raise typer.Exit(1) from None
     measures = found.measures()
     if as_json:
         print_json(
             {
+                "mistakes": [],
                 "version": found.version,
                 "processes": list(found.processes),
                 "nodes": list(found.nodes),
@@ -59,8 +68,9 @@ def check(
         )
         return
     print(
-        f"{map_path} is good: {len(found.processes)} processes with {len(measures)} measures, "
-        f"{len(found.nodes)} nodes (version {found.version[:12]})"
+        f"{map_path} is good: {words.counted(len(found.processes), 'process', 'processes')} with "
+        f"{words.counted(len(measures), 'measure')}, {words.counted(len(found.nodes), 'node')} "
+        f"(version {found.version})"
     )
 
 

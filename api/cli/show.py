@@ -178,7 +178,10 @@ def impact(found: schemas.Incident) -> None:
     out.print(Text(f"{found.title}  [{found.state}]", style="bold"))
     out.print(f"{found.explanation}")
     ended = _time(found.ended_at) if found.ended_at else "now"
-    out.print(f"{_time(found.started_at)} to {ended} UTC, {found.signals} signals", style="dim")
+    out.print(
+        f"{_time(found.started_at)} to {ended} UTC, {words.counted(found.signals, 'signal')}",
+        style="dim",
+    )
     if found.trigger:
         out.print(f"likely trigger: {found.trigger.summary} at {_time(found.trigger.at)}")
     for line in _cost_lines(found):
@@ -251,14 +254,16 @@ def coverage(found: dict[str, Any]) -> None:
         if gap:
             out.print(f"{name}: {', '.join(gap)}")
     for signals in found["unmatched_signals"]:
-        labels = ", ".join(f"{k}={v}" for k, v in signals["labels"].items())
+        labels = ", ".join(f"{k}={v}" for k, v in signals["labels"].items()) or "without labels"
         like = f", perhaps on {signals['node']}" if signals["node"] else ""
-        out.print(f"{signals['count']} signals match no node: {labels}")
-        indented(out, f"{signals['match']}{like}", 4, "dim")
+        verb = "matches" if signals["count"] == 1 else "match"
+        out.print(f"{words.counted(signals['count'], 'signal')} {verb} no node: {labels}")
+        if signals["match"]:
+            indented(out, f"{signals['match']}{like}", 4, "dim")
     for mistake in found["map_refused"]:
         out.print(f"the changed map is refused: {mistake}", style="bold red")
     for reason, count in found["dead_letters"].items():
-        out.print(f"{count} dead letters: {reason}")
+        out.print(f"{words.counted(count, 'dead letter')}: {reason}")
     others = ("unmatched_signals", "dead_letters", "map_refused")
     if not any(gaps.values()) and not any(found[name] for name in others):
         out.print("No gaps: every process has data, every signal a node.", style="green")

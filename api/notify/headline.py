@@ -135,7 +135,7 @@ def _against(change: Sum, before: Sum) -> str:
 
 
 def _times(outages: int) -> str:
-    return sentences.counted(outages, "outage") if outages else "no outage"
+    return words.counted(outages, "outage") if outages else "no outage"
 
 
 def items(found: Headline) -> Iterator[tuple[str, str]]:

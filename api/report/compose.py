@@ -129,7 +129,7 @@ def _subject(report: model.WeeklyReport) -> str:
     if report.cost is not None and sentences.is_clear(report.cost):
         return f"outages cost about {words.money(report.cost)}{so_far}"
     if report.biggest:
-        return f"{sentences.counted(len(report.biggest), 'outage')}, no clear loss of money{so_far}"
+        return f"{words.counted(len(report.biggest), 'outage')}, no clear loss of money{so_far}"
     return f"no outage hurt the business{so_far}"
 
 
@@ -143,13 +143,13 @@ def _lead(report: model.WeeklyReport) -> str:
     felt = report.outages
     units = [u.says for u in report.units if u.units.low > 0]
     also = f" {sentences.listed(units)}." if units else ""
-    hurt = sentences.counted(len(felt), "outage")
+    hurt = words.counted(len(felt), "outage")
     if report.cost is not None and sentences.is_clear(report.cost):
         verb = "have cost" if report.provisional else "cost"
         return f"{sentences.upper(hurt)} {verb} about {sentences.plain_sum(report.cost)}.{also}"
     if felt:
         return f"{sentences.upper(hurt)} hurt the business, without a clear loss of money.{also}"
-    missed = sentences.counted(len(report.near_misses), "fault") if report.near_misses else ""
+    missed = words.counted(len(report.near_misses), "fault") if report.near_misses else ""
     near = f" {sentences.upper(missed)} stayed without effect on it." if missed else ""
     return f"No outage hurt the business{' so far' if report.provisional else ''}.{near}"
 

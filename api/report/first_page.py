@@ -96,7 +96,7 @@ def _figures(report: WeeklyReport) -> Iterator[Figure]:
     known = [week for week in report.trend[:-1] if week.cost is not None]
     if report.usual is not None:
         usual = words.amount(report.usual, report.currency)
-        of = f"mean of {sentences.counted(len(known), 'week')} before"
+        of = f"mean of {words.counted(len(known), 'week')} before"
         yield Figure("A usual week", usual, of)
     blind = report.perception
     cost = f"cost {words.money(blind.blind_cost)}" if blind.blind_cost else "no alarm, yet trouble"
@@ -116,7 +116,7 @@ def _at_stake(report: WeeklyReport) -> Iterator[Block]:
         yield Heading("Near misses")
         found = [f"{miss.name}: {miss.when}." for miss in report.near_misses[:_NEAR]]
         if (more := len(report.near_misses) - _NEAR) > 0:
-            found.append(f"{sentences.counted(more, 'more')} on the next pages.")
+            found.append(f"{words.counted(more, 'more')} on the next pages.")
         yield Bullets(tuple(found))
 
 
@@ -204,12 +204,12 @@ def _providers(report: WeeklyReport) -> Iterator[Block]:
         return
     shown = [_provider(p) for p in report.providers[:_PROVIDERS]]
     if more := len(report.providers) - _PROVIDERS:
-        shown += [f"{sentences.counted(more, 'other')} cost less."] if more > 0 else []
+        shown += [f"{words.counted(more, 'other')} cost less."] if more > 0 else []
     yield Bullets(tuple(shown))
 
 
 def _provider(provider: Provider) -> str:
-    times = sentences.counted(provider.incidents, "outage")
+    times = words.counted(provider.incidents, "outage")
     cost = sentences.plain_sum(provider.cost) if provider.cost else "no price"
     said = f"{provider.title}: {cost} in {times}"
     if provider.promised is not None:
@@ -263,4 +263,4 @@ def _questions(report: WeeklyReport) -> Iterator[Block]:
         return
     yield Bullets(tuple(report.questions[:QUESTIONS]))
     if (more := len(report.questions) - QUESTIONS) > 0:
-        yield Text(f"{sentences.counted(more, 'more question')} at the end.", "quiet")
+        yield Text(f"{words.counted(more, 'more question')} at the end.", "quiet")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from api import words
 from api.report import model, sentences
 from api.report.gather import Facts
 from api.words import money
@@ -55,7 +56,7 @@ def _of_the_data(facts: Facts) -> Iterator[str]:
         yield f"{names}: counted, but nobody has said what one is worth."
     if facts.unread:
         yield (
-            f"{sentences.counted(facts.unread, 'message')} from the company's systems could not "
+            f"{words.counted(facts.unread, 'message')} from the company's systems could not "
             "be read, and their content is missing here."
         )
 
@@ -63,7 +64,7 @@ def _of_the_data(facts: Facts) -> Iterator[str]:
 def _of_the_map(facts: Facts) -> Iterator[str]:
     if facts.unmatched:
         yield (
-            f"{sentences.counted(facts.unmatched, 'alarm')} of the week could not be assigned to "
+            f"{words.counted(facts.unmatched, 'alarm')} of the week could not be assigned to "
             "anything the company has put on its map."
         )
     for gap in facts.gaps[:2]:

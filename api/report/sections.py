@@ -73,7 +73,7 @@ def _process(process: ProcessWeek, report: WeeklyReport) -> Iterator[Block]:
         yield Bullets(tuple(u.says for u in process.units))
     if process.volumes:
         usual = max(v.weeks for v in process.volumes)
-        before = f"Mean of {sentences.counted(usual, 'week')} before" if usual else "Usual"
+        before = f"Mean of {words.counted(usual, 'week')} before" if usual else "Usual"
         rows = [
             (v.title, f"{v.came:,}", "–" if v.usual is None else f"{v.usual:,.0f}", against(v))
             for v in process.volumes
@@ -104,7 +104,7 @@ def _process(process: ProcessWeek, report: WeeklyReport) -> Iterator[Block]:
 def _fate(process: ProcessWeek) -> str:
     """How a process fared, in sentences."""
     said = []
-    times = sentences.counted(process.incidents, "outage")
+    times = words.counted(process.incidents, "outage")
     if process.incidents and process.cost is not None and sentences.is_clear(process.cost):
         said.append(f"{sentences.upper(times)} cost it {sentences.plain_sum(process.cost)}.")
     elif process.incidents:
@@ -207,7 +207,7 @@ def _near_misses(report: WeeklyReport) -> Iterator[Block]:
         yield Text("Systems reported these faults, and the business did not suffer measurably.")
         found = [f"{miss.name}: {miss.when}." for miss in report.near_misses[:_NEAR]]
         if (more := len(report.near_misses) - _NEAR) > 0:
-            found.append(f"{sentences.counted(more, 'other')} of the same kind.")
+            found.append(f"{words.counted(more, 'other')} of the same kind.")
         yield Bullets(tuple(found))
 
 
@@ -218,9 +218,7 @@ def _changes(report: WeeklyReport) -> Iterator[Block]:
         yield Text("This is the first report.")
         return
     since = f"the report of week {Week.parse(found.since).number}"
-    few = sentences.upper(
-        sentences.counted(found.small, "other number" if found.cases else "number")
-    )
+    few = sentences.upper(words.counted(found.small, "other number" if found.cases else "number"))
     small = f" {few} changed by less than 1 %." if found.small else ""
     if not found.cases:
         yield Text(f"What {since} said still stands.{small}")

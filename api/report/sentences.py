@@ -58,11 +58,6 @@ def listed(names: Sequence[str], most: int = 4) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """A number with its noun: 1 incident, 2 incidents."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def times(number: int) -> str:
     """How often: once, twice, 3 times."""
     return {1: "once", 2: "twice"}.get(number, f"{number:,} times")

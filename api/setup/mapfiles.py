@@ -40,7 +40,10 @@ class LoadedMap:
 
 def read_map(path: Path | None) -> LoadedMap:
     """The map in a file, or in all map files of a folder."""
-    return loaded(read_texts(existing(path)))
+    texts = read_texts(existing(path))
+    if not texts:
+        raise SettingsError(f"{path}: there is no map file in this folder; write map.yaml")
+    return loaded(texts)
 
 
 def loaded(texts: dict[str, str]) -> LoadedMap:

@@ -81,6 +81,11 @@ def test_a_good_map(cli):
     ]  # fmt: skip
 
 
+def test_a_folder_without_a_map(cli, tmp_path):
+    code, _, error = cli(f"check {tmp_path}")
+    assert code == 1 and f"{tmp_path}: there is no map file in this folder" in error
+
+
 def test_ten_mistakes_in_a_map_are_ten_lines(cli, tmp_path):
     (tmp_path / "map.yaml").write_text(
         """company: Shop
@@ -96,10 +101,14 @@ services:
 """
     )
     code, out, err = cli("check map.yaml")
-    lines = err.removeprefix("toll: ").splitlines()
+    lines = err.splitlines()
     assert (code, out, len(lines)) == (1, "", 10)
     assert all(line.startswith("map.yaml:") for line in lines)
     assert sum("did you mean" in line for line in lines) >= 5
+    code, out, err = cli("check map.yaml --json")
+    found = json.loads(out)["mistakes"]
+    assert (code, err, len(found)) == (1, "", 10)
+    assert found[0].keys() == {"file", "line", "column", "text"}
 
 
 def test_a_map_that_is_not_there(cli):
