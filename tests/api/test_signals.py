@@ -45,6 +45,19 @@ STATUSPAGE = {
 }
 
 
+def test_a_signal_without_a_label_is_listed_unless_others_say_what_it_is_about(toll):
+    said = [
+        {"summary": "help"},
+        {"id": "fan", "labels": {"service": "payment"}},
+        {"id": "fan, louder", "fingerprint": "fan"},
+        {"id": "of old", "status": "resolved"},
+    ]
+    assert toll.http.post("/v1/signals/generic", json=said).json() == {"accepted": 4}
+    toll.ingest()
+    [unmatched] = toll.ask("/v1/coverage")["unmatched_signals"]
+    assert (unmatched["labels"], unmatched["count"], unmatched["match"]) == ({}, 1, "")
+
+
 @pytest.mark.parametrize(
     ("format", "body", "fingerprint"),
     [
