@@ -125,7 +125,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         found = [
-            {"where": ".".join(map(str, e["loc"])), "what": str(e["msg"])} for e in error.errors()
+            {"where": ".".join(map(str, e["loc"])) or "the body", "what": str(e["msg"])}
+            for e in error.errors()
         ]
         said = "; ".join(f"{e['where']}: {e['what']}" for e in found)
         return problem(422, said, errors=found)

@@ -109,4 +109,4 @@ def _week(state: State, text: str, now: datetime) -> Week:
     try:
         return Week.parse(text)
     except InputError as error:
-        raise InputError(f"{error}, or `{_LATEST}`") from None
+        raise InputError(f"{error}; `{_LATEST}` is the last one that is over") from None

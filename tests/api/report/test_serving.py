@@ -85,4 +85,4 @@ def test_the_command_writes_files_and_prints_markdown(
     code, _, err = cli("report -o week.docx")
     assert code == 1 and ".html, .pdf, .md, .json" in " ".join(err.split())
     code, _, err = cli("report --week 2026-W99")
-    assert code == 1 and "2026 has no week 99" in " ".join(err.split())
+    assert code == 1 and "2026 has no week 99; `latest` is" in " ".join(err.split())
