@@ -103,10 +103,6 @@ class IncidentTable:
         rows = self._database.rows("incident", id=incident, as_of=to_ms(as_of))
         return _version(rows[0]) if rows else None
 
-    def history(self, incident: str) -> list[IncidentVersion]:
-        """Every version of one incident in the order it became known."""
-        return [_version(row) for row in self._database.rows("incident_history", id=incident)]
-
     def life(self, incident: str, *, as_of: datetime = LATEST) -> list[Stage]:
         """What one incident was known as, version by version, without its episodes."""
         return [

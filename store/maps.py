@@ -100,11 +100,6 @@ class MapTable:
         """The version valid last."""
         return self.at(LATEST)
 
-    def get(self, version: str) -> MapVersion | None:
-        """A version by its hash."""
-        rows = self._database.rows("maps_version", version=version)
-        return _version(rows[0]) if rows else None
-
     def all(self) -> list[MapVersion]:
         """Every version, oldest first."""
         return [_version(row) for row in self._database.rows("maps_all")]

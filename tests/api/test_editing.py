@@ -269,7 +269,7 @@ def test_a_new_assessor_knows_of_all_edits(toll, two):
     assert (before[0]["title"], before[0]["root"]) == ("The payment provider was down", "payment")
     toll.assess(datetime.now(UTC))
     assert toll.ask("/v1/incidents") == before
-    assert len(toll.parts.store.incidents.history(first)) == 2
+    assert len(toll.parts.store.incidents.life(first)) == 2
 
 
 def test_editing_needs_an_admin_and_the_token_says_who_it_was(guarded):

@@ -146,4 +146,4 @@ def test_what_has_not_changed_is_not_stored_again(assessing, toll):
     technical = only(assessing.look(SHORT))
     for _ in range(3):
         assessing.look(SHORT)
-    assert len(toll.parts.store.incidents.history(technical.id)) == 1
+    assert len(toll.parts.store.incidents.life(technical.id)) == 1
