@@ -342,7 +342,6 @@ class Ingester:
                 if written.offsets:
                     self._consumer.commit(written.offsets)
                     self.stats.commits += 1
-                    self.stats.last_commit = datetime.now(UTC)
                 return self._progress_task(written)
 
             return done

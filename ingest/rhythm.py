@@ -38,4 +38,3 @@ class Stats:
     failing_since: datetime | None = None
     last_error: str = ""
     lag: int = 0
-    last_commit: datetime | None = None
