@@ -7,7 +7,7 @@ estimator, and its shapes are on purpose not those the estimator assumes (see `d
 
 from api.demo.calibration import Run, seeded_runs
 from api.demo.incidents import Incident, Kind
-from api.demo.live import Line, Pace
+from api.demo.live import Line
 from api.demo.shop import Shop
 from api.demo.truth import IncidentTruth, Truth
 from api.demo.waits import WaitRun, seeded_waits
@@ -17,7 +17,6 @@ __all__ = [
     "IncidentTruth",
     "Kind",
     "Line",
-    "Pace",
     "Run",
     "Shop",
     "Truth",

@@ -1,9 +1,7 @@
-"""The shop as it goes on: lines of a small interval, and simulated time at any speed."""
+"""The shop as it goes on: the events of a small interval as lines to be sent."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple
 
 from api.demo.render import keys, lines
@@ -16,19 +14,6 @@ class Line(NamedTuple):
     stream: str
     key: str
     body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Simulated time: `speed` simulated seconds pass in one real second since `real_start`."""
-
-    real_start: datetime
-    simulated_start: datetime
-    speed: float = 1.0
-
-    def simulated(self, real_now: datetime) -> datetime:
-        """What time it is in the simulated shop."""
-        return self.simulated_start + (real_now - self.real_start) * self.speed
 
 
 def live_lines(events: Events) -> list[Line]:

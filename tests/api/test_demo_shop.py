@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 import api.demo
-from api.demo import Incident, Pace, Shop
+from api.demo import Incident, Shop
 from api.demo.demand import home_shape, is_holiday
 from api.demo.moments import SHOP_ZONE, local_parts, ms_of
 from api.demo.world import PROMISE_MS, STREAMS
@@ -229,11 +229,6 @@ def test_holidays_are_those_of_germany():
     epoch = datetime(1970, 1, 1).date()  # noqa: DTZ001
     found = [day.isoformat()[5:] for day in days if is_holiday((day - epoch).days)]
     assert " ".join(found) == "01-01 04-03 04-06 05-01 05-14 05-25 10-03 12-25 12-26"
-
-
-def test_time_can_run_faster():
-    pace = Pace(START, START - HOUR, speed=60.0)
-    assert pace.simulated(START + MINUTE) == START
 
 
 def test_lines_are_keyed_so_that_a_cart_or_an_order_stays_in_one_partition():
