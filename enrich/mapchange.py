@@ -19,13 +19,15 @@ import yaml
 from enrich.mapfile import load
 from enrich.mapschema import SECTIONS
 from enrich.mapwrite import as_yaml_tree, tree
-from enrich.mistakes import MapError
+from enrich.mapyaml import Source, is_null
+from enrich.mistakes import MapError, Mistake
 from enrich.model import AtLeast, BusinessMap, Hard, Need, Node, Soft
 from enrich.suggest import did_you_mean
 from ingest.errors import InputError, NotFoundError
 
 PAIR, TWIN = ":pair", ":twin"  # what the names of a pair and of a twin end with
 _SUPPOSED = "the supposed map"
+_DEEPEST = 4  # lists in mappings in a list
 
 
 @dataclass(frozen=True)
@@ -99,13 +101,29 @@ def _entry(written: dict[str, Any], found: BusinessMap, name: str) -> dict[str, 
 
 
 def _parsed(name: str, text: str) -> Any:
-    """The needs as YAML; anchors are refused, since a few of them can spell out millions."""
+    """The needs as a map file has them; anchors are refused: a few can spell out millions."""
     if "&" in text or "*" in text:
         raise InputError(f"{name}.needs: anchors are not taken; write the names out")
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        said = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise InputError(
-            f"{name}.needs: {said}; write it like [payment, {{any: [stripe, adyen]}}]"
-        ) from error
+    mistakes: list[Mistake] = []
+    source = Source(name, mistakes)
+    documents = source.documents(text) or []
+    for more in documents[1:]:
+        source.note(more, "there is more than one document")
+    found = _plain(source, documents[0]) if documents else None
+    if mistakes:
+        like = "write it like [payment, {any: [stripe, adyen]}]"
+        raise InputError(f"{name}.needs: {mistakes[0].text}; {like}")
+    return found
+
+
+def _plain(source: Source, node: yaml.Node, depth: int = 0) -> Any:
+    """Texts, lists and mappings, with scalars as written: a node may be called `no`."""
+    if depth > _DEEPEST:
+        source.note(node, "nested too deep")
+        return None
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(source, part, depth + 1) for part in node.value]
+    if isinstance(node, yaml.MappingNode):
+        items = source.items(node, "a need")
+        return {key: _plain(source, part, depth + 1) for key, (_, part) in items.items()}
+    return None if is_null(node) else node.value

@@ -7,6 +7,7 @@ import pytest
 from api.setup.mapfiles import read_map
 from enrich.graph import Graph
 from enrich.mapchange import MapChange, supposed
+from enrich.model import Hard
 from enrich.propagate import severities
 from ingest.errors import InputError, NotFoundError
 from tests.api.app import SHOP
@@ -53,6 +54,11 @@ def test_needs_may_speak_of_a_twin():
     assert hit(MapChange(twins=("stripe",), needs=needs), adyen=0.0) == {}
 
 
+def test_names_are_taken_as_they_are_written():
+    change = MapChange(added=("no", "010"), needs={"payment": "[no, 010]"})
+    assert supposed(MAP, change).nodes["payment"].needs == (Hard("no"), Hard("010"))
+
+
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [
@@ -62,6 +68,11 @@ def test_needs_may_speak_of_a_twin():
         (MapChange(needs={"payment": "[a"}), InputError, "write it like"),
         (MapChange(needs={"payment": "3"}), InputError, "expected a list"),
         (MapChange(needs={"payment": "[&a stripe, *a]"}), InputError, "anchors are not taken"),
+        (MapChange(needs={"payment": "[2026-02-30]"}), InputError, "not on the map"),
+        (MapChange(needs={"payment": "a\n---\nb"}), InputError, "more than one document"),
+        (MapChange(needs={"payment": "[" * 9 + "]" * 9}), InputError, "nested too deep"),
+        (MapChange(needs={"payment": "[" * 10**5}), InputError, "nested more than"),
+        (MapChange(needs={"payment": "[{{a: b}: c}]"}), InputError, "expected a name"),
         (MapChange(twins=("strip",)), NotFoundError, "did you mean 'stripe'"),
         (MapChange(twins=("checkout",)), NotFoundError, "no node 'checkout'"),
         (MapChange(added=("stripe",)), InputError, "is on the map already"),
