@@ -52,6 +52,10 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
     config = read_streams(settings.streams, salt=salt, retention=settings.retention_days)
     subscriptions = read_subscriptions(settings.subscriptions, loaded.map)
     with ExitStack() as stack:
+        # First the log: where another process has the folder, it says which, and the engine prints
+        # a line of its own before its error.
+        log = open_log(settings)
+        stack.callback(log.close)
         store = open_store(
             settings.clickhouse,
             settings.data,
@@ -60,8 +64,6 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
         )
         stack.callback(store.close)
         _same_salt(store, salt)
-        log = open_log(settings)
-        stack.callback(log.close)
         log.ensure_topics(
             {
                 settings.business_topic: settings.partitions,

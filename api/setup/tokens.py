@@ -108,7 +108,9 @@ def read_tokens(file: Path) -> Tokens:
         if len(parts) == 3 and re.fullmatch(r"[0-9a-f]{64}", parts[2]):
             role = next((r for r in get_args(Role) if r == parts[1]), None)
         if role is None:
-            wrong.append(f"{file}:{number}: write `name role hash` with a role of {_ROLES}")
+            wrong.append(
+                f"{file}:{number}: write `name role hash` where the role is one of {', '.join(_ROLES)}"
+            )
         else:
             callers[parts[2]] = Caller(parts[0], role)
     if wrong:
