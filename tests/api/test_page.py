@@ -40,6 +40,13 @@ def test_what_burns_stands_first_with_its_cost(toll):
     assert "371 keys failed and never succeeded" in " ".join(one.split())
 
 
+def test_what_recovers_does_not_burn(toll):
+    known(toll, state="recovering", started_at=datetime.now(UTC) - timedelta(minutes=12))
+    page = toll.http.get("/").text
+    assert "<title>1 recovering · Example Shop · Toll</title>" in page
+    assert "Nothing burns, something recovers" in page
+
+
 def test_names_from_outside_are_text(toll):
     nasty = '<script>alert("x")</script>'
     incident = known(toll, title=nasty, explanation=nasty)
