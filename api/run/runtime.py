@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 INGEST_GROUP = "toll-ingest"
 REREAD = timedelta(hours=1)  # far more than a system keeps before it writes it to disk
-FIRST_PAUSE_S = 0.5  # before a failed thread tries again; doubles up to 30 s
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # before a failed thread tries again
 
 
 class Supervised:
@@ -59,21 +60,30 @@ class Supervised:
         return self._thread.is_alive() and not self.error
 
     def _run(self) -> None:
-        wait = FIRST_PAUSE_S
+        wait = 0.0
         while not self._stop.is_set():
+            began = time.monotonic()
             try:
                 self._task(self._stop)
                 return
             except TollError as error:
                 self.error = str(error)
+                wait = pause_s(time.monotonic() - began, wait)
                 logger.warning("%s stopped, trying again in %.1f s: %s", self.name, wait, error)
             except Exception as error:  # the top of a thread: nobody else is told
                 self.error = f"{type(error).__name__}: {error}"
+                wait = pause_s(time.monotonic() - began, wait)
                 logger.exception("%s failed, trying again in %.1f s", self.name, wait)
             self._stop.wait(wait)
-            wait = min(30.0, wait * 2)
             if not self._stop.is_set():
                 self.error = ""
+
+
+def pause_s(ran_s: float, before_s: float) -> float:
+    """How long a thread that failed rests: twice as long as before, or little after a long run."""
+    if ran_s > LONGEST_PAUSE_S:
+        return FIRST_PAUSE_S
+    return max(FIRST_PAUSE_S, min(LONGEST_PAUSE_S, 2 * before_s))
 
 
 class IngestTask:

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.assess.status import AssessStatus
 from api.run.health_app import build_health_app
 from api.run.metrics import METRICS, TollCollector, registry
-from api.run.runtime import Runtime, Supervised
+from api.run.runtime import Runtime, Supervised, pause_s
 from ingest.errors import UnavailableError
 from ingest.rhythm import Stats
 from tests.api.app import Http, bearer, payment, priced
@@ -134,6 +134,13 @@ def test_a_failing_thread_is_told_of_and_tried_again(monkeypatch):
         assert thread.error in ("", "the log is away")
     thread.stop()
     assert not thread.alive
+
+
+@pytest.mark.parametrize(
+    ("ran_s", "before_s", "rests_s"), [(0, 0, 0.5), (1, 0.5, 1), (1, 20, 30), (3600, 30, 0.5)]
+)
+def test_a_thread_that_ran_well_for_long_rests_as_after_its_first_failure(ran_s, before_s, rests_s):
+    assert pause_s(ran_s, before_s) == rests_s
 
 
 def test_a_part_apart_answers_health_and_metrics_alone(guarded):
