@@ -125,13 +125,6 @@ def _incident(incident: dict[str, Any], name: str, page: _Page) -> list[Signal]:
     key = native.text(incident, "id")
     if not key:
         raise InputError(f"{name} has no id")
-    components: dict[str, dict[str, Any]] = {}  # by id, else by name; each once
-    for listed in ("components", "affected_components"):
-        named = incident.get(listed)
-        for component in named if isinstance(named, list) else []:
-            one = component if isinstance(component, dict) else {"name": component}
-            if said := native.text(one, "id", "name"):
-                components.setdefault(said, one)
     impact = _word(native.text(incident, "impact_override", "impact") or "none")
     kind: SignalKind = "outage"
     if _letters(impact) in _MAINTENANCE or native.text(incident, "scheduled_for"):
@@ -163,8 +156,20 @@ def _incident(incident: dict[str, Any], name: str, page: _Page) -> list[Signal]:
             received_at=page.received_at,
             raw=raw,
         )
-        for which, component in (components or {"": {}}).items()
+        for which, component in (_affected(incident) or {"": {}}).items()
     ]
+
+
+def _affected(incident: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The components that an incident names, each once: by id, else by name."""
+    found: dict[str, dict[str, Any]] = {}
+    for listed in ("components", "affected_components"):
+        named = incident.get(listed)
+        for component in named if isinstance(named, list) else []:
+            one = component if isinstance(component, dict) else {"name": component}
+            if said := native.text(one, "id", "name"):
+                found.setdefault(said, one)
+    return found
 
 
 def _with_component(labels: Mapping[str, str], component: str) -> dict[str, str]:
