@@ -17,7 +17,7 @@ from typing import Literal, get_args
 from ingest.errors import SettingsError
 
 Role = Literal["read", "write", "admin"]
-_ROLES: tuple[str, ...] = get_args(Role)
+_ROLES = " or ".join(get_args(Role))
 # What each role may do besides itself. A webhook's write token cannot read the numbers.
 _ALLOWS: dict[str, frozenset[str]] = {
     "read": frozenset({"read"}),
@@ -108,9 +108,7 @@ def read_tokens(file: Path) -> Tokens:
         if len(parts) == 3 and re.fullmatch(r"[0-9a-f]{64}", parts[2]):
             role = next((r for r in get_args(Role) if r == parts[1]), None)
         if role is None:
-            wrong.append(
-                f"{file}:{number}: write `name role hash` where the role is one of {', '.join(_ROLES)}"
-            )
+            wrong.append(f"{file}:{number}: write `name role hash`, the role {_ROLES}")
         else:
             callers[parts[2]] = Caller(parts[0], role)
     if wrong:

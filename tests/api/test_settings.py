@@ -148,6 +148,7 @@ def test_every_wrong_line_of_the_tokens_file_is_named(tmp_path):
     with pytest.raises(SettingsError) as error:
         read_tokens(file)
     assert [f"tokens:{n}:" in str(error.value) for n in (1, 2, 3, 4)] == [True, True, False, True]
+    assert "tokens:1: write `name role hash`, the role read or write or admin" in str(error.value)
     with pytest.raises(SettingsError, match="cannot be read"):
         read_tokens(tmp_path / "none")
 
