@@ -40,12 +40,12 @@ def duration(text: str) -> timedelta:
     parts = _DURATION.findall(text)
     if not parts or "".join(a + b for a, b in parts) != text:
         raise ValueError(f"'{text}' is not a duration; write it like 30m, 24h or 2d")
-    found = timedelta(seconds=sum(int(number) * _SECONDS[unit] for number, unit in parts))
-    if not timedelta(0) < found <= _LONGEST:
+    seconds = sum(int(number) * _SECONDS[unit] for number, unit in parts)
+    if not 0 < seconds <= _LONGEST.total_seconds():
         raise ValueError(
             f"'{text}' is not a usable duration; it must be more than 0 and below 10 y"
         )
-    return found
+    return timedelta(seconds=seconds)
 
 
 def promise(text: str) -> tuple[timedelta, PromiseIn]:

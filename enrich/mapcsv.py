@@ -48,7 +48,9 @@ _OR = re.compile(r"\s+or\s+", re.IGNORECASE)
 
 def inventory(source: Source, text: str) -> Node | None:
     """The rows as the tree of a map file; None after noting why there is none."""
-    rows = list(_rows(text))
+    rows = _rows(source, text)
+    if rows is None:
+        return None
     if not rows:
         source.note(_scalar("", 1, 1), "the file is empty; its first line names the columns")
         return None
@@ -163,16 +165,21 @@ class _Row:
         self._source.note(self._scalar(column, ""), text)
 
 
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """(line, cells) of every row with something in it."""
+def _rows(source: Source, text: str) -> list[tuple[int, list[str]]] | None:
+    """(line, cells) of every row with something in it; None after noting why there are none."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(StringIO(text), delimiter=delimiter)
-    line = 1
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            yield line, cells
-        line = reader.line_num + 1
+    rows, line = [], 1
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                rows.append((line, cells))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        source.note(_scalar("", line, 1), f"this row is not CSV: {error}; is a quote left open?")
+        return None
+    return rows
 
 
 def _columns(source: Source, line: int, head: list[str]) -> dict[str, int]:

@@ -26,7 +26,9 @@ def test_durations(text, expected):
     assert amounts.duration(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "24", "h", "1.5h", "-1h", "1h ", "1 h", "0m", "9999999d"])
+@pytest.mark.parametrize(
+    "text", ["", "24", "h", "1.5h", "-1h", "1h ", "1 h", "0m", "9999999d", "999999999w"]
+)
 def test_what_is_not_a_duration(text):
     with pytest.raises(ValueError, match="duration"):
         amounts.duration(text)

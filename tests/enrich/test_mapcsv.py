@@ -93,6 +93,12 @@ def test_a_file_without_its_columns_is_told_so():
     assert found.startswith("1:1: the first line names no column name and no layer; known are ")
 
 
+def test_a_quote_that_is_left_open_is_told_where_it_begins():
+    rest = "".join(f"host-{n};infrastructure\n" for n in range(10_000))
+    [found] = mistakes(f'name;layer\npayment;service\n"open;service\n{rest}')
+    assert found.startswith("3:1: this row is not CSV") and found.endswith("is a quote left open?")
+
+
 def test_rows_beyond_the_map_are_told_what_they_need():
     assert "3:3: " in mistakes("name;layer;needs\npayment;service;\nshop;service;paymnt\n")[0]
 
