@@ -22,6 +22,7 @@ from api.cli.options import (
     moment_or_none,
     settings_from,
 )
+from api.cli.output import print_document
 from api.cli.program import Program
 from api.cli.read import print_json
 from api.client import connect, part
@@ -173,7 +174,7 @@ def postmortem(
     with connect(settings_from(map_path, data)) as client:
         text = client.text(path, as_of=as_of, pictures=pictures)
     if output is None:
-        print_json({"incident": incident, "markdown": text}) if as_json else print(text, end="")
+        print_json({"incident": incident, "markdown": text}) if as_json else print_document(text)
         return
     if output.is_dir():
         raise InputError(f"{output} is a folder: name a file, such as {output / incident}.md")

@@ -10,7 +10,6 @@ from io import TextIOWrapper
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 from typer.exceptions import TyperException
 
@@ -31,6 +30,7 @@ from api.cli import (
     show,
     trust,
 )
+from api.cli.output import Output
 from api.cli.program import Main, Program, ReaderGoneError, in_a_line
 from api.setup.settings import SETTINGS
 from ingest.errors import BusyError, NotFoundError, TollError, UnavailableError
@@ -154,7 +154,7 @@ def main() -> None:
 
 def _fail(message: str, code: int) -> None:
     if message:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
+        Output(stderr=True, highlight=False, soft_wrap=True).print(
             f"toll: {message}", style="bold red", markup=False
         )
     sys.exit(code)

@@ -15,6 +15,7 @@ from rich.console import Console
 from api import words
 from api.cli import complete, show
 from api.cli.options import AsOfOption, DataOption, JsonOption, MapOption, settings_from
+from api.cli.output import print_document
 from api.cli.show import Lines
 from api.client import Client, connect, part
 from ingest.errors import InputError, NotFoundError
@@ -36,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 def print_json(value: Any) -> None:
     """The value as indented JSON on standard output."""
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+    print_document(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
 def check(
@@ -262,7 +263,8 @@ def dead_letters(
     elif replay is not None:
         print("sent again")
     elif place is not None:
-        print(found["raw"] if found["raw"] is not None else found["raw_base64"])
+        raw = found["raw"] if found["raw"] is not None else found["raw_base64"]
+        print_document(f"{raw}\n")
     else:
         show.dead_letters(found)
 

@@ -9,6 +9,7 @@ import typer
 
 from api.cli import show
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
+from api.cli.output import print_document
 from api.cli.read import print_json
 from api.client import connect, part
 from ingest.errors import InputError
@@ -44,7 +45,7 @@ def report(
             return
         content = client.content(f"{path}.{form}")
     if output is None:
-        print(content.decode(), end="")
+        print_document(content.decode())
         return
     output.write_bytes(content)
     show.console().print(f"written: {output}", style="dim", soft_wrap=True)

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api import words
+from api.cli.output import Output
 from api.cli.spark import against, in_bins
 
 if TYPE_CHECKING:  # models are dear to import: `toll --help` does without
@@ -29,18 +30,10 @@ Lines: TypeAlias = Mapping[tuple[str, str], tuple[Sequence[float | None], Sequen
 NO_LINES: Lines = MappingProxyType({})
 
 
-class _Output(Console):
-    """Standard output, whose reader may leave: Rich would end the program as failed."""
-
-    def on_broken_pipe(self) -> None:
-        """Let the program end as it does wherever its reader leaves."""
-        raise  # Rich calls this where it has caught the `BrokenPipeError`
-
-
 def console() -> Console:
     """Standard output; colours only on a terminal, and never narrower than a table needs."""
-    plain = _Output(highlight=False, markup=False)
-    return plain if plain.is_terminal else _Output(highlight=False, markup=False, width=_WIDTH)
+    plain = Output(highlight=False, markup=False)
+    return plain if plain.is_terminal else Output(highlight=False, markup=False, width=_WIDTH)
 
 
 def burning(

@@ -18,6 +18,7 @@ from rich.live import Live
 from rich.text import Text
 
 from api import words
+from api.cli.output import Output
 from ingest.errors import InputError, UnavailableError
 
 EVERY_S = 5.0
@@ -100,7 +101,7 @@ def _frame(draw: Draw, out: Console, taken: datetime) -> Frame:
 
 def _picture(draw: Draw, out: Console, *, brief: bool = False) -> Text:
     """What `draw` prints, at the width and with the colours of the terminal."""
-    paper = Console(
+    paper = Output(
         file=StringIO(),
         width=out.width,
         force_terminal=True,

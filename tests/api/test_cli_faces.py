@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from api.cli import complete, show
+from api.cli import complete, output, show
 from api.cli.ask_providers import _print_portfolio, _print_providers
 from api.cli.ask_whatif import _print_replay
 from api.cli.spark import BLOCKS, GAP, PLAIN, against, in_bins, ramp_of, spark
@@ -279,6 +279,27 @@ def test_an_incident_without_a_number_says_why_once_and_within_eighty_columns(ca
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     assert " ".join(out.split()).count(why) == 2  # once in each
+
+
+def test_what_others_wrote_does_nothing_to_the_terminal(capsys, monkeypatch):
+    title = "Payments\x1b[2J\x1b]0;all is well\x07 fail\x9b1A"
+    told = incident(1).model_copy(update={"title": title, "summary": "\x1b[31mred"})
+    out = output.Output(file=StringIO(), force_terminal=True, highlight=False, width=80)
+    show.burning([told], out, told.started_at)
+    table = show.new_table("What")
+    table.add_row(title)
+    out.print(table)
+    written = out.file.getvalue()  # type: ignore[attr-defined]
+    assert written.count("Payments[2J]0;all is well fail1A") == 2
+    assert re.sub(r"\x1b\[[\d;]*m", "", written).isascii()  # nothing is left but Rich's colours
+    frame = next(frames(lambda: lambda paper, _: paper.print(title), terminal()))
+    assert frame.whole().plain.endswith("Payments[2J]0;all is well fail1A\n")
+
+    output.print_document(f"{title}\n")
+    assert capsys.readouterr().out == f"{title}\n"  # in a file it stays as it was
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    output.print_document(f"a\tb\n{title}\n")
+    assert capsys.readouterr().out == "a\tb\nPayments[2J]0;all is well fail1A\n"
 
 
 LONG = "A name that is rather longer than anybody would want to read in a table of the terminal"
