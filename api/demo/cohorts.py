@@ -28,6 +28,7 @@ CONVERSION = 0.85  # carts that reach the till
 SHIPS = (
     0.20  # paid carts with goods of the shop's own warehouse; the rest is digital or a partner's
 )
+CANCELS = 0.03  # of orders, while they wait
 CUSTOMERS = 60_000
 CURRENCIES = ("EUR", "USD", "GBP")
 CHANNELS = ("web", "app")
@@ -131,14 +132,25 @@ def _currency(rng: np.random.Generator, abroad: Bools) -> Ints:
 
 
 def _order_draws(rng: np.random.Generator, carts: int) -> OrderDraws:
-    cancel_after = (rng.lognormal(np.log(80.0), 0.8, carts) * MINUTE_MS).astype(np.int64)
+    cancel_after = cancel_after_ms(rng, carts)
     return OrderDraws(
         ships=rng.random(carts) < SHIPS,
         prepare=rng.standard_normal(carts),
-        work=rng.gamma(3.0, 1.0 / 3.0, carts),
-        cancels_ms=np.where(rng.random(carts) < 0.03, cancel_after, NEVER),
+        work=order_work(rng, carts),
+        cancels_ms=np.where(rng.random(carts) < CANCELS, cancel_after, NEVER),
         transit_ms=(rng.lognormal(np.log(30.0), 0.3, carts) * HOUR_MS).astype(np.int64),
     )
+
+
+def cancel_after_ms(rng: np.random.Generator, orders: int) -> Ints:
+    """How long those who cancel wait before they do."""
+    waited: Ints = (rng.lognormal(np.log(80.0), 0.8, orders) * MINUTE_MS).astype(np.int64)
+    return waited
+
+
+def order_work(rng: np.random.Generator, orders: int) -> Floats:
+    """How much work each order is, mean 1."""
+    return rng.gamma(3.0, 1.0 / 3.0, orders)
 
 
 def _call_draws(rng: np.random.Generator, carts: int) -> CallDraws:

@@ -12,19 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from api.demo.cohorts import mean_order_work
+from api.demo.calibration import FIRST_EPOCH_DAY, PLACEBO_SHARE
+from api.demo.cohorts import CANCELS, cancel_after_ms, mean_order_work, order_work
 from api.demo.demand import Demand
 from api.demo.incidents import Incident
 from api.demo.moments import DAY_MS, MINUTE_MS, NEVER, Floats, Ints
-from api.demo.warehouse import AHEAD_DAYS, PREPARE_MEDIAN_MIN, PREPARE_SD, capacity, dispatch
+from api.demo.warehouse import AHEAD_DAYS, capacity, dispatch, prepared_ms
 from api.demo.world import PROMISE_MS
 
-PLACEBO_SHARE = 0.3
-FIRST_EPOCH_DAY = 20_000  # runs start on one of two years of days from October 2024 on
 DAYS = 44  # of orders, of which the last three lie behind the window
 MEAN_CARTS = (8.0, 60.0)  # per minute
 WINDOW_MINUTES = (30.0, 150.0)
-CANCELS = 0.03
 
 
 @dataclass(frozen=True)
@@ -76,10 +74,9 @@ def _run(number: int, rng: np.random.Generator, placebo: bool) -> WaitRun:
         float(rng.uniform(0.5, 1.0)),
     )
     placed = _placed(rng, demand, first_day)
-    prepared = PREPARE_MEDIAN_MIN * np.exp(PREPARE_SD * rng.standard_normal(len(placed)))
-    desk = placed + (prepared * MINUTE_MS).astype(np.int64)
-    work = rng.gamma(3.0, 1.0 / 3.0, len(placed))
-    gone = placed + (rng.lognormal(np.log(80.0), 0.8, len(placed)) * MINUTE_MS).astype(np.int64)
+    desk = placed + prepared_ms(rng.standard_normal(len(placed)))
+    work = order_work(rng, len(placed))
+    gone = placed + cancel_after_ms(rng, len(placed))
     cancels = np.where(rng.random(len(placed)) < CANCELS, gone, NEVER)
     without = _shipped(first_day, mean, desk, work, ())
     shipped = without if placebo else _shipped(first_day, mean, desk, work, (incident,))

@@ -55,6 +55,13 @@ def rota(day: int) -> Floats:
     return planned
 
 
+def prepared_ms(luck: Floats) -> Ints:
+    """How long orders take to the desk; `luck` is standard normal."""
+    minutes = PREPARE_MEDIAN_MIN * np.exp(PREPARE_SD * luck)
+    taken: Ints = (minutes * MINUTE_MS).astype(np.int64)
+    return taken
+
+
 def dispatch(
     day: int, arrived_ms: Ints, work: Floats, capacities: Floats, backlog: float
 ) -> tuple[Ints, float]:

@@ -18,7 +18,7 @@ from api.demo.demand import home_shape
 from api.demo.incidents import Incident, failing_share
 from api.demo.moments import DAY_MINUTES, DAY_MS, MINUTE_MS, NEVER, Ints
 from api.demo.shoppers import FAILED, OK, Attempts, attempts
-from api.demo.warehouse import AHEAD_DAYS, PREPARE_MEDIAN_MIN, PREPARE_SD, capacity, dispatch
+from api.demo.warehouse import AHEAD_DAYS, capacity, dispatch, prepared_ms
 
 STREAMS = ("payments", "carts", "orders", "calls")
 PAYMENTS, CARTS, ORDERS, CALLS = range(4)
@@ -212,11 +212,10 @@ def _orders(cohort: Cohort, cart: Ints, paid_ms: Ints) -> Orders:
     cart, paid_ms = cart[ships], paid_ms[ships]
     orders = np.zeros(len(cart), ORDER)
     placed = paid_ms + 1500  # a moment after the payment
-    prepare_min = PREPARE_MEDIAN_MIN * np.exp(PREPARE_SD * cohort.order.prepare[cart])
     after = cohort.order.cancels_ms[cart]
     orders["key"] = cohort.key[cart]
     orders["placed"] = placed
-    orders["desk"] = placed + (prepare_min * MINUTE_MS).astype(np.int64)
+    orders["desk"] = placed + prepared_ms(cohort.order.prepare[cart])
     orders["work"] = cohort.order.work[cart]
     orders["cancels"] = np.where(after < NEVER, placed + after, NEVER)
     orders["transit"] = cohort.order.transit_ms[cart]
