@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 
 from enrich.model import Measure
 from impact.ports import Cohort, LateHistory, Reader, StreamState, Volumes
 from impact.promise import Clock
+from impact.times import utc64
 
 
 class AsOf:
@@ -40,7 +41,7 @@ class AsOf:
     def cohort(self, measure: Measure, start: datetime, end: datetime, /) -> Cohort:
         """Those placed by the moment; what was finished or closed later is open."""
         found = self._reader.cohort(measure, start, min(end, self.moment))
-        last = np.datetime64(self.moment.astimezone(UTC).replace(tzinfo=None), "s")
+        last = utc64(self.moment)
         finished, closed = (
             np.where(times > last, np.datetime64("NaT", "s"), times)
             for times in (found.finished, found.closed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from api.simulated.waits import SETTLED, cleared, delayed
 from enrich.model import Measure, Process, Value
 from impact.model import MeasureImpact
 from impact.ports import Cohort, LateHistory, StreamState, Volumes
+from impact.times import as_datetime, utc64
 
 _PAYMENTS = Measure("checkout", "payments", "flow", "payments", value=Value("amount"))
 _CHECKOUT = Process("checkout", "Checkout", measures=(_PAYMENTS,))
@@ -92,8 +93,8 @@ def calibrate(runs: int, seed: int, advance: Callable[[float], None]) -> Calibra
 
 
 def _payments(result: Calibration, run: Run) -> None:
-    live = _price(run, _utc(run.signal[1]) + timedelta(minutes=5))
-    final = _price(run, _utc(run.times[-1]) + timedelta(minutes=1))
+    live = _price(run, as_datetime(run.signal[1]) + timedelta(minutes=5))
+    final = _price(run, as_datetime(run.times[-1]) + timedelta(minutes=1))
     if live is None or final is None:
         result.unpriced += 1
         return
@@ -137,8 +138,8 @@ def _add_money(
 
 def _price(run: Run, now: datetime) -> MeasureImpact | None:
     start, end = run.signal
-    outage = "provider", _utc(start), _utc(end)
-    past = tuple((_utc(a), _utc(b)) for a, b in run.past)
+    outage = "provider", as_datetime(start), as_datetime(end)
+    past = tuple((as_datetime(a), as_datetime(b)) for a, b in run.past)
     return priced(_World(run, now), _CHECKOUT, outage, now, past)
 
 
@@ -152,12 +153,12 @@ class _World:
         self, _stream: str, _statuses: Sequence[str], start: datetime, end: datetime, /
     ) -> Volumes:
         times, run = self._run.times, self._run
-        low, high = np.searchsorted(times, [_np(start), _np(min(end, self._now))])
+        low, high = np.searchsorted(times, [utc64(start), utc64(min(end, self._now))])
         seen = slice(low, high)
         return Volumes(times[seen], run.count[seen], {"EUR": run.amount[seen]})
 
     def stream_states(self) -> Mapping[str, StreamState]:
-        first, now = _utc(self._run.times[0]), self._now
+        first, now = as_datetime(self._run.times[0]), self._now
         return {"payments": StreamState("payments", first, now, now, 0.0, now, now)}
 
     def cohort(self, *_: object) -> Cohort:
@@ -168,11 +169,3 @@ class _World:
 
     def failed_keys(self, *_: object) -> tuple[None, None]:
         return None, None
-
-
-def _np(moment: datetime) -> np.datetime64:
-    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "s")
-
-
-def _utc(moment: np.datetime64) -> datetime:
-    return datetime.fromtimestamp(int(moment.astype("datetime64[s]").astype(np.int64)), UTC)
