@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 READERS = 2  # batches that are read at the same time, while the last one is stored
 WORKERS = READERS + 1  # threads that an ingester has use for
+AWAY_S = 5.0  # a log that is away for longer is worth a line; a client that connects is not
 LOOK_SOON_S = 0.01  # how long a poll may wait while a worker is busy: it may be done any moment
 
 # A task runs on a worker; what it returns is done on the polling thread, and may be followed.
@@ -91,6 +92,7 @@ class Ingester:
         self._job: _Job | None = None
         self._task: Task | None = None  # to be run next: again after a failure, or what follows
         self._failures, self._retry_at = 0, 0.0
+        self._answered_at, self._told_away = time.monotonic(), False  # the log
         self._paused = False
         self._newest: dict[Channel, int] = {}  # event time per channel, to tell the late ones
         self._said_at = float("-inf")  # monotonic, of the last progress written
@@ -116,6 +118,7 @@ class Ingester:
         polled = self._consumer.poll(
             LOOK_SOON_S if waiting else self._rhythm.poll_s, self._pending.room()
         )
+        self._tell_of_the_log()
         if polled.assignment != self._assignment:
             self._start_over(polled.assignment)
         if self._rhythm.reread is not None and self.owes_reread:
@@ -129,6 +132,17 @@ class Ingester:
             self._collect()
         self._hand_out()
         self._throttle(late=late)
+
+    def _tell_of_the_log(self) -> None:
+        """Say once that the log is away (polling it raises nothing), and once that it is back."""
+        now = time.monotonic()
+        if self._consumer.healthy():
+            if self._told_away:
+                logger.info("the log answers again after %.0f s", now - self._answered_at)
+            self._answered_at, self._told_away = now, False
+        elif not self._told_away and now - self._answered_at >= AWAY_S:
+            self._told_away = True
+            logger.warning("the log does not answer; ingest goes on by itself when it does")
 
     def _start_over(self, assignment: int) -> None:
         """Forget what is not committed: every partition is read again from its committed offset.

@@ -214,6 +214,24 @@ def test_while_the_store_is_away_the_batch_is_kept_and_polling_goes_on_paused(ri
     assert (rig.log.committed, rig.log.paused, rig.stats.events) == ({home(): 2}, False, 2)
 
 
+def test_a_log_that_is_away_is_told_once_and_that_it_is_back(rig, caplog):
+    caplog.set_level(logging.INFO, "ingest.consumer")
+    rig.log.answers = False
+    rig.turn(2, after_s=4)
+    rig.log.answers = True
+    rig.turn()
+    assert not caplog.records  # a moment is not worth a line
+    rig.log.answers = False
+    for _ in range(3):
+        rig.turn(2, after_s=20)
+    rig.log.answers = True
+    rig.turn(2)
+    assert [(r.levelname, r.message) for r in caplog.records] == [
+        ("WARNING", "the log does not answer; ingest goes on by itself when it does"),
+        ("INFO", "the log answers again after 60 s"),
+    ]
+
+
 @pytest.mark.parametrize("step", ["insert_dead_letters", "recompute", "record_progress"])
 def test_a_step_that_fails_is_tried_again_and_counted_once(rig, step):
     rig.sink.fails[step] = [AWAY, AWAY]
