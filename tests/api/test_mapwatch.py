@@ -76,20 +76,17 @@ def test_a_changed_map_waits_for_a_store_that_is_away(editable, monkeypatch):
     toll, path = editable
     watch = watching(toll)
     rewrite(path, "title: Stripe", "title: Stripe Payments")
-    with monkeypatch.context() as away:
-        away.setattr(toll.parts.store, "track_journeys", raising(UnavailableError("away")))
+
+    def away(streams: object) -> None:
+        raise UnavailableError("away")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(toll.parts.store, "track_journeys", away)
         assert not watch.look()
         with pytest.raises(UnavailableError):
             watch.look()
     assert watch.look(), "it is as new as before"
     assert toll.parts.map.map.nodes["stripe"].title == "Stripe Payments"
-
-
-def raising(error: Exception):
-    def fail(*_: object) -> None:
-        raise error
-
-    return fail
 
 
 def test_files_that_vanish_are_refused_too(editable):
