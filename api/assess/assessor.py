@@ -31,6 +31,7 @@ from enrich.eras import Era, Graphs
 from enrich.incident import Incident
 from enrich.life import settle
 from impact.model import MeasureImpact
+from ingest.log import Consumer
 from store.incidents import IncidentVersion
 from store.maps import MapVersion
 
@@ -75,7 +76,7 @@ class Assessor:
                 consumer.poll(wait, 1)
                 if not consumer.assigned():
                     if self._desk is not None:
-                        logger.info("another assessor is active now; this one stands by")
+                        logger.info("%s; this one stands by", _why_not(consumer))
                     self._step_down()
                 elif time.monotonic() >= due:
                     begun = time.monotonic()
@@ -209,3 +210,10 @@ class Desk:
             content = kept(self.map.texts)
             self._store.maps.insert(MapVersion(self.map.map.version, since, now, content))
         return eras_of(self._store.maps.all(), self.map)
+
+
+def _why_not(consumer: Consumer) -> str:
+    """Why a member of the group holds its partition no more."""
+    if consumer.healthy():
+        return "another assessor is active now"
+    return "the log does not answer, which says who assesses"
