@@ -46,7 +46,7 @@ _writing = Lock()  # two requests of one process do not pass the check of the ve
 class IncidentEdit(BaseModel):
     """What is to be changed; what is left out stays."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     why: str = Field(min_length=1, max_length=2000, description="The reason; kept with the edit.")
     by: str = Field("", max_length=200, description="Who says so; needed without tokens.")
@@ -69,6 +69,7 @@ class IncidentEdit(BaseModel):
         None,
         gt=0,
         le=10_000,
+        decimal_places=4,
         description="How long each of them; without it, as long as it lasted.",
     )
     undo: list[str] = Field([], description="Edits (ids) that are not to stand.")
@@ -98,7 +99,7 @@ def edit(
                 f"somebody has edited {incident_id} since version {asked.version} (it is at "
                 f"{len(before)} now): read it again, then send the edit with that version"
             )
-        who = _who(asked.by.strip(), caller)
+        who = _who(asked.by, caller)
         actions = list(_actions(asked))
         wrong = [*([] if who else [_NOBODY]), *_mistakes(parts, known, before, asked, now)]
         if not actions:
@@ -143,7 +144,7 @@ def _actions(asked: IncidentEdit) -> Iterator[Action]:
     if asked.reach_add or asked.reach_remove:
         yield Reach(tuple(asked.reach_add), tuple(asked.reach_remove))
     if asked.title is not None:
-        yield Title(re.sub(r"\s+", " ", asked.title).strip())
+        yield Title(re.sub(r"\s+", " ", asked.title))
     if asked.split:
         yield Split(tuple(asked.split))
     if asked.people is not None:

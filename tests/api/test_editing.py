@@ -170,6 +170,9 @@ def test_two_who_edit_the_same_version_do_not_undo_each_other(shop):
     [
         ({}, "name a field"),
         ({"why": ""}, "why"),
+        ({"why": " \n", "title": "x"}, "why"),
+        ({"title": " \t"}, "title"),
+        ({"people": 1, "hours": "1e-400"}, "hours"),
         ({"by": "", "title": "x"}, "who you are"),
         ({"start": "2199-01-01T00:00:00Z"}, "future"),
         ({"start": "2026-11-22T09:52:00"}, "timezone"),
