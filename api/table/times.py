@@ -57,6 +57,8 @@ def moment_of(text: str, zone: ZoneInfo, name: str) -> datetime:
         raise InputError(
             f"{name} {text!r}: write it like 2026-05-12T10:00 or ...T08:00Z"
         ) from error
+    if not 1970 <= found.year < 2200:
+        raise InputError(f"{name} {text!r} is not between 1970 and 2200")
     if found.tzinfo is not None:
         return found.astimezone(UTC)
     early, late = found.replace(tzinfo=zone, fold=0), found.replace(tzinfo=zone, fold=1)

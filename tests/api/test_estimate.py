@@ -162,6 +162,8 @@ def test_it_is_drawn_without_a_network(cli, orders, tmp_path, form):
         ("--start 2026-04-06T10:00 --end 2026-04-06T09:00", "--end must be after --start"),
         ("--start 2027-04-06T10:00 --end 2027-04-06T11:00", "--start lies outside the file, which"),
         ("--start yesterday --end 2026-04-06T09:00", "--start 'yesterday': write it like"),
+        ("--start 0001-01-01T00:00+14:00 --end 2026-04-06T09:00", "is not between 1970 and 2200"),
+        (f"{OUTAGE} --as-of 9999-12-31T23:59-14:00", "is not between 1970 and 2200"),
         (f"{OUTAGE} --timezone Berlin", "--timezone Berlin: is no IANA time zone"),
         (f"{OUTAGE} --holidays Atlantis", "no calendar is known for 'Atlantis'"),
         (f"{OUTAGE} --known-incidents may", "no such file, and not START/END"),
