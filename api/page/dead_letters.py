@@ -87,10 +87,11 @@ async def send_again(
 ) -> Response:
     """Replay what the form holds; the form again, with the reason, where that cannot be read."""
     state, place = state_of(request), (topic, partition, offset, line)
-    form = parse_qs((await read_body(request, state.body_limit)).decode("utf-8", "replace"))
-    mended = form.get("mended", [""])[0].replace("\r\n", "\n").strip("\n")
+    body = await read_body(request, state.body_limit)
 
     def answer() -> Response:
+        form = parse_qs(body.decode("utf-8", "replace"))
+        mended = form.get("mended", [""])[0].replace("\r\n", "\n").strip("\n")
         found = get_dead_letter(request, caller, *place)
         # A letter that is no text cannot stand in a form: without a text its bytes are sent.
         same = not mended or mended == (found.raw or "").strip("\n")
