@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from api.http import problems
-from api.http.auth import PathToken, SafeHeaders, ThisMachineOnly
+from api.http.auth import guard
 from api.http.state import State
 from api.page.routers import ROUTERS
 from api.routes import (
@@ -66,10 +66,7 @@ def build_app(state: State) -> FastAPI:
     )
     app.state.toll = state
     problems.install(app)
-    app.add_middleware(PathToken)
-    if state.tokens is None:
-        app.add_middleware(ThisMachineOnly)
-    app.add_middleware(SafeHeaders)
+    guard(app, state.tokens)
     for module in (
         business,
         cloudevents,  # before those whose paths take any format

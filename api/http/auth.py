@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import quote, urlsplit
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -80,6 +80,14 @@ class ThisMachineOnly:
             await self._app(scope, receive, send)
         else:
             await problem(*refusal)(scope, receive, send)
+
+
+def guard(app: FastAPI, tokens: Tokens | None) -> None:
+    """Put what every request passes around an app: whoever asks, whatever is asked for."""
+    app.add_middleware(PathToken)
+    if tokens is None:
+        app.add_middleware(ThisMachineOnly)
+    app.add_middleware(SafeHeaders)  # the outermost: refusals have them, too
 
 
 def _refusal(scope: Scope) -> tuple[int, str] | None:

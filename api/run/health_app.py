@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from api.http import problems
-from api.http.auth import PathToken, SafeHeaders, ThisMachineOnly
+from api.http.auth import guard
 from api.http.state import State
 from api.routes import health
 
@@ -15,9 +15,6 @@ def build_health_app(state: State) -> FastAPI:
     app = FastAPI(title="Toll", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.toll = state
     problems.install(app)
-    app.add_middleware(PathToken)
-    if state.tokens is None:
-        app.add_middleware(ThisMachineOnly)
-    app.add_middleware(SafeHeaders)
+    guard(app, state.tokens)
     app.include_router(health.router)
     return app
