@@ -140,6 +140,9 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+WHOLE = 0.995  # a share of a shortfall from here on is all of it
+
+
 def sentence(impact: Impact) -> str:
     """What one incident did to one measure, in one sentence."""
     parts = _said(impact.kind, impact.measure_title.lower(), impact.units)
@@ -150,7 +153,7 @@ def sentence(impact: Impact) -> str:
         parts.append(f"{money(cost)} ({money_range(cost)})")
     if impact.lost_is == "forecast":
         parts.append("as forecast")
-    if impact.share < 0.995:
+    if impact.share < WHOLE:
         parts.append(f"{impact.share:.0%} of a shared shortfall")
     return ", ".join(parts)
 

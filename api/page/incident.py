@@ -164,7 +164,7 @@ def _overlaps(
     state: State, found: schemas.Incident, as_of: datetime | None
 ) -> dict[str, list[Overlap]]:
     """By measure, who else takes a share of its shortfall at the same time."""
-    shared = {f"{i.process}/{i.measure}": i for i in found.impacts if i.share < 0.995}
+    shared = {f"{i.process}/{i.measure}": i for i in found.impacts if i.share < words.WHOLE}
     if not shared:
         return {}
     start = min(i.effect_from for i in shared.values())

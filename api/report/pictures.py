@@ -15,6 +15,7 @@ from api.charts.weeks import WeekBar, weeks
 from api.http.present import present_impact
 from api.report.blocks import Picture
 from api.report.model import TrendWeek
+from api.words import WHOLE
 from enrich.model import HEADLINE, BusinessMap
 from impact.model import MeasureImpact
 
@@ -23,7 +24,6 @@ _WIDTH = 680  # pixels: about as wide as a mail or a page of print is read
 _HEIGHT = 230
 _MOST = 8  # pictures in a report: those of the dearest incidents
 _ENOUGH = 0.2  # of what a picture shows: with less, it would show something else
-_WHOLE = 0.995  # a share from here on is all of it
 _BARS = "▁▂▃▄▅▆▇█"
 
 Draw = Callable[[MeasureImpact], Picture | None]
@@ -81,6 +81,6 @@ class Shortfalls:
         spec = shortfall(what, PAPER, _WIDTH, title=False) | {"height": _HEIGHT}
         said = [headline(what), *told(what)]
         caption = f"{said[0]}: {said[-1]}"
-        if impact.share < _WHOLE:
+        if impact.share < WHOLE:
             caption += f". It has a share of {impact.share:.0%} in what the picture shows."
         return Picture(". ".join(said), to_svg(spec), caption.replace("%", " %"))
