@@ -19,7 +19,8 @@ import numpy as np
 from enrich.incident import Incident
 from impact.attribute import attribute, share_recovery
 from impact.calendar import IntArray
-from impact.effect import EffectWindow, Watched
+from impact.cusum import Watched
+from impact.effect import EffectWindow
 from impact.model import BoolArray, Estimate, FloatArray, Range
 from impact.times import utc64
 from impact.totals import quantile_range

@@ -10,7 +10,8 @@ import numpy as np
 
 from impact.assess_flow import Group, Member, Part, part_draws, part_ranges
 from impact.assess_record import LEVEL, Draft, Facts, hours_of
-from impact.effect import EffectWindow, Watched
+from impact.cusum import Watched
+from impact.effect import EffectWindow
 from impact.model import DRAWS, FloatArray, TimeArray
 from impact.totals import generator, quantile_range, shared_part
 

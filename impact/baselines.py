@@ -22,7 +22,7 @@ import numpy as np
 
 from enrich.model import BusinessMap, Measure
 from impact.baseline import Baseline
-from impact.effect import Watched, calibrate_threshold
+from impact.cusum import Watched, calibrate_threshold
 from impact.estimate import prepare
 from impact.history import History
 from impact.model import FloatArray, Kind, Range, TimeArray

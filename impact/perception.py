@@ -2,7 +2,7 @@
 
 *Tools red*: a signal is firing on the node, or for a process on something it needs so that the map
 predicts harm. *Business red* is never decided by single minutes: it is the effect window of an
-incident whose measure the sequential test found red (`impact.effect`), or whose cohort was late for
+incident whose measure the sequential test found red (`impact.cusum`), or whose cohort was late for
 certain, as it was last issued. Where a measure was watched and nothing was found, business was
 green. A minute in which no measure of a process could have been judged is *cannot tell*: no data
 yet, a silent feed, or a series so thin that the test's look back holds no full bin.
@@ -36,7 +36,7 @@ from enrich.incident import Incident
 from enrich.model import Measure
 from impact.assess import felt
 from impact.calendar import IntArray
-from impact.effect import BIN_UNITS
+from impact.cusum import BIN_UNITS
 from impact.model import DRAWS, BoolArray, FloatArray, MeasureImpact, MoneyRange, Range
 from impact.money import decimal, hours_of_week
 from impact.shortfall import LOOK_BACK

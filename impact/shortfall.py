@@ -1,6 +1,6 @@
 """Tools green, business red: measures that are short without any signal.
 
-Every flow (and, for too much, every load) is watched by the sequential test of `impact.effect`,
+Every flow (and, for too much, every load) is watched by the sequential test of `impact.cusum`,
 which says that it is red and since when. An incident is opened where the shortfall is also deeper
 than the bars that a backtest has set (`impact.vigil`), so that all measures together open one false
 incident a week at most. What a silent feed leaves unknown is no shortfall: both see only what the
@@ -18,7 +18,7 @@ import numpy as np
 
 from enrich.model import BusinessMap, Measure
 from impact.baselines import Baselines, kind_of
-from impact.effect import JOIN, THRESHOLD, Interval, Watched, red_intervals
+from impact.cusum import JOIN, THRESHOLD, Interval, Watched, red_intervals
 from impact.times import epoch_seconds, utc64
 from impact.vigil import Vigil, depths
 from impact.watermark import Watermark

@@ -23,7 +23,7 @@ import numpy as np
 from enrich.incident import Incident
 from enrich.model import BusinessMap, Measure
 from impact.baselines import RANGE_SD, Baselines, Learned
-from impact.effect import Watched
+from impact.cusum import Watched
 from impact.model import DRAWS, MoneyRange, Range
 from impact.money import (
     HOURS_OF_WEEK,
@@ -204,13 +204,7 @@ def _stopped(
         return None
     begin = utc64(mark.until)
     inside = watched.times > begin - np.timedelta64(watched.step)  # a bin that it cuts, too
-    silent = Watched(
-        watched.times[inside],
-        watched.actual[inside],
-        watched.expected[inside],
-        watched.sigma[inside],
-        watched.kind,
-    )
+    silent = watched.where(inside)
     value = _value(measure, business_map, learned, silent)
     return _both(silent, zero.until, watched.step, value, f"{measure.id}|silence")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from impact.calendar import IntArray
-from impact.effect import ERROR_CORRELATION, Watched, excursions
+from impact.cusum import ERROR_CORRELATION, Watched, excursions
 from impact.model import FloatArray
 
 DAY_SPREAD = 0.1  # days differ by so much, whatever the history shows
@@ -120,7 +120,7 @@ def measure_spread(watched: Watched, phi_first: float = 1.0) -> Spread:
 def sd_of_sums(sigma: FloatArray, edges: IntArray) -> FloatArray:
     """Standard deviations of sums of bins from each edge to the next.
 
-    Bins err together a little (`impact.effect`): var = sum s^2 + rho (sum s)^2 - rho sum s^2.
+    Bins err together a little (`impact.cusum`): var = sum s^2 + rho (sum s)^2 - rho sum s^2.
     """
     squares, sums = np.add.reduceat(sigma**2, edges), np.add.reduceat(sigma, edges)
     return np.sqrt((1.0 - ERROR_CORRELATION) * squares + ERROR_CORRELATION * sums**2)

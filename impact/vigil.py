@@ -1,6 +1,6 @@
 """How deep a shortfall must be to open an incident when no signal explains it.
 
-The sequential test (`impact.effect`) says that a measure is red and since when. On a slow day, too,
+The sequential test (`impact.cusum`) says that a measure is red and since when. On a slow day, too,
 that is certain after a while, so for an incident of its own the shortfall must also be deeper than
 the measure's history knows. Depth is looked at over windows from a quarter of an hour to eight
 hours, with the level that was usual *before* the window, so that an outage does not become the new

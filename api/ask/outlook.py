@@ -30,7 +30,7 @@ from impact.cost_now import (
     cost_of_an_hour,
     cost_of_an_outage,
 )
-from impact.effect import Watched
+from impact.cusum import Watched
 from impact.model import FloatArray, Range
 from impact.silence import Silence
 from impact.spread import sd_of_sums

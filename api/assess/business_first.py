@@ -17,7 +17,8 @@ from enrich.explain import explain_incident
 from enrich.graph import Graph
 from enrich.incident import Incident
 from enrich.model import BusinessMap, Measure
-from impact.effect import JOIN, LEAD
+from impact.cusum import JOIN
+from impact.effect import LEAD
 from impact.shortfall import Shortfall
 
 MOVED = timedelta(hours=2)  # by which the start of a shortfall may be estimated later than before

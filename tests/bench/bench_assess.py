@@ -16,7 +16,7 @@ from enrich.amounts import promise, working_hours
 from enrich.model import BusinessMap, Measure, Value
 from impact.assess import Tick
 from impact.baselines import Baselines
-from impact.effect import red_intervals
+from impact.cusum import red_intervals
 from impact.lead_time import Window, delays
 from impact.ports import Cohort, LateHistory
 from impact.progress import BINS, PER_PROMISE

@@ -29,7 +29,7 @@ import numpy as np
 import polars as pl
 
 from impact.calendar import HOUR, WEEK
-from impact.effect import JOIN, THRESHOLD, Watched, red_intervals
+from impact.cusum import JOIN, THRESHOLD, Watched, red_intervals
 from impact.estimate import prepare
 from impact.model import FloatArray, Kind, TimeArray
 from impact.shortfall import BEFORE, LOOK_BACK, RECENT

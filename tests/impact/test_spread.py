@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from impact.effect import Watched
+from impact.cusum import Watched
 from impact.spread import (
     dispersion,
     fading_sums,
