@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from typer.testing import CliRunner
 
-from api.cli.main import EXIT_CODES
+from api.cli.main import EXIT_CODES, app
 from tests.docs import README, TABLES, filled, table
+
+DOCS = README.parent / "docs"
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -28,3 +31,9 @@ def test_every_exit_code_is_told():
 
 def test_a_bar_in_a_cell_does_not_end_it():
     assert table(("a",), [("x|y",)]) == "| a |\n| --- |\n| x\\|y |\n"
+
+
+def test_the_walk_shows_what_checking_its_map_prints(monkeypatch):
+    monkeypatch.chdir(README.parent)
+    said = CliRunner().invoke(app, ["check", "deploy/examples/github/map.yaml"]).stdout
+    assert said and said in (DOCS / "github.md").read_text("utf-8")

@@ -116,7 +116,7 @@ class Postmortem:
                 if (picture.process, picture.measure) == (impact.process, impact.measure):
                     yield f"![{plain(picture.about)}]({picture.source})"
         if not self.incident.impacts:
-            yield "It reaches no measured process."
+            yield f"{self.incident.summary.capitalize()}."
 
     def _parts(self) -> Iterator[str]:
         if self.incident.parts:
@@ -181,7 +181,7 @@ class Postmortem:
                 told.append(f"{impact.evidence.failed_keys:,} keys failed and never succeeded")
             if impact.evidence.customers is not None:
                 told.append(f"{impact.evidence.customers:,} customers hit")
-            if impact.share < 0.995:
+            if impact.share < words.WHOLE:
                 told.append(f"{impact.share:.0%} of a shortfall that incidents share")
             name = f"{plain(impact.process_title)}: {plain(impact.measure_title)}"
             lines.append(f"- **{name}:** {', '.join(told)}")

@@ -14,6 +14,7 @@ from api.words import PART_TITLES, edit_in_words, sentence
 from enrich.edits import Edit, action_name, in_order, standing
 from enrich.incident import PEOPLE, Incident
 from enrich.model import PART_OF_KIND, BusinessMap
+from impact.assess import measures_of
 from impact.cost import Part, measured_parts, plus
 from impact.model import MeasureImpact, MoneyRange, Range
 from impact.totals import MONEY, Total, cost_name, total_money
@@ -87,9 +88,16 @@ def present_incident(
         cost_so_far=present_total(so_far),
         parts=[present_part(p) for p in (*measured_parts(impacts, business_map), *beside)],
         per_minute=_burn(impacts, carriers),
-        summary="; ".join(sentence(s) for s in shown) or "reaches no measured process",
+        summary="; ".join(map(sentence, shown)) or _without_numbers(incident, business_map),
         impacts=shown,
     )
+
+
+def _without_numbers(incident: Incident, business_map: BusinessMap) -> str:
+    """Why an incident has no numbers: an import is priced bit by bit, the newest first."""
+    if measures_of(incident, business_map):
+        return "not priced yet"
+    return "reaches no measured process"
 
 
 def present_edits(edits: Sequence[Edit]) -> list[schemas.EditMade]:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from enrich.incident import Incident
+from enrich.incident import Incident, Reached
 from store.incidents import IncidentVersion
 from tests.api.app import assert_problem, priced
 from tests.store.rows import NOON, later
@@ -27,6 +27,17 @@ def known(toll, incident="20261120-aa", known_at=NOON, **more) -> Incident:
     changed = Incident(**{n: getattr(found, n) for n in Incident.__slots__} | more)
     toll.parts.store.incidents.insert([IncidentVersion(changed, known_at, 1)])
     return changed
+
+
+def test_an_incident_without_numbers_says_why(toll):
+    known(toll, "20261120-bb")
+    known(toll, "20261120-cc", reached=(Reached("checkout", 1.0, ("stripe", "checkout")),))
+    said = {i["id"]: i["summary"] for i in toll.ask("/v1/incidents")}
+    assert said == {
+        "20261120-bb": "reaches no measured process",
+        "20261120-cc": "not priced yet",
+    }
+    assert "Not priced yet." in toll.http.get("/incidents/20261120-cc").text
 
 
 # one estimate, as the design's example has it
