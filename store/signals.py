@@ -1,4 +1,7 @@
-"""Signals in normal form: stored once each, read by time of receipt or of what they speak of."""
+"""Signals in normal form: stored once each, read by time of receipt or of what they speak of.
+
+Their native bodies, most of the bytes, are kept for people and their SQL; no reader here has them.
+"""
 
 from __future__ import annotations
 
@@ -83,5 +86,4 @@ def _signal(row: Row) -> Signal:
         url=row["url"],
         availability=row["availability"],
         received_at=from_ms(row["received_ms"]),
-        raw=row["raw"],
     )

@@ -4,7 +4,6 @@ SELECT
     toUnixTimestamp64Milli(started_at) AS started_ms,
     toUnixTimestamp64Milli(ended_at) AS ended_ms,
     availability,
-    toUnixTimestamp64Milli(received_at) AS received_ms,
-    raw
+    toUnixTimestamp64Milli(received_at) AS received_ms
 FROM signals FINAL
 ORDER BY received_at, source, id;

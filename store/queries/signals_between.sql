@@ -4,8 +4,7 @@ SELECT
     toUnixTimestamp64Milli(started_at) AS started_ms,
     toUnixTimestamp64Milli(ended_at) AS ended_ms,
     availability,
-    toUnixTimestamp64Milli(received_at) AS received_ms,
-    raw
+    toUnixTimestamp64Milli(received_at) AS received_ms
 FROM signals FINAL
 WHERE started_at < fromUnixTimestamp64Milli({end:Int64}, 'UTC')
     AND (ended_at IS NULL OR ended_at >= fromUnixTimestamp64Milli({start:Int64}, 'UTC'))

@@ -5,8 +5,7 @@ SELECT
     toUnixTimestamp64Milli(started_at) AS started_ms,
     toUnixTimestamp64Milli(ended_at) AS ended_ms,
     availability,
-    toUnixTimestamp64Milli(received_at) AS received_ms,
-    raw
+    toUnixTimestamp64Milli(received_at) AS received_ms
 FROM signals FINAL
 WHERE greatest(received_at, stored_at) >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')
 ORDER BY received_at, source, id;
