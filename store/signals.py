@@ -13,7 +13,7 @@ import pyarrow as pa
 from ingest.events import Signal
 from ingest.times import from_ms, to_ms
 from store.clickhouse import Database, Row
-from store.rows import LABELS, TIME, schema, to_table
+from store.rows import EARLIEST, LABELS, TIME, schema, to_table
 from store.times import known_moment
 
 TABLE = "signals"
@@ -56,7 +56,7 @@ class SignalTable:
 
     def all(self) -> list[Signal]:
         """Every signal, in the order received."""
-        return [_signal(row) for row in self._database.rows("signals_all")]
+        return self.since(EARLIEST)
 
     def since(self, moment: datetime) -> list[Signal]:
         """Signals received, or written by the store's clock, at or after a moment.
