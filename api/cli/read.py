@@ -21,6 +21,7 @@ from api.client import Client, connect, part
 from ingest.errors import InputError, NotFoundError
 
 SPARK_SPAN, SPARK_STEP_S = timedelta(hours=4), 600
+BURNING, MOST = ("open", "recovering"), 1000  # of them: as many as Toll answers at once
 SPARKS = 12  # measures: each is a request of its own
 
 
@@ -108,7 +109,7 @@ def _watched(found: dict[str, Any]) -> Callable[[Console, bool], None]:
 def _now(client: Client) -> dict[str, Any]:
     processes = client.get("/v1/processes")
     return {
-        "incidents": client.get("/v1/incidents", state=["open", "recovering"]),
+        "incidents": client.get("/v1/incidents", state=BURNING, limit=MOST),
         "silent": client.get("/v1/silent"),
         "processes": processes,
         "lines": lines_of(client, processes),
@@ -117,7 +118,7 @@ def _now(client: Client) -> dict[str, Any]:
 
 def _then(client: Client, as_of: str) -> dict[str, Any]:
     """What was known to burn at a moment; what processes did is not kept as it was known."""
-    burning = client.get("/v1/incidents", state=["open", "recovering"], as_of=as_of)
+    burning = client.get("/v1/incidents", state=BURNING, limit=MOST, as_of=as_of)
     return {"incidents": burning, "silent": [], "processes": [], "lines": {}}
 
 

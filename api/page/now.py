@@ -25,6 +25,7 @@ from api.routes.silent import silent_now
 router = APIRouter(include_in_schema=False)
 
 _LATELY = 10
+_MOST, _AT_LENGTH = 1000, 100  # incidents: that are looked at, and that are told of at length
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,16 @@ def now(request: Request, _: Reading) -> HTMLResponse:
     """What burns now, by the money it burns."""
     state = state_of(request)
     moment = datetime.now(UTC)
-    burning = reading.incidents(state.parts, states=reading.BURNING)
+    burning = reading.incidents(state.parts, states=reading.BURNING, limit=_MOST)
     burning.sort(key=lambda i: (-(i.per_minute or Decimal(0)), -_cost(i)))
     past = reading.incidents(state.parts, states=("settled",), limit=_LATELY)
     rates = [i.per_minute for i in burning if i.per_minute]
     return render(
         state,
         "now.html",
-        burning=[_at_a_glance(state, incident, moment) for incident in burning],
+        burning=[_at_a_glance(state, incident, moment) for incident in burning[:_AT_LENGTH]],
+        open=sum(incident.state == "open" for incident in burning),
+        others=len(burning[_AT_LENGTH:]),
         a_minute=sum(rates, Decimal(0)) if rates else None,
         past=past,
         troubles=state.runtime.troubles() if state.runtime else [],

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -24,7 +25,10 @@ from api.cli.spark import BLOCKS, GAP, PLAIN, against, in_bins, ramp_of, spark
 from api.cli.watch import Draw, frames, watch
 from api.http.schemas import Impact, Incident, Sum
 from ingest.errors import InputError, UnavailableError
+from store.incidents import IncidentVersion
 from tests.api.test_cli import running
+from tests.api.test_reading import known
+from tests.store.rows import NOON
 
 
 def terminal(encoding: str = "utf-8", *, is_terminal: bool = True) -> Console:
@@ -174,6 +178,15 @@ def test_as_of_answers_as_was_known(asking, shop):
     assert found.keys() == {"incidents", "silent", "processes"}
     code, _, err = asking("now --as-of yesterday")
     assert code == 2 and "is no moment" in err
+
+
+@pytest.mark.engine
+def test_a_storm_is_shown_whole(monkeypatch, toll, cli):
+    running(monkeypatch, toll)
+    one = known(toll, started_at=datetime.now(UTC) - timedelta(minutes=12))
+    storm = [replace(one, id=f"20261120-b{n:03}") for n in range(104)]
+    toll.parts.store.incidents.insert([IncidentVersion(i, NOON, 1) for i in storm])
+    assert len(json.loads(cli("now --json")[1])["incidents"]) == 105
 
 
 @pytest.mark.engine

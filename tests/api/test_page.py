@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urljoin
 
 import pytest
 
+from store.incidents import IncidentVersion
 from tests.api.app import TOKENS, opened, priced
 from tests.api.test_reading import known
-from tests.store.rows import later
+from tests.store.rows import NOON, later
 
 pytestmark = pytest.mark.engine
 
@@ -38,6 +40,17 @@ def test_what_burns_stands_first_with_its_cost(toll):
     assert "270 payments lost (190 to 380)" in page
     one = toll.http.get(f"/incidents/{incident.id}").text
     assert "371 keys failed and never succeeded" in " ".join(one.split())
+
+
+def test_a_storm_is_counted_whole_and_told_of_as_far_as_somebody_reads(toll):
+    one = known(toll, started_at=datetime.now(UTC) - timedelta(minutes=12))
+    storm = [replace(one, id=f"20261120-b{n:03}") for n in range(104)]
+    toll.parts.store.incidents.insert([IncidentVersion(i, NOON, 1) for i in storm])
+    now = datetime.now(UTC)
+    toll.parts.store.estimates.insert([priced(i.id, now) for i in storm], 1)
+    page = toll.http.get("/").text
+    assert "<title>105 burning, EUR 51,792 a minute" in " ".join(page.split())  # 104 of EUR 498
+    assert page.count("<article") == 100 and "And 5 more, none of which costs more" in page
 
 
 def test_what_recovers_does_not_burn(toll):
