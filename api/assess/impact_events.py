@@ -95,14 +95,16 @@ class ImpactEvents:
             try:
                 self._catch_up()
             except BaseException:
-                self._behind = True
+                with self._lock:  # or a tick that comes at this moment would forget it
+                    self._behind = True
                 raise
         while self._waiting:
             with self._lock:
                 if not self._waiting:  # it was cleared meanwhile
                     return
                 first = self._waiting[0]
-            self._write(first[1], first[0])
+            as_of, impacts = first
+            self._write(impacts, as_of)
             with self._lock:
                 if self._waiting and self._waiting[0] is first:
                     self._waiting.popleft()
