@@ -46,6 +46,14 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def availability(found: float, promised: float | None) -> str:
+    """A percentage with the digits that tell on which side of the promise it is; at least two."""
+    for digits in range(2, 4):
+        if promised is None or (round(found, digits) < promised) == (found < promised):
+            return f"{found:.{digits}f} %"
+    return f"{found:.4f} %"
+
+
 def units_range(range_: Units | None) -> str:
     """The two ends of a range of units."""
     return "–" if range_ is None else f"{units(range_.low)} to {units(range_.high)}"

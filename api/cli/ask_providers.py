@@ -101,10 +101,11 @@ def _print_provider(one: Mapping[str, Any], currency: str) -> None:
     show.indented(out, said, 2)
     if one["sla"] is not None:
         word = "kept" if one["kept"] else "broken"
+        lived = words.availability(one["lived_availability"], one["sla"])
+        admitted = words.availability(one["admitted_availability"], one["sla"])
         show.indented(
             out,
-            f"promises {one['sla']:g} %: {word}, {one['lived_availability']:.2f} % as lived "
-            f"({one['admitted_availability']:.2f} % as admitted)",
+            f"promises {one['sla']:g} %: {word}, {lived} as lived ({admitted} as admitted)",
             2,
         )
     for row in one["units"]:

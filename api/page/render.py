@@ -87,6 +87,7 @@ def _environment(timezone: str) -> Environment:
     environment.filters |= {
         "arrows": lambda path: path.replace("->", "→"),
         "age": words.age,
+        "availability": words.availability,
         "capped": lambda text: text[:1].upper() + text[1:],
         "clock": lambda moment: clock(moment, zone),
         "coded": coded,

@@ -73,3 +73,17 @@ def test_how_long_it_lasted_has_no_part_that_is_nothing(seconds, said):
 def test_a_sum_and_its_ends_have_the_same_digits(low, mid, high, said):
     sum_ = Sum(low=Decimal(low), mid=Decimal(mid), high=Decimal(high), currency="EUR")
     assert f"{words.money(sum_)} ({words.money_range(sum_)})" == said
+
+
+@pytest.mark.parametrize(
+    ("found", "promised", "said"),
+    [
+        (99.8956, 99.9, "99.896 %"),
+        (99.8999, 99.9, "99.8999 %"),
+        (99.9, 99.9, "99.90 %"),
+        (99.8956, None, "99.90 %"),
+        (97.5, 99.9, "97.50 %"),
+    ],
+)
+def test_what_misses_a_promise_by_little_does_not_read_as_if_it_kept_it(found, promised, said):
+    assert words.availability(found, promised) == said
