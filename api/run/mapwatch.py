@@ -58,9 +58,7 @@ class MapWatch:
             self.refused = ()  # put back as it was
             return False
         fresh = loaded(texts)
-        self._parts.store.track_journeys(
-            {m.stream for m in fresh.map.measures() if m.kind == "lead_time"}
-        )
+        self._parts.store.track_journeys(fresh.journeys)
         with self._shared.lock:
             changed = fresh.map.version != self._parts.map.map.version
             self._parts.map = fresh

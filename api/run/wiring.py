@@ -73,7 +73,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
                 settings.impact_topic: 1,
             }
         )
-        store.track_journeys({m.stream for m in loaded.map.measures() if m.kind == "lead_time"})
+        store.track_journeys(loaded.journeys)
         yield Parts(settings, config, loaded, log, store, subscriptions)
 
 

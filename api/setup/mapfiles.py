@@ -32,6 +32,11 @@ class LoadedMap:
     resolver: Resolver
     texts: dict[str, str]
 
+    @property
+    def journeys(self) -> frozenset[str]:
+        """The streams whose keys are followed from stage to stage: those of lead times."""
+        return frozenset(m.stream for m in self.map.measures() if m.kind == "lead_time")
+
     @cached_property
     def losses(self) -> Losses:
         """What the loss of each single node does; seconds on a large map, so worked out once."""
