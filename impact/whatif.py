@@ -42,10 +42,10 @@ from enrich.incident import Incident
 from enrich.model import Measure
 from enrich.severity import MOMENTS, Predictor
 from enrich.symptoms import otherwise
-from impact.assess import Severities, game, predicted_by, told_apart
 from impact.assess_flow import chained
 from impact.assess_measured import MODEL_WEIGHT
 from impact.attribute import NOTHING, shapley
+from impact.games import Severities, game, predicted_by, told_apart
 from impact.model import DRAWS, FloatArray, MeasureImpact, MoneyRange
 from impact.money import decimal, hours_of_week, rounded
 from impact.totals import MONEY, cost_name, draws_of, generator, quantile_range

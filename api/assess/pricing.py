@@ -22,9 +22,10 @@ from enrich.graph import Graph
 from enrich.incident import Incident
 from enrich.model import HEADLINE
 from enrich.severity import Predictor
-from impact.assess import Tick, known_windows, measures_of, predicted_by
+from impact.assess import Tick, known_windows, measures_of
 from impact.baselines import Baselines, Windows
 from impact.effect import SETTLING_MAX
+from impact.games import predicted_by
 from impact.model import MeasureImpact
 from impact.promise import due
 from impact.shortfall import Shortfall, find_shortfalls

@@ -19,9 +19,10 @@ from enrich.incident import Incident
 from enrich.life import as_known
 from enrich.model import BusinessMap
 from enrich.severity import Predictor
-from impact.assess import Tick, measures_of, predicted_by
+from impact.assess import Tick, measures_of
 from impact.baselines import Baselines, Windows
 from impact.effect import SETTLING_MAX
+from impact.games import predicted_by
 from impact.model import MeasureImpact
 from impact.trust import HOUR_AFTER, TEN_MINUTES, Age
 from store.asof import AsOf

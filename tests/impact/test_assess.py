@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from enrich.graph import Graph
-from enrich.incident import Episode, Incident
-from enrich.model import BusinessMap, Hard, Measure, Money, Node, Process, Value
-from enrich.severity import Predictor
-from impact.assess import Missing, Tick, independent, known_windows, predicted_by
+from enrich.incident import Incident
+from enrich.model import BusinessMap, Measure, Money, Process, Value
+from impact.assess import Missing, Tick, known_windows
 from impact.baselines import Baselines
 from impact.ports import Cohort, LateHistory, StreamState
 from impact.totals import total_money
@@ -179,20 +177,6 @@ def test_thirty_placebo_incidents_sum_to_about_nothing():
     passed = 30 * USUAL  # payments in all thirty windows
     assert abs(float(total.money.mid)) < 0.03 * passed
     assert float(total.money.high - total.money.low) < 0.1 * passed
-
-
-def test_incidents_on_one_node_share_what_that_node_costs():
-    episodes = [
-        Episode(f"e{n}", "test", f"f{n}", "alert", "critical", {}, "", START, None, nodes=(node,))
-        for n, node in enumerate(["db", "db", "cache"])
-    ]
-    incidents = [replace(hit(str(n), end=None), episodes=(e,)) for n, e in enumerate(episodes)]
-    nodes = {n: Node(n, "infrastructure", n) for n in ("db", "cache")}
-    process = Process("checkout", "Checkout", needs=(Hard("db"), Hard("cache")))
-    where = BusinessMap("Example Shop", "EUR", "UTC", "v1", {"checkout": process}, nodes)
-    v = predicted_by(Predictor(Graph(where), incidents))("checkout", incidents, None)
-    assert v.tolist() == [0, 1, 1, 1, 1, 1, 1, 1]
-    assert v.shape == independent("checkout", incidents).shape
 
 
 def journeys(late_from: float = 0.0, late_hours: float = 0.0) -> Cohort:
