@@ -105,12 +105,14 @@ def _signal(alert: _Alert) -> Signal:
 
 
 def _life(alert: _Alert) -> tuple[datetime, datetime | None, SignalStatus]:
-    """Start, end and status; of a posted alert that fires, the end until which it lives."""
+    """Start, end and status; of a posted alert that fires, the end until which it lives.
+
+    A time that cannot be read is missing: refused, the others of its group would be lost with it,
+    since Alertmanager sends nothing again that was answered with 4xx.
+    """
     now = alert.received_at
-    ends_at = native.moment(alert.said.get("endsAt"), f"endsAt of {alert.name}")
-    started_at = native.first_time(
-        native.moment(alert.said.get("startsAt"), f"startsAt of {alert.name}"), now, ends_at
-    )
+    ends_at = native.any_moment(alert.said.get("endsAt"))
+    started_at = native.first_time(native.any_moment(alert.said.get("startsAt")), now, ends_at)
     if started_at is None:
         raise InputError(f"{alert.name} has no startsAt")
     started_at = native.to_the_ms(started_at)

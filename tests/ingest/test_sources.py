@@ -243,6 +243,12 @@ def test_the_real_incidents_of_a_provider_are_all_read(shared_data: Path) -> Non
     assert all(s.ended_at is not None and s.ended_at >= s.started_at for s in signals)
 
 
+def test_an_alert_with_times_that_cannot_be_read_takes_no_other_with_it() -> None:
+    odd = {**ALERT, "startsAt": "garbage", "endsAt": [7]}
+    found = read("alertmanager", {"version": "4", "alerts": [odd, ALERT]})
+    assert [signal.started_at for signal in found] == [NOW, at(10, 2).replace(microsecond=123000)]
+
+
 # --- generic --------------------------------------------------------------------------------
 
 
