@@ -20,13 +20,18 @@ class Names:
         return {name.casefold(): name for name in self._names}
 
     @cached_property
+    def _longest(self) -> int:
+        return max(map(len, self._known), default=0)
+
+    @cached_property
     def _alphabet(self) -> str:
         return "".join(sorted(set().union(*self._known)))
 
     def closest(self, word: str) -> str:
         """The known name most like `word`, or ""."""
         word = word.casefold()
-        found = next((w for w in _slips(word, self._alphabet) if w in self._known), "")
+        slips = _slips(word, self._alphabet) if len(word) <= self._longest + 1 else ()
+        found = next((w for w in slips if w in self._known), "")
         if not found and len(self._known) <= ENOUGH:
             found = next(iter(get_close_matches(word, self._known, n=1)), "")
         return self._known.get(found, "")
