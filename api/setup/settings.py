@@ -8,6 +8,7 @@ file TOLL_SUBSCRIPTIONS names.
 from __future__ import annotations
 
 import ipaddress
+import logging
 import math
 import os
 import tomllib
@@ -18,8 +19,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from enrich.suggest import did_you_mean
+from enrich.suggest import Names, did_you_mean
 from ingest.errors import SettingsError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +315,8 @@ def read_settings(
 ) -> Settings:
     """Settings from overrides (command line), environment, file and defaults, in that order.
 
-    Raises `SettingsError` that names every setting that cannot be read, and unknown ones.
+    Raises `SettingsError` that names every setting that cannot be read, and unknown ones. Of a
+    variable that is only called like one it warns: others may name theirs TOLL_..., too.
     """
     env = os.environ if environ is None else environ
     from_file = _read_file(file)
@@ -322,6 +326,7 @@ def read_settings(
         for name in from_file
         if name not in known
     ]
+    _warn_of_misspelt(env, known)
     values: dict[str, Any] = {}
     for setting in SETTINGS:
         text, place = _find(setting, env, from_file, overrides or {})
@@ -333,6 +338,15 @@ def read_settings(
     if wrong:
         raise SettingsError("; ".join(wrong))
     return Settings(**values)
+
+
+def _warn_of_misspelt(env: Mapping[str, str], known: Mapping[str, Setting]) -> None:
+    """Without a word, a Toll with TOLL_KAFKAS would quietly be an embedded one."""
+    names = Names(known)
+    for variable in env:
+        name = variable.removeprefix("TOLL_").lower()
+        if variable.startswith("TOLL_") and name not in known and (meant := names.closest(name)):
+            logger.warning("%s is no setting; did you mean %s?", variable, known[meant].variable)
 
 
 def _find(

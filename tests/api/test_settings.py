@@ -31,6 +31,14 @@ def test_every_setting_has_a_default_a_help_and_a_field():
     assert (settings.business_topic, settings.embedded) == ("toll.business", True)
 
 
+def test_a_variable_that_is_called_almost_like_a_setting_is_warned_of(caplog):
+    env = {"TOLL_KAFKAS": "kafka:9092", "TOLL_KAFKA": "", "TOLL_SERVICE_PORT": "80", "KAFKAS": "x"}
+    read_settings(env, NO_FILE)
+    assert [r.message for r in caplog.records] == [
+        "TOLL_KAFKAS is no setting; did you mean TOLL_KAFKA?"
+    ]
+
+
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path):
     file = tmp_path / "toll.toml"
     file.write_text('data = "from-file"\npartitions = 7\ntick_s = 2.5\n')
@@ -246,6 +254,13 @@ def test_signals_of_another_shape(tmp_path):
     assert (found.labels["host"], found.words["status"]) == ("$.hosts[0].name", {"OK": "resolved"})
 
 
+def test_words_of_others_are_read_as_they_are_written(tmp_path):
+    file = tmp_path / "streams.yaml"
+    file.write_text("signals: {zabbix: {words: {status: {1: firing, 0: resolved, on: firing}}}}")
+    found = read_streams(file, salt=b"s" * 16, retention=timedelta(days=90)).signals["zabbix"]
+    assert found.words == {"status": {"1": "firing", "0": "resolved", "on": "firing"}}
+
+
 def test_secrets_of_webhooks_are_a_list(tmp_path):
     settings = settings_for(tmp_path, github_secrets="one, two,")
     assert (settings.github_secrets, settings.pagerduty_secrets) == (("one", "two"), ())
@@ -261,6 +276,9 @@ def test_secrets_of_webhooks_are_a_list(tmp_path):
         "streams: {Payments: {}}",
         "streams: {a: {keys: secret}}",
         "topics: [{stream: a}]",
+        "streams: {a: {keys: plain}, a: {keys: hashed}}",
+        "streams: {a: {cadence: 2026-02-31}}",
+        "streams: {}\n---\ntopics: []",
         "topics: [{topic: a, fields: {id: $.b c}}]",
         "topics: [{topic: a, fields: {amount: [$.b, $.c]}}]",
         "topics: [{topic: a, stream: x}, {topic: a, stream: y}]",
