@@ -48,6 +48,7 @@ class Resolver:
         self._order = {name: i for i, name in enumerate(business_map.nodes)}
         self._exact: dict[tuple[str, str], list[_Rule]] = {}
         self._prefix: dict[str, dict[str, list[_Rule]]] = {}
+        self._longest: dict[str, int] = {}  # prefix, by label
         self._compiled: dict[str, re.Pattern[str]] = {}
         common = Counter(
             (label, pattern)
@@ -76,7 +77,8 @@ class Resolver:
             yield from self._exact.get((label, value), ())
             prefixes = self._prefix.get(label)
             if prefixes:
-                for length in range(len(value) + 1):
+                # No further than rules go: a label may be as long as its sender likes.
+                for length in range(min(len(value), self._longest[label]) + 1):
                     yield from prefixes.get(value[:length], ())
 
     def _file(self, node: str, labels: Mapping[str, str], common: Counter[tuple[str, str]]) -> None:
@@ -89,7 +91,9 @@ class Resolver:
         )
         rule = _Rule(self._order[node], node, rest)
         if values is None:
-            self._prefix.setdefault(label, {}).setdefault(_prefix(pattern), []).append(rule)
+            prefix = _prefix(pattern)
+            self._prefix.setdefault(label, {}).setdefault(prefix, []).append(rule)
+            self._longest[label] = max(len(prefix), self._longest.get(label, 0))
         else:
             for value in values:
                 self._exact.setdefault((label, value), []).append(rule)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import SupportsIndex
 
 import pytest
 from hypothesis import given
@@ -30,6 +31,24 @@ def test_expressions_match_from_end_to_end():
     found = resolver(payment=({"job": "pay(ment)?"},))
     assert found.nodes({"job": "pay"}) == found.nodes({"job": "payment"}) == ("payment",)
     assert found.nodes({"job": "payments"}) == found.nodes({"job": "prepay"}) == ()
+
+
+class Sliced(str):
+    """A text that counts how often a part of it is taken."""
+
+    slices = 0
+
+    def __getitem__(self, key: SupportsIndex | slice) -> str:
+        self.slices += 1
+        return super().__getitem__(key)
+
+
+def test_a_label_is_read_no_further_than_the_rules_go():
+    found = resolver(payment=({"job": "pay-.*"},))
+    long = Sliced("x" * 100_000)
+    assert found.nodes({"job": long}) == ()
+    assert long.slices <= len("pay-") + 1
+    assert found.nodes({"job": Sliced("pay-" + long)}) == ("payment",)
 
 
 def test_a_signal_may_mean_several_nodes_in_the_order_of_the_map():
