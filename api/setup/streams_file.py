@@ -30,7 +30,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -40,8 +39,11 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from yaml import MappingNode, Node, SequenceNode
 
 from enrich.mapneeds import expression
+from enrich.mapyaml import Source, is_null
+from enrich.mistakes import Mistake
 from ingest.errors import SettingsError
 from ingest.mapping import compile_path, shape_of
 from ingest.sources.mapped import FIELDS, mapped
@@ -181,12 +183,31 @@ def _mapping(name: str, written: _Signals) -> SignalMapping:
 
 def _parse(file: Path) -> _File:
     try:
-        return _File.model_validate(yaml.safe_load(file.read_text("utf-8")) or {})
-    except OSError as error:
-        raise SettingsError(f"TOLL_STREAMS: {file} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
+        text = file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsError(f"TOLL_STREAMS: {file} cannot be read: {said}") from error
+    mistakes: list[Mistake] = []
+    source = Source(str(file), mistakes)
+    documents = source.documents(text) or []
+    for more in documents[1:]:
+        source.note(more, "a second document; write everything into one")
+    written = _as_written(source, documents[0], "the file") if documents else {}
+    if mistakes:
+        raise SettingsError("; ".join(map(str, sorted(set(mistakes)))))
+    try:
+        return _File.model_validate(written)
     except ValidationError as error:
         raise SettingsError(
             "; ".join(f"{file}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         ) from error
+
+
+def _as_written(source: Source, node: Node, what: str) -> object:
+    """A part of the file, its scalars as texts: `on` and `1` are words of somebody's here."""
+    if isinstance(node, MappingNode):
+        named = source.items(node, what)
+        return {name: _as_written(source, inner, name) for name, (_, inner) in named.items()}
+    if isinstance(node, SequenceNode):
+        return [_as_written(source, part, what) for part in node.value]
+    return None if is_null(node) else node.value
