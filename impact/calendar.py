@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -40,6 +40,11 @@ def zone_of(timezone: str) -> ZoneInfo:
         return ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ValueError(f"timezone: {timezone!r} is not an IANA time zone") from error
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """When a day begins by the clocks of a zone, in UTC; where they skip midnight, right then."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def local_time(seconds: IntArray, zone: ZoneInfo) -> LocalTime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from api.ask.outlook import LEARNING, Learning, MeasureView, Outlook, View
 from api.run.wiring import Parts
 from enrich.model import BusinessMap
 from impact.baselines import MIN_HISTORY_DAYS
+from impact.calendar import midnight
 from impact.perception import Perception, Question, Sight, perceive, thin_hours
 from impact.taken import Taken, rate_days, taken_in
 from impact.tools import MINUTE, Grid
@@ -104,14 +105,10 @@ def _taken(store: Store, business_map: BusinessMap, grid: Grid) -> list[Taken]:
     flows = [m for m in business_map.measures() if m.kind == "flow" and m.priced]
     streams = sorted({m.stream for m in flows})
     zone = ZoneInfo(business_map.timezone)
-    changes = [_midnight(day, zone) for day in rate_days(business_map)]
+    changes = [midnight(day, zone) for day in rate_days(business_map)]
     edges = [grid.start, *(t for t in changes if grid.start < t < grid.end), grid.end]
     return [
         Taken.of(row, begin.astimezone(zone).date())
         for begin, end in pairwise(edges)
         for row in store.taken(streams, begin, end)
     ]
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone).astimezone(UTC)

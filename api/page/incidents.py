@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import cast, get_args
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from api.http.state import state_of
 from api.page.render import render
 from enrich.incident import IncidentState
 from enrich.model import BusinessMap
+from impact.calendar import midnight
 
 router = APIRouter(include_in_schema=False)
 
@@ -60,13 +61,13 @@ def incidents(
     found = []
     if not chosen.mistakes:
         zone = ZoneInfo(business_map.timezone)
-        until = _day(last)
+        since, until = _day(first), _day(last)
         found = reading.incidents(
             toll.parts,
             states=(cast(IncidentState, state),) if state else (),
             process=process or None,
-            start=_midnight(_day(first), zone),
-            end=_midnight(until + timedelta(days=1) if until else None, zone),
+            start=midnight(since, zone) if since else None,
+            end=midnight(until + timedelta(days=1), zone) if until else None,
             limit=A_PAGE + 1,
             skip=place,
         )
@@ -105,9 +106,3 @@ def _day(text: str) -> date | None:
     if not 1971 <= found.year < 2200:
         raise ValueError("no time that Toll keeps")
     return found
-
-
-def _midnight(day: date | None, zone: ZoneInfo) -> datetime | None:
-    return (
-        None if day is None else datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-    )

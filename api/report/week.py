@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from impact.calendar import midnight
 from ingest.errors import InputError
 
 _FORM = re.compile(r"(\d{4})-W(\d{2})")
@@ -66,12 +67,8 @@ class Week:
 
     def bounds(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """[start, end) in UTC."""
-        return _midnight(self.monday, zone), _midnight(self.monday + timedelta(days=7), zone)
+        return midnight(self.monday, zone), midnight(self.monday + timedelta(days=7), zone)
 
     def over(self, now: datetime, zone: ZoneInfo) -> bool:
         """Whether nothing can happen in it any more."""
         return self.bounds(zone)[1] <= now
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone).astimezone(UTC)

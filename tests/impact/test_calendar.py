@@ -1,6 +1,7 @@
 """Local time: every hour of every zone as the slow way says, both nights of daylight saving."""
 
 from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from impact.calendar import (
     holiday_days,
     is_bridge,
     local_time,
+    midnight,
     utc_offsets,
     zone_of,
 )
@@ -58,6 +60,16 @@ def test_the_hour_that_comes_twice_in_autumn() -> None:
     at = np.array([seconds(2026, 10, 25, 0, 30), seconds(2026, 10, 25, 1, 30)], np.int64)
     local = local_time(at, zone_of("Europe/Berlin"))
     assert (local.second % 86400 // 3600).tolist() == [2, 2]
+
+
+def test_a_day_begins_at_midnight_or_where_clocks_skip_it_right_then() -> None:
+    assert midnight(date(2026, 3, 29), ZoneInfo("Europe/Berlin")) == datetime(
+        2026, 3, 28, 23, tzinfo=UTC
+    )
+    # Sao Paulo went from 00:00 to 01:00 that night.
+    assert midnight(date(2017, 10, 15), ZoneInfo("America/Sao_Paulo")) == datetime(
+        2017, 10, 15, 3, tzinfo=UTC
+    )
 
 
 def test_holidays_by_code_by_region_and_by_date() -> None:
