@@ -176,7 +176,8 @@ def _firings(
             continue
         following = starts[i + 1] if i + 1 < len(starts) else None
         deadline, announced = _deadline(describes, said, expiry)
-        closing = next((end for end in ends if end >= start), None)
+        later = bisect_left(ends, start)  # the first end since it began
+        closing = ends[later] if later < len(ends) else None
         end = min(t for t in (deadline, closing, following) if t is not None)
         if end == deadline and deadline > now:
             yield describes, said, None, False
