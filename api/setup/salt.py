@@ -28,8 +28,8 @@ def company_salt(setting: str, data: Path) -> bytes:
             _make(file)
         except OSError as error:
             raise SettingsError(
-                f"TOLL_DATA: {data} cannot be written ({error.strerror}): let it be written, or name "
-                "another folder; where servers keep all else, TOLL_SALT will do"
+                f"TOLL_DATA: {data} cannot be written ({error.strerror}): let it be written, or "
+                "name another folder; where servers keep all else, TOLL_SALT will do"
             ) from error
     try:
         salt = file.read_text("ascii").strip()
