@@ -17,6 +17,7 @@ from api.ask.perceiving import Answer, perceived
 from api.ask.reading import impacts_of
 from api.ask.risks import single_points
 from api.ask.simulated import simulated_streams
+from api.ask.unmatched import unmatched
 from api.report.model import WeeklyReport
 from api.report.waiting import waits_for
 from api.report.week import Week
@@ -30,7 +31,6 @@ from impact.mapgaps import MapGap, map_gaps
 from impact.model import MoneyRange
 from impact.taken import Taken, taken_in
 from impact.weekly import Book, Case
-from ingest.events import ABOUT_LABELS
 from store.records import ReportName
 
 TREND = 13  # weeks before the week itself
@@ -114,11 +114,7 @@ def gather(parts: Parts, outlook: Outlook, week: Week, now: datetime) -> Facts:
     earlier = [week.back(n).bounds(zone) for n in range(1, USUAL + 1)]
     if now < end:  # as much of each as there is of this one
         earlier = [(began, began + (now - start)) for began, _ in earlier]
-    unmatched = [
-        s
-        for s in store.signals.between(start, end)
-        if s.labels.keys() - ABOUT_LABELS and not loaded.resolver.nodes(s.labels)
-    ]
+    lost = unmatched(store.signals.between(start, end), loaded.resolver)
     return Facts(
         week=week,
         now=now,
@@ -134,7 +130,7 @@ def gather(parts: Parts, outlook: Outlook, week: Week, now: datetime) -> Facts:
         seen=perceived(parts, outlook, start, end),
         view=outlook.view(),
         coverage=coverage(loaded.graph, {s.stream: s.last_minute for s in streams}, ()),
-        unmatched=len({(s.source, s.fingerprint) for s in unmatched}),
+        unmatched=len({(s.source, s.fingerprint) for s in lost}),
         waits_for=waits_for(parts, end),
         simulated=simulated_streams(parts, start, end),
         unread=sum(count.open for count in store.dead_letters.counts().values()),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from api.ask.unmatched import unmatched
 from api.http import problems, schemas
 from api.http.auth import Reading
 from api.http.state import state_of
 from enrich.coverage import coverage, paste
-from ingest.events import ABOUT_LABELS, Signal
 
 router = APIRouter(tags=["data"])
 
@@ -88,9 +88,9 @@ def get_coverage(request: Request, _: Reading) -> CoverageAnswer:
     """Processes without data, signals without a node, streams without a measure."""
     parts = state_of(request).parts
     streams = parts.store.coverage()
-    signals = parts.store.signals.all()
-    unmatched = [s.labels for s in _telling(signals) if not parts.map.resolver.nodes(s.labels)]
-    gaps = coverage(parts.map.graph, {s.stream: s.last_minute for s in streams}, unmatched)
+    lost = unmatched(parts.store.signals.all(), parts.map.resolver)
+    last = {s.stream: s.last_minute for s in streams}
+    gaps = coverage(parts.map.graph, last, [signal.labels for signal in lost])
     return CoverageAnswer(
         streams=[
             StreamSeen(
@@ -131,16 +131,3 @@ def get_coverage(request: Request, _: Reading) -> CoverageAnswer:
         ],
         map_refused=list(state_of(request).map_refused()),
     )
-
-
-def _telling(signals: Sequence[Signal]) -> Iterator[Signal]:
-    """Those that a node could be found by, and those that say what fires without a single label.
-
-    A statement that only names an alert it ends or acknowledges has nothing to match, nor has one
-    that tells of simulated data.
-    """
-    labelled = {(s.source, s.fingerprint) for s in signals if s.labels}
-    for signal in signals:
-        named = bool(signal.labels) or (signal.source, signal.fingerprint) in labelled
-        if signal.labels.keys() - ABOUT_LABELS or (signal.status == "firing" and not named):
-            yield signal
