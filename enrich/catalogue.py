@@ -15,7 +15,7 @@ from typing import NamedTuple
 from yaml import Node, ScalarNode
 
 from enrich.mapyaml import Source
-from enrich.suggest import did_you_mean
+from enrich.suggest import did_you_mean, one_of
 
 PARTS = ("component", "resource", "system", "api", "domain")  # kinds that become nodes
 PEOPLE = ("group", "user")
@@ -158,13 +158,7 @@ def _mapping(source: Source, node: Node | None, what: str) -> dict[str, Node]:
 
 def _kind(text: str) -> str:
     if text.casefold() not in _KINDS:
-        raise ValueError(
-            f"'{text}' is not a kind of entity"
-            + (
-                did_you_mean(text, _KINDS.values())
-                or f"; it is one of {', '.join(_KINDS.values())}"
-            )
-        )
+        raise ValueError(f"'{text}' is not a kind of entity{one_of(text, [*_KINDS.values()])}")
     return text.casefold()
 
 

@@ -45,7 +45,7 @@ from enrich.mapyaml import Entry, Inner, Source
 from enrich.model import AtLeast, Hard, Layer, Need, Process, Soft, needed
 from enrich.model import Node as MapNode
 from enrich.resolve import literal
-from enrich.suggest import did_you_mean
+from enrich.suggest import did_you_mean, one_of
 
 PREFIX = "toll.dev/"
 KEYS = ("process", "needs", "weight", "layer", "match", "cost", "sla", "credits", "status-page")
@@ -290,9 +290,7 @@ def layer_of(text: str) -> Layer:
     for layer in get_args(Layer):
         if layer == text:
             return layer  # type: ignore[no-any-return]  # get_args is untyped
-    known = get_args(Layer)
-    hint = did_you_mean(text, known) or f"; it is one of {', '.join(known)}"
-    raise ValueError(f"'{text}' is not a layer{hint}")
+    raise ValueError(f"'{text}' is not a layer{one_of(text, get_args(Layer))}")
 
 
 def _found_by(layer: Layer, name: str) -> tuple[Mapping[str, str], ...]:

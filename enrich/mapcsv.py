@@ -28,7 +28,7 @@ from yaml import MappingNode, Mark, Node, ScalarNode, SequenceNode
 
 from enrich.mapschema import LAYERS, NAME
 from enrich.mapyaml import Source
-from enrich.suggest import did_you_mean
+from enrich.suggest import did_you_mean, one_of
 
 REQUIRED = ("name", "layer")
 COLUMNS = (*REQUIRED, "title", "owner", "needs", "match", "cost", "sla", "status_page")
@@ -97,8 +97,7 @@ class _Row:
             self._note("name", "the row has no name")
         if told in _SECTIONS:
             return _SECTIONS[told]
-        known = ("process", *LAYERS.values())
-        hint = did_you_mean(told, known) or f"; it is one of {', '.join(known)}"
+        hint = one_of(told, ("process", *LAYERS.values()))
         self._note("layer", f"'{self.text('layer')}' is not a layer{hint}")
         return ""
 

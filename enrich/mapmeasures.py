@@ -14,7 +14,7 @@ from enrich import amounts
 from enrich.mapneeds import Reference
 from enrich.mapyaml import Entry, Source
 from enrich.model import Measure, MeasureKind, PromiseIn, Value, ValueBasis
-from enrich.suggest import did_you_mean
+from enrich.suggest import one_of
 
 
 class Kind(NamedTuple):
@@ -119,19 +119,16 @@ def title_of(name: str) -> str:
 
 
 def _kind(entry: Entry, node: Node) -> MeasureKind | None:
-    kinds = ", ".join(KINDS)
     if "kind" not in entry.fields:
-        entry.source.note(node, f"{entry.owner}: kind is missing; it is one of {kinds}")
+        why = f"{entry.owner}: kind is missing; it is one of {', '.join(KINDS)}"
+        entry.source.note(node, why)
         return None
 
     def parse(text: str) -> MeasureKind:
         for kind in get_args(MeasureKind):
             if kind == text:
                 return kind  # type: ignore[no-any-return]  # get_args is untyped
-        raise ValueError(
-            f"'{text}' is not a kind of measure"
-            + (did_you_mean(text, KINDS) or f"; it is one of {kinds}")
-        )
+        raise ValueError(f"'{text}' is not a kind of measure{one_of(text, KINDS)}")
 
     return entry.read("kind", parse, None)
 

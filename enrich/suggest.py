@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from functools import cached_property
 
@@ -45,6 +45,11 @@ class Names:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The same ending for one word."""
     return Names(known).hint(word)
+
+
+def one_of(word: str, known: Collection[str]) -> str:
+    """The same of a few names, or where none is like it: `; it is one of service, provider`."""
+    return did_you_mean(word, known) or f"; it is one of {', '.join(known)}"
 
 
 def _slips(word: str, alphabet: str) -> Iterable[str]:
