@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from api.cli.options import DataOption, JsonOption, MapOption, settings_from
+from api.cli.output import print_document
 from api.cli.program import Program
 from api.cli.read import print_json
 from api.cli.show import console, minute, new_table
@@ -59,7 +60,8 @@ def test(
         )
         tried.append({"subscriber": one.name, "channel": one.channel, "error": error or None})
         if not as_json:
-            print(f"{one.name}: {f'not sent: {error}' if error else f'sent by {one.channel}'}")
+            came = f"not sent: {error}" if error else f"sent by {one.channel}"
+            print_document(f"{one.name}: {came}\n")
     if as_json:
         print_json(tried)
     if failed := [str(one["subscriber"]) for one in tried if one["error"]]:
