@@ -34,6 +34,7 @@ from impact.cusum import Watched
 from impact.model import FloatArray, Range
 from impact.silence import Silence
 from impact.spread import sd_of_sums
+from impact.watermark import Watermark
 
 FRESH = timedelta(seconds=30)
 LEARNING = "learning the usual weeks"
@@ -238,7 +239,8 @@ def _seen(measure: Measure, snapshot: Snapshot) -> MeasureView:
     if learned is None or watched is None:
         why = "a lead time is judged per order" if measure.kind == "lead_time" else "learning"
         why = LEARNING if snapshot.waiting(measure) else why
-        return MeasureView(measure, mark.since, mark.until, mark.alive, why, None, None, None)
+        counted = _last_hour(measure, snapshot.baselines, mark)
+        return MeasureView(measure, mark.since, mark.until, mark.alive, why, counted, None, None)
     return MeasureView(
         measure,
         mark.since,
@@ -249,6 +251,15 @@ def _seen(measure: Measure, snapshot: Snapshot) -> MeasureView:
         _usual(watched),
         learned.normal_week,
     )
+
+
+def _last_hour(measure: Measure, baselines: Baselines, mark: Watermark) -> float | None:
+    """What was counted where nothing can be expected yet; None where nothing was measured."""
+    if measure.kind == "lead_time" or not baselines.looked_at(measure):
+        return None
+    _, values = baselines.series(measure, mark)
+    newest = values[-int(HOUR / baselines.step) :]
+    return float(np.nansum(newest)) if np.isfinite(newest).any() else None
 
 
 def _bins(watched: Watched) -> int:

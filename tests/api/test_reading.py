@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ import pytest
 
 from enrich.incident import Incident, Reached
 from store.incidents import IncidentVersion
-from tests.api.app import assert_problem, priced
+from tests.api.app import assert_problem, ndjson, payment, priced
 from tests.store.rows import NOON, later
 
 pytestmark = pytest.mark.engine
@@ -334,3 +334,16 @@ def test_what_is_missing(shop):
     assert gaps["processes_without_volume"] == ["fulfilment", "support"]
     assert "checkout/carts" in gaps["measures_without_data"]
     assert gaps["dead_letters"] == {}
+
+
+def test_what_is_counted_is_told_while_the_usual_is_learned(toll):
+    now = datetime.now(UTC)
+    sent = [
+        payment(n, now - timedelta(minutes=minutes)) for n, minutes in enumerate((95, 40, 5, 0))
+    ]
+    assert toll.http.post("/v1/business", content=ndjson(sent)).json()["accepted"] == 4
+    toll.ingest()
+    payments, carts = toll.ask("/v1/processes/checkout")["measures"]
+    assert payments["why"] == "learning" and payments["expected"] is None
+    assert payments["actual"] == 2  # the last minutes may still grow, and the first is long ago
+    assert carts["actual"] is None and carts["why"] == "no data yet"
