@@ -13,7 +13,7 @@ from threading import Event
 from typing import TypeAlias
 
 from api.notify.subscriptions_file import read_subscriptions
-from api.run.stamps import Stamps, stamps
+from api.run.stamps import Stamps, Watched, stamps
 from api.run.wiring import Parts
 from ingest.errors import SettingsError
 
@@ -31,7 +31,7 @@ class SubscriptionsWatch:
         self.refused: tuple[str, ...] = ()  # the mistakes of the newest file; () while in force
         self.reloads = 0
         self._parts, self._file = parts, file
-        self._read = self._seen = self._look()
+        self._files = Watched(self._look)
 
     def run(self, stop: Event) -> None:
         """Look until told to stop."""
@@ -40,24 +40,23 @@ class SubscriptionsWatch:
 
     def look(self) -> bool:
         """Look once; returns whether others may be told now."""
-        before, self._seen = self._seen, self._look()
-        if self._seen != before or self._seen == self._read:
+        if not self._files.settled():
             return False
-        self._read = self._seen
         try:
             fresh = read_subscriptions(self._file, self._parts.map.map)
         except SettingsError as error:
+            self._files.take()
             self.refused = tuple(str(error).splitlines())
             logger.error(
                 "the changed subscriptions are refused, who was told so far is told on: %s", error
             )
             return False
+        self._files.take()
         self.refused = ()
         if fresh == self._parts.subscriptions:
             return False
         self._parts.subscriptions = fresh
-        # What is watched follows from what is in force: a secret may lie in another file now.
-        self._read = self._seen = self._look()
+        self._files = Watched(self._look)  # of what is in force: a secret may lie elsewhere now
         self.reloads += 1
         names = ", ".join(one.name for one in fresh.subscribers) or "nobody"
         logger.info("the changed subscriptions are in force: %s", names)
