@@ -22,6 +22,7 @@ router = APIRouter(include_in_schema=False)
 
 SPANS = {1: "a day", 7: "a week", 28: "four weeks", 91: "a quarter", 365: "a year"}
 _MOST = 20  # processes of one picture; the tables have all
+_SHOWN = 50  # stretches of one process, the newest
 Days = Annotated[int, Query(ge=1, le=400)]
 
 
@@ -40,6 +41,7 @@ def perception(request: Request, caller: Reading, days: Days = 7) -> HTMLRespons
         parts=words.GAP_WORDS,
         height=height_of(min(many, _MOST)),
         most=_MOST,
+        shown=_SHOWN,
     )
 
 

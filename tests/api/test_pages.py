@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import pytest
 
+from api.page import perception
 from api.page.render import minus
 from enrich.incident import Episode
 from store.incidents import IncidentVersion
@@ -121,6 +123,17 @@ def test_tools_and_business_side_by_side(shop):
     answer = shop.toll.http.get(f"/perception/strips.svg?days=1&to={end}")
     assert "both red" in answer.text and "Web checkout" in answer.text
     assert shop.toll.http.get("/perception?days=401").status_code == 422
+
+
+def test_stretches_that_are_not_shown_are_a_link_away(shop, monkeypatch):
+    monkeypatch.setattr(perception, "_SHOWN", 0)
+    page = shop.toll.http.get("/perception?days=1").text
+    [link] = re.findall(r'The newest 0; all are in the <a href="([^"]+checkout[^"]+)"', page)
+    found = shop.toll.http.get("/" + unescape(link).lstrip("./")).json()
+    assert found["processes"][0]["stretches"]
+    assert datetime.fromisoformat(found["end"]) - datetime.fromisoformat(
+        found["start"]
+    ) == pytest.approx(timedelta(days=1), abs=timedelta(minutes=2))
 
 
 @pytest.mark.parametrize("to", [99999999999999999, -99999999999999999, -5, "yesterday"])
