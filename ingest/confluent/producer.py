@@ -76,15 +76,25 @@ class ConfluentProducer:
         if count and time.monotonic() - asked < self._log.options.metadata_max_age_s:
             return count
         self._log.ensure_topics({topic: self._log.options.partitions_default})
-        try:
-            found = self._client.list_topics(topic, timeout=self._log.options.request_timeout_s)
-        except confluent_kafka.KafkaException as error:
-            raise self._log.mapped(error.args[0]) from error
-        count = len(found.topics[topic].partitions)
-        if not count:
-            raise UnavailableError(f"the topic {topic} is not ready yet")
+        count = self._count(topic)
         self._counts[topic] = count, time.monotonic()
         return count
+
+    def _count(self, topic: str) -> int:
+        """Ask for the partitions; a broker that has just made the topic may not know them yet."""
+        timeout_s = self._log.options.request_timeout_s
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                found = self._client.list_topics(topic, timeout=timeout_s)
+            except confluent_kafka.KafkaException as error:
+                raise self._log.mapped(error.args[0]) from error
+            count = len(found.topics[topic].partitions)
+            if count:
+                return count
+            if time.monotonic() > deadline:
+                raise UnavailableError(f"the topic {topic} is not ready yet: send again")
+            time.sleep(SERVE_S)
 
     def close(self) -> None:
         """Give the connections back; what nobody waits for any more is given up."""

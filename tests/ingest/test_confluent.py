@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import confluent_kafka
 import pytest
 
-from ingest.confluent import ConfluentConsumer, ConfluentLog
-from ingest.errors import SettingsError
+from ingest.confluent import ConfluentConsumer, ConfluentLog, ConfluentProducer
+from ingest.errors import SettingsError, UnavailableError
+from ingest.kafka_options import KafkaOptions
 
 Steps = list[Callable[[], list[Any]]]
 
@@ -135,3 +137,34 @@ def test_a_refusal_is_raised(consumer, library):
     library.script = [lambda: [Found(0, refusal)]]
     with pytest.raises(SettingsError, match="check the access"):
         consumer.poll(1, 10)
+
+
+class Brokers:
+    """Stands in for librdkafka's producer: how many partitions a topic has, asked again and again.
+
+    The last answer stays.
+    """
+
+    def __init__(self, *counts: int) -> None:
+        self.counts = list(counts)
+
+    def list_topics(self, topic: str, **_: Any) -> Any:
+        count = self.counts.pop(0) if len(self.counts) > 1 else self.counts[0]
+        return SimpleNamespace(topics={topic: SimpleNamespace(partitions=range(count))})
+
+
+def sending(brokers: Brokers, monkeypatch) -> ConfluentProducer:
+    monkeypatch.setattr(confluent_kafka, "Producer", lambda _: brokers)
+    monkeypatch.setattr(ConfluentLog, "ensure_topics", lambda *_: None)
+    options = KafkaOptions(request_timeout_s=0.3)
+    return ConfluentProducer(ConfluentLog("localhost:1", options=options))
+
+
+def test_a_topic_that_was_made_a_moment_ago_is_waited_for(monkeypatch):
+    producer = sending(Brokers(0, 0, 4), monkeypatch)
+    assert producer.partitions("t") == 4
+
+
+def test_a_topic_that_stays_without_partitions_is_an_error(monkeypatch):
+    with pytest.raises(UnavailableError, match="the topic t is not ready yet: send again"):
+        sending(Brokers(0), monkeypatch).partitions("t")
