@@ -24,8 +24,7 @@ still open at which age, given that they were open when the window began. A mode
 true: more than COARSE units do not make it truer, so the likelihood is raised to the power
 1 / (1 + n / COARSE) (Miller and Dunson 2019). The draws come from samplers (`impact.tempered`), one
 for each kind of hold-up; how likely each kind is comes from their evidence, which is doubted more
-still. Each undecided unit is then late with the conditional
-chance S(G(due) - p) / S(G(now) - p).
+still. Each undecided unit is then late with the conditional chance S(G(due) - p) / S(G(now) - p).
 """
 
 from __future__ import annotations

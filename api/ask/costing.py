@@ -78,7 +78,7 @@ def _revenues(parts: Parts, month: Month, now: datetime) -> Revenues:
         return {}
     flows = [m for p in owing for m in p.measures if _flows(m)]
     rows = parts.store.taken(sorted({m.stream for m in flows}), month.start, end)
-    day = (end - timedelta(seconds=1)).astimezone(ZoneInfo(business_map.timezone)).date()
+    day = business_map.day_of(end - timedelta(seconds=1))
     taken = [Taken.of(row, day) for row in rows]
     whole = business_map.without_margins()
     return {p.name: taken_in(whole, p.name, taken) for p in owing}

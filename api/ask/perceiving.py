@@ -108,7 +108,7 @@ def _taken(store: Store, business_map: BusinessMap, grid: Grid) -> list[Taken]:
     changes = [midnight(day, zone) for day in rate_days(business_map)]
     edges = [grid.start, *(t for t in changes if grid.start < t < grid.end), grid.end]
     return [
-        Taken.of(row, begin.astimezone(zone).date())
+        Taken.of(row, business_map.day_of(begin))
         for begin, end in pairwise(edges)
         for row in store.taken(streams, begin, end)
     ]

@@ -169,11 +169,10 @@ def _carried(
 ) -> Carried:
     """What was counted in [start, end), of the measures whose data reach back so far."""
     business_map = parts.map.map
-    zone = ZoneInfo(business_map.timezone)
     measures = [m for m in business_map.measures() if known.get(m.stream, end) < end]
     streams = sorted({m.stream for m in measures})
     rows = parts.store.taken(streams, start, end) if streams and start < end else []
-    day = (end - timedelta(seconds=1)).astimezone(zone).date()
+    day = business_map.day_of(end - timedelta(seconds=1))
     taken = [Taken.of(row, day) for row in rows]
     whole = [m for m in measures if known[m.stream] <= start + timedelta(days=1)]
     units = {m.id: _units(m, taken) for m in whole if m.kind != "level"}

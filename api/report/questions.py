@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from api import words
 from api.report import model, sentences
 from api.report.gather import Facts
-from api.words import money
 from enrich.model import BusinessMap
 
 
@@ -29,7 +28,7 @@ def _of_the_week(report: model.WeeklyReport, facts: Facts) -> Iterator[str]:
         )
     for sum_ in report.apart:
         yield (
-            f"Another {money(sum_)} is in no sum, because the company's map has no rate for "
+            f"Another {words.money(sum_)} is in no sum, because the company's map has no rate for "
             f"{sum_.currency}."
         )
     guessed = {
