@@ -14,12 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import yaml
-
 from enrich.mapfile import load
 from enrich.mapschema import SECTIONS
 from enrich.mapwrite import as_yaml_tree, tree
-from enrich.mapyaml import Source, is_null
+from enrich.mapyaml import Source
 from enrich.mistakes import MapError, Mistake
 from enrich.model import AtLeast, BusinessMap, Hard, Need, Node, Soft
 from enrich.suggest import did_you_mean
@@ -27,7 +25,6 @@ from ingest.errors import InputError, NotFoundError
 
 PAIR, TWIN = ":pair", ":twin"  # what the names of a pair and of a twin end with
 _SUPPOSED = "the supposed map"
-_DEEPEST = 4  # lists in mappings in a list
 
 
 @dataclass(frozen=True)
@@ -106,24 +103,9 @@ def _parsed(name: str, text: str) -> Any:
         raise InputError(f"{name}.needs: anchors are not taken; write the names out")
     mistakes: list[Mistake] = []
     source = Source(name, mistakes)
-    documents = source.documents(text) or []
-    for more in documents[1:]:
-        source.note(more, "there is more than one document")
-    found = _plain(source, documents[0]) if documents else None
+    document = source.only(text)
+    found = None if document is None else source.written(document, "a need")
     if mistakes:
         like = "write it like [payment, {any: [stripe, adyen]}]"
         raise InputError(f"{name}.needs: {mistakes[0].text}; {like}")
     return found
-
-
-def _plain(source: Source, node: yaml.Node, depth: int = 0) -> Any:
-    """Texts, lists and mappings, with scalars as written: a node may be called `no`."""
-    if depth > _DEEPEST:
-        source.note(node, "nested too deep")
-        return None
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(source, part, depth + 1) for part in node.value]
-    if isinstance(node, yaml.MappingNode):
-        items = source.items(node, "a need")
-        return {key: _plain(source, part, depth + 1) for key, (_, part) in items.items()}
-    return None if is_null(node) else node.value

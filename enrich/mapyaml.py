@@ -28,6 +28,7 @@ from enrich.suggest import did_you_mean
 T = TypeVar("T")
 
 MAX_DEPTH = 400  # of nesting: the parser is recursive
+DEEPEST = 6  # of nesting, where a part is taken as it is written
 MAX_GROWTH = 1_000_000  # parts that aliases may add to what is written
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _ALIAS = re.compile(r"\*\w")
@@ -57,6 +58,25 @@ class Source:
     def documents(self, text: str) -> list[Node] | None:
         """Every document of the file as a tree; None after noting why it has none."""
         return self._composed(_compose_all, text)
+
+    def only(self, text: str) -> Node | None:
+        """The one document of the file, if it has any; None also after noting what is wrong."""
+        documents = self.documents(text) or []
+        for more in documents[1:]:
+            self.note(more, "there is more than one document; write everything into one")
+        return documents[0] if documents else None
+
+    def written(self, node: Node, what: str, deepest: int = DEEPEST) -> object:
+        """A part as texts, lists and mappings, its scalars as written."""
+        if deepest < 0:
+            self.note(node, f"{what}: nested too deep")
+            return None
+        if isinstance(node, MappingNode):
+            items = self.items(node, what).items()
+            return {name: self.written(inner, name, deepest - 1) for name, (_, inner) in items}
+        if isinstance(node, SequenceNode):
+            return [self.written(part, what, deepest - 1) for part in node.value]
+        return None if is_null(node) else node.value
 
     def items(self, node: Node, what: str) -> dict[str, tuple[Node, Node]]:
         """A mapping: name -> (where the name stands, what it has). `<<` is merged in."""

@@ -98,12 +98,10 @@ class _Reader:
         self._files: list[Path] = []  # of secrets
 
     def read(self, text: str) -> Subscriptions:
-        documents = self._source.documents(text) or []
-        for more in documents[1:]:
-            self._source.note(more, "a second document; write everything into one")
-        if not documents:
+        document = self._source.only(text)
+        if document is None:
             return Subscriptions()
-        top = self._source.fields(documents[0], "subscriptions", ("mail", "subscribers"))
+        top = self._source.fields(document, "subscriptions", ("mail", "subscribers"))
         server = self._server(top["mail"]) if "mail" in top else None
         subscribers: list[Subscriber] = []
         listed = top.get("subscribers")

@@ -39,10 +39,9 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from yaml import MappingNode, Node, SequenceNode
 
 from enrich.mapneeds import expression
-from enrich.mapyaml import Source, is_null
+from enrich.mapyaml import Source
 from enrich.mistakes import Mistake
 from ingest.errors import SettingsError
 from ingest.mapping import compile_path, shape_of
@@ -188,11 +187,9 @@ def _parse(file: Path) -> _File:
         said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise SettingsError(f"TOLL_STREAMS: {file} cannot be read: {said}") from error
     mistakes: list[Mistake] = []
-    source = Source(str(file), mistakes)
-    documents = source.documents(text) or []
-    for more in documents[1:]:
-        source.note(more, "a second document; write everything into one")
-    written = _as_written(source, documents[0], "the file") if documents else {}
+    source = Source(str(file), mistakes)  # scalars as texts: `on` and `1` are somebody's words here
+    document = source.only(text)
+    written = {} if document is None else source.written(document, "the file")
     if mistakes:
         raise SettingsError("; ".join(map(str, sorted(set(mistakes)))))
     try:
@@ -201,13 +198,3 @@ def _parse(file: Path) -> _File:
         raise SettingsError(
             "; ".join(f"{file}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         ) from error
-
-
-def _as_written(source: Source, node: Node, what: str) -> object:
-    """A part of the file, its scalars as texts: `on` and `1` are words of somebody's here."""
-    if isinstance(node, MappingNode):
-        named = source.items(node, what)
-        return {name: _as_written(source, inner, name) for name, (_, inner) in named.items()}
-    if isinstance(node, SequenceNode):
-        return [_as_written(source, part, what) for part in node.value]
-    return None if is_null(node) else node.value
