@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from api.http import problems
 from api.http.auth import guard
 from api.http.state import State
+from api.page.problem import problem_page
 from api.page.routers import ROUTERS
 from api.routes import (
     business,
@@ -65,7 +66,7 @@ def build_app(state: State) -> FastAPI:
         ],
     )
     app.state.toll = state
-    problems.install(app)
+    problems.install(app, problem_page)
     guard(app, state.tokens)
     for module in (
         business,

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.problems import problem
@@ -46,6 +47,9 @@ class PathToken:
             # In place: the handler of unexpected errors stands further out and logs this path.
             scope["path"], scope["raw_path"] = path, quote(path).encode()
             scope["toll.token"] = token
+            if token and not slash and scope["method"] in _READ_ONLY:  # somebody forgot it
+                await RedirectResponse(f"{quote(token)}/")(scope, receive, send)
+                return
         await self._app(scope, receive, send)
 
 

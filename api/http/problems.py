@@ -1,4 +1,4 @@
-"""Every error of the HTTP side as `application/problem+json` (RFC 9457).
+"""Every error of the HTTP side: `application/problem+json` (RFC 9457), in a browser a page.
 
 What a caller sees says what to do; stack traces stay in the log.
 """
@@ -6,12 +6,13 @@ What a caller sees says what to do; stack traces stay in the log.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -74,18 +75,19 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def problem(
-    status: int,
-    detail: str,
-    *,
-    errors: list[dict[str, Any]] | None = None,
-    headers: dict[str, str] | None = None,
-) -> JSONResponse:
+def problem(status: int, detail: str) -> JSONResponse:
     """One problem as a response."""
-    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors)
-    return JSONResponse(
-        body.model_dump(exclude_none=True), status, media_type=MEDIA_TYPE, headers=headers
-    )
+    return _as_json(_problem(status, detail))
+
+
+def _problem(status: int, detail: str, errors: list[dict[str, Any]] | None = None) -> Problem:
+    phrase = HTTPStatus(status).phrase
+    return Problem(title=phrase, status=status, detail=detail, errors=errors)
+
+
+def _as_json(found: Problem) -> JSONResponse:
+    body = found.model_dump(exclude_none=True)
+    return JSONResponse(body, found.status, media_type=MEDIA_TYPE)
 
 
 _SAID = {
@@ -104,34 +106,57 @@ def _status_of(error: TollError) -> int:
     return 409 if isinstance(error, BusyError) else 500
 
 
-def install(app: FastAPI) -> None:
-    """Turn every error of the app into a problem; none shows a stack trace."""
+Page = Callable[[Request, Problem], Response]
+
+
+def _for_people(request: Request) -> bool:
+    """Whether it is a browser that asks, and for its reader; a script of a page takes JSON, too."""
+    accepted = request.headers.get("accept", "")
+    return "text/html" in accepted and MEDIA_TYPE not in accepted
+
+
+def install(app: FastAPI, page: Page | None = None) -> None:
+    """Turn every error of the app into a problem, and into a page of it where browsers come.
+
+    None shows a stack trace.
+    """
+
+    def answer(
+        request: Request,
+        status: int,
+        detail: str,
+        *,
+        errors: list[dict[str, Any]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        found = _problem(status, detail, errors)
+        response = page(request, found) if page and _for_people(request) else _as_json(found)
+        response.headers.update({"Vary": "Accept", **(headers or {})})
+        return response
 
     @app.exception_handler(TollError)
-    async def toll_error(_: Request, error: TollError) -> JSONResponse:
-        status = _status_of(error)
+    async def toll_error(request: Request, error: TollError) -> Response:
         headers = {"Retry-After": "5"} if error.retriable else None
         listed = error.errors if isinstance(error, ListedError) else None
-        return problem(status, str(error), errors=listed, headers=headers)
+        return answer(request, _status_of(error), str(error), errors=listed, headers=headers)
 
     @app.exception_handler(HTTPException)
-    async def http_error(_: Request, error: HTTPException) -> JSONResponse:
-        headers = dict(error.headers) if error.headers else None
+    async def http_error(request: Request, error: HTTPException) -> Response:
         said = str(error.detail)
         if said == HTTPStatus(error.status_code).phrase:  # the framework's own, which says nothing
             said = _SAID.get(error.status_code, said)
-        return problem(error.status_code, said, headers=headers)
+        return answer(request, error.status_code, said, headers=error.headers)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
         found = [
             {"where": ".".join(map(str, e["loc"])) or "the body", "what": str(e["msg"])}
             for e in error.errors()
         ]
         said = "; ".join(f"{e['where']}: {e['what']}" for e in found)
-        return problem(422, said, errors=found)
+        return answer(request, 422, said, errors=found)
 
     @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+    async def unexpected(request: Request, error: Exception) -> Response:
         logger.error("unexpected error on %s", request.scope.get("path"), exc_info=error)
-        return problem(500, "unexpected error; Toll's log has the details")
+        return answer(request, 500, "unexpected error; Toll's log has the details")

@@ -29,7 +29,7 @@ def render(state: State, template: str, root: str = "./", **values: Any) -> HTML
     """A page; `root` is the way from it to the first page."""
     business_map = state.parts.map.map
     html = _environment(business_map.timezone).get_template(template)
-    return HTMLResponse(
+    return _response(
         html.render(
             root=root,
             company=business_map.company,
@@ -40,12 +40,18 @@ def render(state: State, template: str, root: str = "./", **values: Any) -> HTML
             now=datetime.now(UTC),
             vega=figures.SCRIPT,
             **values,
-        ),
-        headers={
-            "Cache-Control": "no-store",
-            "Content-Security-Policy": _POLICY,
-        },
+        )
     )
+
+
+def render_bare(template: str, status: int, **values: Any) -> HTMLResponse:
+    """A page outside the layout, made without the state: it may be what is broken."""
+    return _response(_environment("UTC").get_template(template).render(**values), status)
+
+
+def _response(html: str, status: int = 200) -> HTMLResponse:
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": _POLICY}
+    return HTMLResponse(html, status, headers)
 
 
 _NUMBERS: Mapping[str, Callable[..., str]] = {

@@ -59,8 +59,15 @@ def test_a_token_in_the_path_is_a_token(guarded):
     assert taken.status_code == 202
     for wrong in ("/t/wrong/v1/business", "/t//v1/business"):
         assert_problem(guarded.http.post(wrong, content=body), 401)
-    for nothing in ("/t/", "/t/x", f"/t/{TOKENS['read']}"):
-        assert guarded.http.get(nothing).status_code in {200, 401, 404}
+    assert_problem(guarded.http.get("/t/"), 404)
+    assert_problem(guarded.http.get("/t/x/"), 401)
+
+
+def test_a_slash_left_out_behind_a_token_is_put_there(guarded):
+    answer = guarded.http.get(f"/t/{TOKENS['read']}")
+    assert (answer.status_code, answer.headers["location"]) == (307, f"{TOKENS['read']}/")
+    assert guarded.http.get("/t/else.where%3A1").headers["location"] == "else.where%3A1/"
+    assert_problem(guarded.http.post(f"/t/{TOKENS['write']}", content=b""), 404)
 
 
 def test_a_token_is_in_no_log_and_no_error(guarded, caplog, monkeypatch):

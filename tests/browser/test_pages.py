@@ -75,6 +75,19 @@ def test_a_page_can_be_used_by_everybody_on_everything(
         look.assert_clean()
 
 
+def test_what_is_not_there_is_a_page_for_everybody_too(looking: Looking, axe_script: str) -> None:
+    with looking() as look:
+        for width in (WIDE, NARROW):
+            look.page.set_viewport_size({"width": width, "height": 900})
+            look.page.goto(look.url + "incidents/none")
+            for scheme in SCHEMES:
+                look.page.emulate_media(color_scheme=scheme)
+                assert not axe.findings(look.page, axe_script)
+            assert look.sideways() <= 0
+        look.page.get_by_role("link", name="See what burns now").click()
+        assert look.page.url == look.url
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_a_page_says_the_same_without_script(path: str, looking: Looking, told: Shown) -> None:
     with looking(script=False) as look:

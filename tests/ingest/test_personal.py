@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64encode
 from hashlib import blake2b
 
 import pyarrow as pa
@@ -10,8 +10,9 @@ from ingest.personal import hash_column, hash_value
 
 
 def test_hashes_are_keyed_blake2b_of_twelve_bytes_in_sixteen_characters() -> None:
-    expected = blake2b("Zoë".encode(), key=b"pepper", digest_size=12).digest()
-    assert urlsafe_b64decode(hash_value("Zoë", b"pepper")) == expected
+    digest = blake2b("Zoë".encode(), key=b"pepper", digest_size=12).digest()
+    expected = urlsafe_b64encode(digest).decode()
+    assert hash_value("Zoë", b"pepper") == expected
     assert len(hash_value("Zoë", b"pepper")) == 16
     assert hash_value("Zoë", b"salt") != expected
 

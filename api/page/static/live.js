@@ -5,6 +5,7 @@ import { look } from "./charts.js";
 
 const EVERY_MS = 10_000;      // where the server cannot tell
 const AGAIN_MS = 60_000;      // until it is asked once more to tell
+const ACCEPT = "text/html, application/problem+json"; // a page, or why there is none in few words
 const touched = new WeakSet(); // forms that somebody is filling in
 const late = document.getElementById("live");
 const said = document.getElementById("said");
@@ -15,7 +16,7 @@ async function refresh() {
   if (busy) { missed = true; return; }
   busy = true; missed = false;
   try {
-    await show(await fetch(location.href, { headers: { Accept: "text/html" } }));
+    await show(await fetch(location.href, { headers: { Accept: ACCEPT } }));
     late.textContent = ""; late.className = "";
   } catch (error) {
     late.textContent = `Not updated: ${error.message}.`; late.className = "late";
@@ -138,7 +139,7 @@ document.addEventListener("submit", async (event) => {
   const fields = new URLSearchParams(new FormData(form, button));
   if (button) button.disabled = true;
   try {
-    const answer = await fetch(form.action, { method: "POST", body: fields, headers: { Accept: "text/html" } });
+    const answer = await fetch(form.action, { method: "POST", body: fields, headers: { Accept: ACCEPT } });
     if (answer.ok) { form.reset(); touched.delete(form); }
     document.activeElement?.blur();
     touched.delete(form);
