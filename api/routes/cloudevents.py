@@ -5,7 +5,7 @@ Source: cloudevents/spec, `bindings/http-protocol-binding.md` and `http-webhook.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field
 from api.http import problems
 from api.http.auth import Writing
 from api.http.bodies import read_body
-from api.http.state import keep, state_of
-from api.routes.signals import SignalsTaken
+from api.http.state import state_of
+from api.routes.signals import SignalsTaken, take
 from ingest.cloudevents import STRUCTURED
 from ingest.sources.cloudevents import from_http, is_format
 
@@ -68,10 +68,7 @@ async def post_cloudevents(request: Request, _: Writing) -> SignalsTaken:
     state = state_of(request)
     body = await read_body(request, state.body_limit)
 
-    def take() -> SignalsTaken:
-        return SignalsTaken(accepted=keep(state, from_http(body, headers, datetime.now(UTC))))
-
-    return await run_in_threadpool(take)
+    return await run_in_threadpool(take, state, partial(from_http, body, headers))
 
 
 async def _agree(request: Request, response: Response, _: Writing) -> Agreed:

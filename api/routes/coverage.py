@@ -57,7 +57,9 @@ class StatusPageSeen(BaseModel):
     page: str = Field(examples=["https://status.example/api/v2"])
     nodes: list[str] = Field(description="That name it.", examples=[["stripe"]])
     seen_at: schemas.Utc | None = Field(description="When it last answered.")
-    trouble: str = Field(description="Why it does not answer; empty while it does.")
+    trouble: str = Field(
+        description="Why it does not answer, or what of it was unreadable; or empty."
+    )
 
 
 class CoverageAnswer(BaseModel):
@@ -126,7 +128,9 @@ def get_coverage(request: Request, _: Reading) -> CoverageAnswer:
         ],
         dead_letters={r: c.open for r, c in parts.store.dead_letters.counts().items() if c.open},
         status_pages=[
-            StatusPageSeen(page=p.shown, nodes=list(p.nodes), seen_at=p.seen_at, trouble=p.trouble)
+            StatusPageSeen(
+                page=p.shown, nodes=list(p.nodes), seen_at=p.seen_at, trouble=p.trouble or p.unread
+            )
             for p in state_of(request).status_pages()
         ],
         map_refused=list(state_of(request).map_refused()),

@@ -21,7 +21,7 @@ from api.http.auth import Bearer, Writing, admit, token_of
 from api.http.bodies import read_body
 from api.http.state import State, keep, state_of
 from api.routes.examples import CHANGE, EVENT, POSTED_ALERTS
-from api.routes.signals import SignalsTaken
+from api.routes.signals import SignalsTaken, take
 from ingest.personal import hash_value
 from ingest.sources.alertmanager import posted_alerts
 from ingest.sources.pagerduty_events import (
@@ -61,11 +61,7 @@ async def post_alerts(request: Request, _: Writing) -> SignalsTaken:
     state = state_of(request)
     body = await read_body(request, state.body_limit)
 
-    def take() -> SignalsTaken:
-        signals = posted_alerts(body, received_at=datetime.now(UTC))
-        return SignalsTaken(accepted=keep(state, signals))
-
-    return await run_in_threadpool(take)
+    return await run_in_threadpool(take, state, lambda at: posted_alerts(body, received_at=at))
 
 
 @router.post("/api/v1/alerts", include_in_schema=False)

@@ -61,8 +61,10 @@ async def ready(request: Request, response: Response) -> Health:
         ]
         + [
             f"the status page {page.shown} is away: {page.trouble}"
-            for page in state_of(request).status_pages()
             if page.trouble
+            else f"of the status page {page.shown}, {page.unread}"
+            for page in state_of(request).status_pages()
+            if page.trouble or page.unread
         ],
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -12,12 +13,15 @@ from pydantic import BaseModel, Field
 from api.http import problems
 from api.http.auth import Writing
 from api.http.bodies import read_body
+from api.http.problems import ListedError
 from api.http.signatures import check_signature
 from api.http.state import State, keep, state_of
 from api.routes.examples import WEBHOOKS
 from enrich.suggest import did_you_mean
 from ingest.errors import NotFoundError
+from ingest.events import Signal
 from ingest.sources import SOURCES, Source
+from ingest.sources.body import PartlyReadError
 from ingest.sources.mapped import mapped
 
 router = APIRouter(tags=["in"])
@@ -53,14 +57,15 @@ async def post_signals(
 ) -> SignalsTaken:
     """A webhook's body as its sender sends it. 202 means that the log has its signals.
 
-    Signals that match no node of the map are kept and listed under coverage, never refused. What
+    Signals that match no node of the map are kept and listed under coverage, never refused. Where
+    one of several cannot be read, the others are taken, and 422 says what is wrong with it. What
     tells of nothing technical (a ping, a note, a deployment for tests) is taken as no signal.
     Webhooks of PagerDuty and GitHub are checked by their signature where their secret is set.
     """
     state = state_of(request)
     body = await read_body(request, state.body_limit)
     check_signature(request, body, format, state.parts.settings)
-    return await run_in_threadpool(_take, state, SOURCES[format], body)
+    return await run_in_threadpool(take, state, _by(SOURCES[format], body))
 
 
 @router.post(
@@ -91,8 +96,24 @@ async def post_mapped_signals(
             f"{did_you_mean(name, mappings)}"
         )
     body = await read_body(request, state.body_limit)
-    return await run_in_threadpool(_take, state, mapped(mappings[name]), body)
+    return await run_in_threadpool(take, state, _by(mapped(mappings[name]), body))
 
 
-def _take(state: State, source: Source, body: bytes) -> SignalsTaken:
-    return SignalsTaken(accepted=keep(state, source(body, received_at=datetime.now(UTC))))
+def take(state: State, read: Callable[[datetime], list[Signal]]) -> SignalsTaken:
+    """Put what is read into the log; where a part cannot be read, the rest, and then 422.
+
+    read: given the moment of receipt, the signals of a body.
+    """
+    try:
+        signals = read(datetime.now(UTC))
+    except PartlyReadError as error:
+        kept = keep(state, error.signals)
+        raise ListedError(
+            f"{error}; the other {kept} signals of the body are taken",
+            [{"what": fault} for fault in error.faults],
+        ) from error
+    return SignalsTaken(accepted=keep(state, signals))
+
+
+def _by(source: Source, body: bytes) -> Callable[[datetime], list[Signal]]:
+    return lambda received_at: source(body, received_at=received_at)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ from enrich.resolve import NODE_LABEL
 from ingest.errors import InputError, TollError, UnavailableError
 from ingest.events import Signal
 from ingest.log import Producer
-from ingest.sources.body import without_secrets
+from ingest.sources.body import PartlyReadError, without_secrets
 from ingest.sources.statuspage import statuspage
 
 logger = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class PageState:
     nodes: tuple[str, ...] = ()  # that name it, in the order of the map
     seen_at: datetime | None = None  # when it last answered well
     trouble: str = ""  # why the last look failed; "" while it answers
+    unread: str = ""  # what of its answer could not be read; the rest was
     looks: int = 0
     failures: int = 0  # in a row
     due: float = 0.0  # by the loop's clock
@@ -158,8 +159,7 @@ class StatusPages:
         page.looks += 1
         try:
             async with asyncio.timeout(LOOK_S):
-                for document in DOCUMENTS:
-                    await self._read(page, document, http)
+                unread = [await self._read(page, document, http) for document in DOCUMENTS]
         except UnavailableError as error:  # of the log; readiness says that it is away
             page.failures += 1
             logger.warning("what the status page %s says waits: %s", page.shown, error)
@@ -171,28 +171,34 @@ class StatusPages:
             page.trouble = said
             page.failures += 1
         else:
+            before, page.unread = page.unread, without_secrets("; ".join(filter(None, unread)))
+            if page.unread not in ("", before):
+                logger.warning("of the status page %s, %s", page.shown, page.unread)
             page.trouble, page.failures = "", 0
             page.seen_at = datetime.now(UTC)
         wait = wait_s(page, self._parts.settings.status_pages_s)
         page.due = asyncio.get_running_loop().time() + max(wait, min(asked, LONGEST_S))
 
-    async def _read(self, page: PageState, document: str, http: httpx2.AsyncClient) -> None:
-        """Read one document; what is new of it is in the log when this returns."""
+    async def _read(self, page: PageState, document: str, http: httpx2.AsyncClient) -> str:
+        """Read one document; what is new of it is in the log when this returns what is unread."""
         known = page.etags.get(document)
         headers = {"If-None-Match": known} if known else {}
         async with http.stream("GET", f"{page.url}/{document}", headers=headers) as answer:
             if answer.status_code == 304 and known:
-                return
+                return ""
             if answer.status_code == 404 and document != SUMMARY:
-                return  # not all that speak this shape have the lists beside the summary
+                return ""  # not all that speak this shape have the lists beside the summary
             if answer.status_code != 200:
                 asked = answer.headers.get("Retry-After", "")
                 again = float(asked) if asked.isascii() and asked.isdecimal() else 0.0
                 raise PageAwayError(f"{document} answers {answer.status_code}", again)
             body = await _limited(answer, document)
             etag = answer.headers.get("ETag", "")
+        unread = ""
         try:
-            signals = statuspage(body, received_at=datetime.now(UTC))
+            signals: Sequence[Signal] = statuspage(body, received_at=datetime.now(UTC))
+        except PartlyReadError as error:
+            signals, unread = error.signals, f"{document} is read in part: {error}"
         except InputError as error:
             raise PageAwayError(f"{document} cannot be read: {error}") from error
         before = frozenset().union(*page.told.values())
@@ -200,7 +206,8 @@ class StatusPages:
         if fresh:
             await asyncio.to_thread(self._keep, fresh)
         page.told[document] = frozenset(s.id for s in signals)
-        page.etags[document] = etag
+        page.etags[document] = "" if unread else etag  # it is read and told of again
+        return unread
 
     def _claimed(self, page: PageState, signal: Signal) -> Signal:
         """The signal, as the page's own node's where no rule of the map claims it.

@@ -47,16 +47,16 @@ def posted_alerts(body: bytes, /, *, received_at: datetime | None = None) -> lis
 def alerts_of(body: bytes, source: str, received_at: datetime | None) -> list[Signal]:
     """The alerts of a body in Alertmanager's shape, which others speak too, said by `source`."""
     found = native.parse(body)
-    if isinstance(found, list):
-        alerts, group = native.objects(found, "alerts"), None
-    elif "alerts" in found:
-        alerts, group = native.objects(found["alerts"], "alerts"), found
-    else:
+    group = found if isinstance(found, dict) else None
+    if group is not None and "alerts" not in group:
         raise InputError("expected Alertmanager's webhook, an object with alerts, or an array")
-    return [
-        _signal(_Alert(alert, group, native.named(alerts, number, "alert"), source, received_at))
-        for number, alert in enumerate(alerts)
-    ]
+    gathered = native.Gathered()
+    gathered.each(
+        found if group is None else group["alerts"],
+        "alert",
+        lambda alert, name: [_signal(_Alert(alert, group, name, source, received_at))],
+    )
+    return gathered.all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,7 @@ def _signal(alert: _Alert) -> Signal:
 def _life(alert: _Alert) -> tuple[datetime, datetime | None, SignalStatus]:
     """Start, end and status; of a posted alert that fires, the end until which it lives.
 
-    A time that cannot be read is missing: refused, the others of its group would be lost with it,
-    since Alertmanager sends nothing again that was answered with 4xx.
+    A time that cannot be read is missing: Alertmanager sends nothing again that was refused.
     """
     now = alert.received_at
     ends_at = native.any_moment(alert.said.get("endsAt"))

@@ -1,21 +1,22 @@
 """What all signal formats share: reading JSON bodies, texts, times and severities; hiding secrets.
 
 Formats are met tolerantly (unknown members are ignored, members of an odd type count as missing);
-only what leaves nothing to say raises `InputError`.
+only what leaves nothing to say raises `InputError`, and of several things in one body that one
+alone is not read.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import orjson
 
 from ingest.errors import InputError
-from ingest.events import Severity
+from ingest.events import Severity, Signal
 from ingest.exact import FIRST_EPOCH_MS, LAST_MS, MAX_DEPTH, nested_deeper
 from ingest.times import from_ms, lacks_zone, rfc3339_ms, to_ms
 
@@ -30,6 +31,7 @@ _SEVERITIES: Mapping[Severity, str] = {
 _SEVERITY_OF: Mapping[str, Severity] = {
     word: severity for severity, words in _SEVERITIES.items() for word in words.split()
 }
+_NAMED = 5  # faults that a message tells
 _REMOVED = "[removed]"
 _DOUBLE_ZONE = re.compile(r"([+-][0-9]{2}:?[0-9]{2})Z$")  # as a client of PagerDuty's writes it
 _SECRET_NAME = re.compile(
@@ -56,11 +58,53 @@ def parse(body: bytes) -> Object | list[Any]:
     return found
 
 
-def objects(found: object, what: str) -> list[Object]:
-    """A list of objects; `InputError` where something else stands."""
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise InputError(f"{what} must be an array of objects")
-    return found
+class PartlyReadError(InputError):
+    """Some of the things in a body could not be read; what the others say is in `signals`."""
+
+    def __init__(self, signals: Sequence[Signal], faults: Sequence[str]) -> None:
+        super().__init__(_listed(faults))
+        self.signals, self.faults = signals, faults
+
+
+def _listed(faults: Sequence[str]) -> str:
+    more = len(faults) - _NAMED
+    return "; ".join((*faults[:_NAMED], *((f"and {more} more",) if more > 0 else ())))
+
+
+class Gathered:
+    """The signals of several things in one body: what is wrong with one is no fault of another.
+
+    A sender whose body is refused mostly does not send it again.
+    """
+
+    def __init__(self) -> None:
+        self._signals: list[Signal] = []
+        self._faults: list[str] = []
+        self._things = 0
+
+    def each(
+        self, found: object, thing: str, read: Callable[[Object, str], Iterable[Signal]]
+    ) -> None:
+        """Read every object of a list; `read` is given one, and how messages call it."""
+        if not isinstance(found, list):
+            raise InputError(f"expected an array of {thing}s")
+        self._things += len(found)
+        for number, one in enumerate(found):
+            name = f"{thing} {number + 1}" if len(found) > 1 else f"the {thing}"
+            try:
+                if not isinstance(one, dict):
+                    raise InputError(f"{name} is no object")
+                self._signals += read(one, name)
+            except InputError as error:
+                self._faults.append(str(error))
+
+    def all(self) -> list[Signal]:
+        """All that was said; `PartlyReadError`, or `InputError` where nothing could be read."""
+        if not self._faults:
+            return self._signals
+        if len(self._faults) == self._things:
+            raise InputError(_listed(self._faults))
+        raise PartlyReadError(self._signals, self._faults)
 
 
 def member(found: Mapping[str, Any], name: str) -> Object:
@@ -189,8 +233,3 @@ def without_secrets(url: str) -> str:
     if "://" not in url and "=" not in url:
         return url
     return _SECRET_QUERY.sub(rf"\1{_REMOVED}", _USERINFO.sub("", url))
-
-
-def named(items: Sequence[Object], number: int, what: str) -> str:
-    """How messages call one of several: `alert 3`, or just `the alert`."""
-    return f"{what} {number + 1}" if len(items) > 1 else f"the {what}"

@@ -50,14 +50,14 @@ def from_http(
         for name, value in names.items()
         if name.startswith("ce-")
     }
-    return _signals(_envelopes(body, names.get("content-type", ""), attributes), received_at)
+    return _signals(body, names.get("content-type", ""), attributes, received_at)
 
 
 def from_kafka(value: bytes, headers: Headers, received_at: datetime | None) -> list[Signal]:
     """The signals of a Kafka record in structured or binary mode."""
     names = {name.lower(): told.decode(errors="replace") for name, told in headers}
     attributes = {n.removeprefix("ce_"): told for n, told in names.items() if n.startswith("ce_")}
-    return _signals(_envelopes(value, names.get("content-type", ""), attributes), received_at)
+    return _signals(value, names.get("content-type", ""), attributes, received_at)
 
 
 def in_kafka(headers: Headers) -> bool:
@@ -71,19 +71,25 @@ def is_format(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() in _FORMATS
 
 
-def _envelopes(body: bytes, content_type: str, attributes: Mapping[str, str]) -> list[Envelope]:
+def _signals(
+    body: bytes, content_type: str, attributes: Mapping[str, str], received_at: datetime | None
+) -> list[Signal]:
     if content_type.lower().startswith(STRUCTURED):
         if not is_format(content_type):
             raise InputError(f"CloudEvents come as {' or '.join(_FORMATS)}, not as {content_type}")
         found = native.parse(body)
-        several = native.objects(found if isinstance(found, list) else [found], "the batch")
-        return [
-            _structured(one, native.named(several, n, "event")) for n, one in enumerate(several)
-        ]
+        gathered = native.Gathered()
+        gathered.each(
+            found if isinstance(found, list) else [found],
+            "event",
+            lambda one, name: [_signal(_structured(one, name), name, received_at)],
+        )
+        return gathered.all()
     if "specversion" not in attributes:
         raise InputError("not a CloudEvent: there is neither a specversion header nor its type")
     _check_version(attributes.get("specversion"), "the event")
-    return [Envelope(attributes, _object(native.parse(body), "the event") if body.strip() else {})]
+    data = _object(native.parse(body), "the event") if body.strip() else {}
+    return [_signal(Envelope(attributes, data), "the event", received_at)]
 
 
 def _structured(found: dict[str, Any], name: str) -> Envelope:
@@ -112,13 +118,6 @@ def _object(data: object, name: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise InputError(f"data of {name} must be one signal, a JSON object")
     return data
-
-
-def _signals(envelopes: list[Envelope], received_at: datetime | None) -> list[Signal]:
-    return [
-        _signal(one, native.named([e.data for e in envelopes], number, "event"), received_at)
-        for number, one in enumerate(envelopes)
-    ]
 
 
 def _signal(envelope: Envelope, name: str, received_at: datetime | None) -> Signal:

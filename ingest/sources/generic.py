@@ -38,11 +38,13 @@ _Word = TypeVar("_Word", bound=str)
 def generic(body: bytes, /, *, received_at: datetime | None = None) -> list[Signal]:
     """The signals of a body in normal form; `received_at` stands in for missing times."""
     found = native.parse(body)
-    several = native.objects(found, "the body") if isinstance(found, list) else [found]
-    return [
-        normal_form(one, native.named(several, number, "signal"), native.raw_of(one), received_at)
-        for number, one in enumerate(several)
-    ]
+    gathered = native.Gathered()
+    gathered.each(
+        found if isinstance(found, list) else [found],
+        "signal",
+        lambda one, name: [normal_form(one, name, native.raw_of(one), received_at)],
+    )
+    return gathered.all()
 
 
 def normal_form(found: dict[str, Any], name: str, raw: str, received_at: datetime | None) -> Signal:

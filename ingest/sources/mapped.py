@@ -35,19 +35,18 @@ def mapped(mapping: SignalMapping) -> Source:
     each = compile_path(mapping.each) if mapping.each else None
 
     def source(body: bytes, /, *, received_at: datetime | None = None) -> list[Signal]:
+        def read(one: dict[str, Any], name: str) -> list[Signal]:
+            normal = {**_normal(one, fields, mapping), "labels": _labels(one, labels)}
+            return [normal_form(normal, name, native.raw_of(one), received_at)]
+
         found = native.parse(body)
         if each is not None:
             found = follow(found, each)
-        several = native.objects(found if isinstance(found, list) else [found], "the body")
-        return [
-            normal_form(
-                {**_normal(one, fields, mapping), "labels": _labels(one, labels)},
-                native.named(several, number, "signal"),
-                native.raw_of(one),
-                received_at,
-            )
-            for number, one in enumerate(several)
-        ]
+            if found is None:
+                raise InputError(f"nothing is at {mapping.each}, where its signals should be")
+        gathered = native.Gathered()
+        gathered.each(found if isinstance(found, list) else [found], "signal", read)
+        return gathered.all()
 
     return source
 

@@ -68,23 +68,27 @@ def statuspage(
     for name in ("incident", "maintenance"):
         if isinstance(found.get(name), dict):
             incidents.append(found[name])
-    signals = [
-        signal
-        for number, incident in enumerate(incidents)
-        for signal in _incident(incident, native.named(incidents, number, "incident"), page)
-    ]
-    components = [one for one in _list(found, "components") if one.get("group") is not True]
+    components = _list(found, "components")
     if isinstance(found.get("component"), dict):
         components.append({**found["component"], **_news(found)})
-    told = native.text(native.member(found, "page"), "updated_at") or None
-    signals += [_component(one, told, page) for one in components]
     if not incidents and not components and not any(name in found for name in ("page", "status")):
         raise InputError("expected a body of Statuspage: there is no page, incident or component")
-    return signals
+    told = native.text(native.member(found, "page"), "updated_at") or None
+
+    def of_component(one: dict[str, Any], name: str) -> list[Signal]:
+        return [] if one.get("group") is True else [_component(one, name, told, page)]
+
+    gathered = native.Gathered()
+    gathered.each(incidents, "incident", lambda one, name: _incident(one, name, page))
+    gathered.each(components, "component", of_component)
+    return gathered.all()
 
 
-def _list(found: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    return [] if found.get(name) is None else native.objects(found[name], name)
+def _list(found: dict[str, Any], name: str) -> list[Any]:
+    listed = found.get(name)
+    if listed is not None and not isinstance(listed, list):
+        raise InputError(f"{name} must be an array of objects")
+    return list(listed or [])
 
 
 def _news(found: dict[str, Any]) -> dict[str, Any]:
@@ -204,12 +208,12 @@ def _window(
     return started_at, None if ended_at is None else max(native.to_the_ms(ended_at), started_at)
 
 
-def _component(component: dict[str, Any], told: str | None, page: _Page) -> Signal:
+def _component(component: dict[str, Any], name: str, told: str | None, page: _Page) -> Signal:
     """What a component says of itself: in trouble since, or operational again since."""
     title = native.text(component, "name")
     key = native.text(component, "id") or title
     if not key:
-        raise InputError("a component has neither id nor name")
+        raise InputError(f"{name} has neither id nor name")
     said = _word(native.text(component, "status") or "operational")
     since = native.first_time(
         native.moment(component.get("updated_at"), f"updated_at of component {title}"),

@@ -57,6 +57,8 @@ def decode_signals(
             try:
                 signals += from_kafka(record.value or b"", record.headers, received_at)
             except InputError as error:
+                if isinstance(error, native.PartlyReadError):
+                    signals += error.signals
                 fault = Fault("bad_signal", str(error))
                 dead.append(_letter(record, 0, record.value or b"", fault, received_at))
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.api.app import alert, assert_problem, opened
 
 pytestmark = pytest.mark.engine
 
-ALERTMANAGER = {
+ALERTMANAGER: dict[str, Any] = {
     "version": "4",
     "status": "firing",
     "receiver": "toll",
@@ -108,6 +109,19 @@ def test_a_signal_that_means_no_node_is_kept_and_listed(toll):
 def test_what_is_no_signal_is_refused_with_a_reason(toll, format, body):
     assert_problem(toll.http.post(f"/v1/signals/{format}", content=body), 422)
     assert toll.records("toll.signals") == []
+
+
+@pytest.mark.parametrize("path", ["/v1/signals/alertmanager", "/api/v2/alerts"])
+def test_an_alert_that_cannot_be_read_is_named_and_the_others_are_taken(toll, path):
+    [alert] = ALERTMANAGER["alerts"]
+    alerts = [alert, {"labels": {}}, {**alert, "fingerprint": "another"}]
+    body = alerts if "v2" in path else {**ALERTMANAGER, "alerts": alerts}
+    told = assert_problem(toll.http.post(path, json=body), 422)
+    assert told["detail"].endswith("; the other 2 signals of the body are taken")
+    [fault] = told["errors"]
+    assert fault["what"].startswith("alert 2 has no labels")
+    toll.ingest()
+    assert {s.fingerprint for s in toll.parts.store.signals.all()} == {"5b1c2d3e4f", "another"}
 
 
 def test_json_of_any_shape_by_its_mapping(tmp_path, store):

@@ -269,6 +269,25 @@ def test_a_page_that_is_away_is_said_and_is_no_outage(toll, web, pages, instead,
     assert f"{up}1.0" in toll.http.get("/metrics").text
 
 
+def test_an_incident_that_cannot_be_read_hides_no_other(toll, web, pages):
+    toll.state.runtime = Runtime(toll.parts, ingest=False, assess=True)
+    toll.state.runtime.status_pages = pages
+    odd = incident("i2", updated_at="yesterday?token=abc")
+    web.says["pay.example"]["incidents"] = [incident("i1"), odd]
+    for _ in range(2):  # an ETag must not hide it from the next look
+        pages.look_once()
+        assert [s["fingerprint"] for s in signals(toll)] == ["i1"]
+        assert pages.away() == ()
+        warned = toll.http.get("/health/ready").json()["warnings"]
+        assert any("summary.json is read in part: updated_at of incident 2" in w for w in warned)
+    seen = {p["page"]: p for p in toll.ask("/v1/coverage")["status_pages"]}
+    assert "incident 2" in seen["https://pay.example/api/v2"]["trouble"]
+    web.says["pay.example"]["incidents"] = [incident("i1"), incident("i2")]
+    pages.look_once()
+    assert {s["fingerprint"] for s in signals(toll)} == {"i1", "i2"}
+    assert toll.http.get("/health/ready").json()["warnings"] == []
+
+
 def test_what_the_log_does_not_take_is_said_again(toll, web, pages, monkeypatch):
     web.says["pay.example"]["incidents"] = [incident("i1")]
 

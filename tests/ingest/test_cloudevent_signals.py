@@ -112,7 +112,7 @@ def test_secrets_are_not_kept() -> None:
         (envelope(data=[1]), JSON, "one signal"),
         (envelope(data_base64="***"), JSON, "not base64"),
         (envelope(data={"status": "odd"}), JSON, "status"),
-        ([envelope(), 7], BATCH, "objects"),
+        ([envelope(), 7], BATCH, "event 2 is no object"),
         (envelope(), {"content-type": "application/cloudevents+avro"}, "application/cloudevents"),
     ],
 )
@@ -136,6 +136,14 @@ def test_a_record_with_headers_is_read_or_a_dead_letter() -> None:
     assert [s.source for s in found] == ["/x"] and dead == []
     found, dead = decode_signals([record(b"no json", headers), record(None, headers[:1])], NOW)
     assert found == [] and [d.reason for d in dead] == ["bad_signal", "bad_signal"]
+
+
+def test_of_a_batch_in_a_record_only_what_cannot_be_read_is_a_dead_letter() -> None:
+    headers = tuple((name, told.encode()) for name, told in BATCH.items())
+    value = json.dumps([envelope(), 7, envelope(id="e2")]).encode()
+    found, [letter] = decode_signals([record(value, headers)], NOW)
+    assert [signal.id for signal in found] == ["e1", "e2"]
+    assert (letter.reason, letter.detail) == ("bad_signal", "event 2 is no object")
 
 
 anything = st.recursive(

@@ -66,8 +66,8 @@ def test_what_a_mapping_does_not_name_has_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ({}, "array of objects"),
-        ({"events": [7]}, "array of objects"),
+        ({}, r"nothing is at \$\.events"),
+        ({"events": [7]}, "the signal is no object"),
         ({"events": [{**EVENT, "value": "MAYBE"}]}, "status of the signal must be one of"),
         ({"events": [EVENT, {**EVENT, "clock": "noon"}]}, "'noon' is no time"),
     ],

@@ -16,6 +16,7 @@ from ingest.events import Signal
 from ingest.log import Record
 from ingest.sources import SOURCES
 from ingest.sources.alertmanager import alertmanager, label_fingerprint, posted_alerts
+from ingest.sources.body import PartlyReadError
 from ingest.sources.mapped import mapped
 from ingest.sources.statuspage import statuspage
 from ingest.sources.wire import decode_signals, encode_signal
@@ -298,6 +299,43 @@ def test_garbage_is_an_input_error(source: str, body: bytes) -> None:
 def test_an_input_error_says_what_is_wrong(source: str, body: Any, expected: str) -> None:
     with pytest.raises(InputError, match=expected):
         read(source, body)
+
+
+UNREADABLE: dict[str, Any] = {
+    "alertmanager": {"labels": {}},
+    "generic": {"kind": "party"},
+    "statuspage": {"id": ""},
+}
+READABLE: dict[str, Any] = {
+    "alertmanager": ALERT,
+    "generic": {"id": "x"},
+    "statuspage": {**INCIDENT, "components": []},
+}
+WRAPPED = {"alertmanager": "alerts", "statuspage": "incidents"}
+
+
+@pytest.mark.parametrize("source", sorted(UNREADABLE))
+def test_what_cannot_be_read_takes_nothing_else_of_its_body_with_it(source: str) -> None:
+    one = READABLE[source]
+    several: Any = [one, 7, UNREADABLE[source], one]
+    body = {"page": PAGE, WRAPPED[source]: several} if source in WRAPPED else several
+    with pytest.raises(PartlyReadError, match=r"^\w+ 2 is no object; \w+") as caught:
+        read(source, body)
+    alone = {"page": PAGE, WRAPPED[source]: [one]} if source in WRAPPED else [one]
+    assert caught.value.signals == 2 * read(source, alone)
+    assert len(caught.value.faults) == 2
+
+
+def test_many_faults_are_counted_and_the_first_are_named() -> None:
+    with pytest.raises(InputError, match=r"signal 5 is no object; and 95 more$"):
+        read("generic", [None] * 100)
+
+
+def test_a_component_that_cannot_be_read_costs_no_incident() -> None:
+    body = {"page": PAGE, "incidents": [INCIDENT], "components": [{"status": "operational"}]}
+    with pytest.raises(PartlyReadError, match="the component has neither id nor name") as caught:
+        read("statuspage", body)
+    assert len(caught.value.signals) == 2  # of the incident's two components
 
 
 # --- the signals topic ----------------------------------------------------------------------
