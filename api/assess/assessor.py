@@ -37,7 +37,6 @@ from store.maps import MapVersion
 
 logger = logging.getLogger(__name__)
 
-ASSESS_GROUP = "toll-assess"
 BACKLOG_S = 5.0  # of a tick may go into pricing the past; the rest waits for the next
 
 
@@ -68,7 +67,7 @@ class Assessor:
     def run(self, stop: Event) -> None:
         """Take part in the group, and tick while holding its partition."""
         settings = self._parts.settings
-        consumer = self._parts.log.consumer(ASSESS_GROUP, [settings.assess_topic])
+        consumer = self._parts.log.consumer(settings.group("assess"), [settings.assess_topic])
         due = time.monotonic()
         try:
             while not stop.is_set():

@@ -17,7 +17,6 @@ from api.run.wiring import Parts
 from ingest.counters import FORGOTTEN_MS, Counters, read_line
 from ingest.log import Consumer, Producer, Record, TopicPartition
 
-GROUP = "toll-counters"
 POLL_S, RECORDS = 0.5, 2_000
 _FORGET_EVERY = 100_000  # samples
 
@@ -30,9 +29,11 @@ class Counting:
 
     def run(self, stop: Event) -> None:
         """Follow until told to stop."""
-        parts, topic = self._parts, self._parts.settings.counters_topic
+        parts, settings = self._parts, self._parts.settings
         with (
-            closing(parts.log.consumer(GROUP, [topic])) as consumer,
+            closing(
+                parts.log.consumer(settings.group("counters"), [settings.counters_topic])
+            ) as consumer,
             closing(parts.log.producer()) as producer,
         ):
             follower = Follower(parts, consumer, producer)

@@ -28,7 +28,6 @@ from ingest.rhythm import ConsumerConfig, Stats
 
 logger = logging.getLogger(__name__)
 
-INGEST_GROUP = "toll-ingest"
 REREAD = timedelta(hours=1)  # far more than a system keeps before it writes it to disk
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # before a failed thread tries again
 
@@ -119,7 +118,7 @@ class IngestTask:
         reread = self._since_reached(topics) + REREAD if self._owes_reread else None
         with ThreadPoolExecutor(WORKERS, "toll-ingest") as workers:
             self._ingester = Ingester(
-                parts.log.consumer(INGEST_GROUP, topics),
+                parts.log.consumer(settings.group("ingest"), topics),
                 parts.store,
                 workers,
                 parts.config,

@@ -206,7 +206,12 @@ SETTINGS: tuple[Setting, ...] = (
         _listed,
         secret=True,
     ),
-    Setting("topic_prefix", "toll.", "What the names of Toll's own topics begin with.", _text),
+    Setting(
+        "topic_prefix",
+        "toll.",
+        "What the names of Toll's own topics and consumer groups begin with.",
+        _text,
+    ),
     Setting("partitions", "4", "Partitions of topics that Toll creates.", _count),
     Setting(
         "streams", "", "File with settings of streams, mapped topics and signals.", _optional_path
@@ -301,6 +306,10 @@ class Settings:
     def impact_topic(self) -> str:
         """The topic of impact numbers, for whoever listens."""
         return f"{self.topic_prefix}impact"
+
+    def group(self, part: str) -> str:
+        """The consumer group of a part of this Toll: another's, of another prefix, has its own."""
+        return f"{self.topic_prefix}{part}"
 
     @property
     def embedded(self) -> bool:

@@ -107,7 +107,7 @@ class Toll:
         settings = self.parts.settings
         topics = topics_of(self.parts.config, settings.business_topic, settings.signals_topic)
         ingester = Ingester(
-            self.parts.log.consumer("toll-ingest", topics),
+            self.parts.log.consumer(settings.group("ingest"), topics),
             self.parts.store,
             AtOnce(),
             self.parts.config,

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from api.run.runtime import INGEST_GROUP, IngestTask
+from api.run.runtime import IngestTask
 from api.run.wiring import Parts
 from ingest.embedded import EmbeddedLog
 from ingest.log import Consumer, Log, Message, TopicPartition
 from ingest.sink import Progress
+from ingest.streams import IngestConfig, TopicMapping
 from tests.api.app import opened
 from tests.e2e.oracle import Sent
 
@@ -55,7 +56,7 @@ def parts(tmp_path, store) -> Iterator[Parts]:
             for number, minutes in enumerate((90, 59, 1)):
                 clock[0] = (then - timedelta(minutes=minutes)).timestamp()
                 producer.send([Message(topics[0], Sent(f"e{number}", at=then).line())])
-        with closing(log.consumer(INGEST_GROUP, topics)) as consumer:
+        with closing(log.consumer(toll.parts.settings.group("ingest"), topics)) as consumer:
             consumer.commit({TopicPartition(topics[0], 0): 3})
         store.record_progress([Progress(topic, 0, 3, then, 0) for topic in topics], [])
         yield replace(toll.parts, log=log)
@@ -108,3 +109,19 @@ def test_as_long_as_the_log_does_not_answer_it_is_still_to_be_done(parts):
     ingest(IngestTask(parts))
     assert counted(parts) == 2
     assert list(parts.settings.data.glob("*.running")) == []
+
+
+def test_two_tolls_on_one_log_both_read_all_of_a_shared_topic(tmp_path, store):
+    config = IngestConfig(salt=b"salt", mappings={"shop": TopicMapping("shop", "payments")})
+    with (
+        opened(tmp_path / "one", store, config=config) as one,
+        opened(tmp_path / "other", store, config=config, topic_prefix="other.") as other,
+    ):
+        log = one.parts.log
+        log.ensure_topics({"other.business": 1, "other.signals": 1})
+        with closing(log.producer()) as producer:
+            producer.send([Message("shop", Sent(f"e{n}").line()) for n in range(6)])
+        for parts in (one.parts, replace(other.parts, log=log)):
+            task = IngestTask(parts)
+            ingest(task)
+            assert task.stats.events == 6

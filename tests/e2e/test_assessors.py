@@ -13,7 +13,6 @@ import pytest
 from kafka import KafkaAdminClient  # type: ignore[import-untyped]
 from kafka.errors import CoordinatorNotAvailableError  # type: ignore[import-untyped]
 
-from api.assess.assessor import ASSESS_GROUP
 from ingest.events import Signal
 from ingest.kafka import KafkaLog
 from store.store import Store
@@ -58,10 +57,10 @@ def alert(store: Store, provider: str, minutes_ago: float) -> None:
     )  # fmt: skip
 
 
-def members_of(admin: KafkaAdminClient) -> int | None:
+def members_of(admin: KafkaAdminClient, group: str) -> int | None:
     """How many members the group has, the dead ones that it waits for included; None: it moves."""
     try:
-        found = admin.describe_groups([ASSESS_GROUP])[ASSESS_GROUP]
+        found = admin.describe_groups([group])[group]
     except CoordinatorNotAvailableError:  # nobody has asked for one yet
         return 0
     return len(found["members"]) if found["group_state"] in ("Stable", "Empty", "Dead") else None
@@ -70,10 +69,11 @@ def members_of(admin: KafkaAdminClient) -> int | None:
 @contextmanager
 def pair(site: Site) -> Iterator[list[Member]]:
     """Two members, and no others, in a group that moves its partition no more."""
+    group = site.settings().group("assess")
     with closing(KafkaAdminClient(bootstrap_servers=site.kafka)) as admin:
-        until(lambda: members_of(admin) == 0)  # those that an earlier test has killed
+        until(lambda: members_of(admin, group) == 0)  # those that an earlier test has killed
         with members(site, 2) as both:
-            until(lambda: members_of(admin) == 2)
+            until(lambda: members_of(admin, group) == 2)
             for member in both:
                 member.idle()  # what was heard so far is of no account
             yield both
