@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.cloudevents import is_structured
+from ingest.cloudevents import dump_json, envelopes, is_structured
 from ingest.dead_letters import DeadLetter, Fault
-from ingest.events import LINE_BITS
+from ingest.events import LINE_BITS, MOST_LINES
 from ingest.log import Record
 from ingest.sink import Sink
 from ingest.streams import IngestConfig
+
+Place: TypeAlias = tuple[str, int, int]  # topic, partition, offset
 
 
 def settle_times(events: pa.Table, config: IngestConfig, sink: Sink) -> pa.Table:
@@ -56,18 +58,25 @@ def unsealed(
         return events, []
     places = {(r.topic, r.partition, r.offset): r for r in records}
     rows = events.filter(pa.array(late)).select(["topic", "partition", "position", "at"])
-    letters = [_sealed(row, places, now) for row in rows.to_pylist()]
+    taken_apart: dict[Place, list[bytes]] = {}  # once each: a record may hold many such events
+    letters = []
+    for row in rows.to_pylist():
+        place = (row["topic"], row["partition"], row["position"] >> LINE_BITS)
+        line = row["position"] % MOST_LINES
+        if place not in taken_apart:
+            taken_apart[place] = _lines(places[place])
+        said = f"the minute of {row['at']} is sealed: its raw events are about to expire"
+        raw = taken_apart[place][line]
+        letters.append(DeadLetter.of(places[place], line, Fault("sealed", said), raw, now))
     return events.filter(pa.array(~late)), letters
 
 
-def _sealed(
-    row: dict[str, Any], places: dict[tuple[str, int, int], Record], now: datetime
-) -> DeadLetter:
-    offset, line = row["position"] >> LINE_BITS, row["position"] & ((1 << LINE_BITS) - 1)
-    record = places[row["topic"], row["partition"], offset]
+def _lines(record: Record) -> list[bytes]:
+    """What the events of a record are replayed from, by their line."""
     value = record.value or b""
-    # An envelope's lines are its events; they have no bytes of their own to be replayed.
-    lines = [value] if is_structured(record.headers) else value.split(b"\n")
-    raw = lines[line] if line < len(lines) else value
-    said = f"the minute of {row['at']} is sealed: its raw events are about to expire"
-    return DeadLetter.of(record, line, Fault("sealed", said), raw, now)
+    if not is_structured(record.headers):
+        return value.split(b"\n")
+    found = envelopes(value)
+    if isinstance(found, Fault) or len(found) == 1:
+        return [value]
+    return [dump_json(envelope).encode() for envelope in found]

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 from ingest.dead_letters import Fault
 from ingest.errors import InputError
+from ingest.events import MOST_LINES
 from ingest.exact import Json, read_json
 from ingest.log import Headers
 
@@ -53,17 +54,26 @@ def defaults(headers: Headers) -> dict[str, str]:
 
 def open_structured(value: bytes) -> list[Opened | Fault] | Fault:
     """The contents of one envelope or of a batch, in order."""
+    found = envelopes(value)
+    return found if isinstance(found, Fault) else [open_envelope(one) for one in found]
+
+
+def envelopes(value: bytes) -> list[Json] | Fault:
+    """The one envelope of a value, or those of a batch, in order."""
     found = read_json(value)
     if isinstance(found, Fault):
         return Fault("empty", "the record has no value") if not value.strip() else found
     if not isinstance(found, list):
-        return [_open(found)]
+        return [found]
     if not found:
         return Fault("empty", "the batch holds no CloudEvents")
-    return [_open(envelope) for envelope in found]
+    if len(found) > MOST_LINES:
+        return Fault("too_large", f"the batch holds more than {MOST_LINES} CloudEvents")
+    return found
 
 
-def _open(envelope: Json) -> Opened | Fault:
+def open_envelope(envelope: Json) -> Opened | Fault:
+    """What one envelope holds."""
     if not isinstance(envelope, dict):
         return Fault("not_json", "expected a CloudEvent, which is a JSON object")
     if not is_version_1(envelope.get("specversion")):

@@ -39,6 +39,7 @@ _FIELDS: list[pa.Field[Any]] = [
 EVENT_SCHEMA = pa.schema(_FIELDS)
 
 LINE_BITS = 20
+MOST_LINES = 1 << LINE_BITS  # of one record
 
 
 def position(offset: int, line: int) -> int:

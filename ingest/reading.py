@@ -18,8 +18,8 @@ import polars as pl
 
 from ingest import cloudevents, columns
 from ingest.dead_letters import Fault
-from ingest.events import LINE_BITS
-from ingest.exact import Event, Rules, read_line, read_object
+from ingest.events import MOST_LINES
+from ingest.exact import Event, Json, Rules, read_line, read_object
 from ingest.lines import Bools, Ints, Lines, plain, split
 from ingest.mapping import PLAIN, shape_of
 from ingest.records import Records
@@ -30,7 +30,6 @@ RAW_BYTES = 64 * 1024  # how much of a rejected line or record is kept
 FRAME_SCHEMA = pl.Schema([("record", pl.Int64()), ("line", pl.Int64()), *columns.SCHEMA.items()])
 
 _EVENT_FIELDS = [name for name in columns.SCHEMA if name != "row"]
-_MOST_LINES = 1 << LINE_BITS
 _BLANK = b" \t\r"
 
 
@@ -78,7 +77,7 @@ def read_records(records: Records, config: IngestConfig, received_at: datetime) 
 def _unusually_long(records: Records, config: IngestConfig) -> list[int]:
     """Records of which there may be too much: by their bytes alone."""
     long: list[int] = np.flatnonzero(
-        records.sizes > min(config.max_record_bytes, _MOST_LINES - 1)
+        records.sizes > min(config.max_record_bytes, MOST_LINES - 1)
     ).tolist()
     return long
 
@@ -87,23 +86,30 @@ def _oversized(value: bytes, config: IngestConfig) -> Fault | None:
     if len(value) > config.max_record_bytes:
         size = f"the record has {len(value)} bytes, the limit is {config.max_record_bytes}"
         return Fault("too_large", size)
-    if len(value) >= _MOST_LINES and value.count(b"\n") >= _MOST_LINES:
-        return Fault("too_large", f"the record has more than {_MOST_LINES} lines")
+    if len(value) >= MOST_LINES and value.count(b"\n") >= MOST_LINES:
+        return Fault("too_large", f"the record has more than {MOST_LINES} lines")
     return None
 
 
 def _read_structured(found: Found, index: int, value: bytes, rules: Rules) -> None:
     """A CloudEvent (or a batch of them) whose envelope is JSON around the event."""
-    opened = cloudevents.open_structured(value)
-    if isinstance(opened, Fault):
-        found.put(index, 0, opened, value)
+    envelopes = cloudevents.envelopes(value)
+    if isinstance(envelopes, Fault):
+        found.put(index, 0, envelopes, value)
         return
-    for line, letter in enumerate(opened):
-        if isinstance(letter, Fault):
-            found.put(index, line, letter, value)
-        else:
-            its = Rules(rules.received_ms, rules.shape, letter.defaults)
-            found.put(index, line, read_object(letter.data, its), value)
+    for line, envelope in enumerate(envelopes):
+        read = _read_envelope(envelope, rules)
+        raw = b""
+        if isinstance(read, Fault):  # of a batch, only what is bad: each is kept
+            raw = value if len(envelopes) == 1 else cloudevents.dump_json(envelope).encode()
+        found.put(index, line, read, raw)
+
+
+def _read_envelope(envelope: Json, rules: Rules) -> Event | Fault:
+    opened = cloudevents.open_envelope(envelope)
+    if isinstance(opened, Fault):
+        return opened
+    return read_object(opened.data, Rules(rules.received_ms, rules.shape, opened.defaults))
 
 
 def _read_values(found: Found, records: Records, chosen: Bools, rules: Rules) -> None:

@@ -382,6 +382,22 @@ def test_cloudevents_are_opened_in_all_three_modes() -> None:
     assert [(letter.offset, letter.reason) for letter in decoded.dead] == [(3, "missing_field")]
 
 
+def test_of_a_batch_of_envelopes_only_what_is_bad_is_kept_of_each() -> None:
+    batch_type = (("content-type", b"application/cloudevents-batch+json"),)
+    size = 20_000  # as often the whole batch would be gigabytes
+    batch = b"[" + b",".join([b'{"amount": 1.10, "pad": "%s"}' % (b"x" * 100)] * size) + b"]"
+    letters = decode([record(batch, 0, batch_type)], PLAIN_KEYS, RECEIVED).dead
+    assert [letter.line for letter in letters] == list(range(size))
+    assert {letter.raw for letter in letters} == {b'{"amount":1.10,"pad":"%s"}' % (b"x" * 100)}
+
+
+def test_a_batch_of_more_envelopes_than_a_place_can_say_is_too_large() -> None:
+    batch_type = (("content-type", b"application/cloudevents-batch+json"),)
+    batch = b"[" + b"1," * 2**20 + b"1]"
+    (letter,) = decode([record(batch, 0, batch_type)], PLAIN_KEYS, RECEIVED).dead
+    assert letter.reason == "too_large"
+
+
 # --- both readers say the same ---------------------------------------------------------------
 
 numbers = st.one_of(
