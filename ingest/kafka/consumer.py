@@ -15,6 +15,8 @@ from kafka import (  # type: ignore[import-untyped]
 from kafka import TopicPartition as KafkaPartition
 from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
 
+from ingest.errors import UnavailableError
+from ingest.kafka.codecs import know_every_codec
 from ingest.kafka.library import CLOSE_S, connect
 from ingest.kafka_options import FETCH_BYTES, ms
 from ingest.log import Polled, Record, TopicPartition
@@ -34,6 +36,9 @@ _LOST = (
     errors.UnknownMemberIdError,
     errors.FencedInstanceIdError,
 )
+
+# A batch that cannot be read. The library would go on with it in circles, so the client is done.
+_UNREADABLE = (errors.CorruptRecordError, errors.UnsupportedCodecError)
 
 
 class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -81,6 +86,11 @@ class KafkaLogConsumer:
             client = self._connected(timeout_s)
             self._finish_joining()
             found = client.poll(timeout_ms=ms(timeout_s), max_records=max_records)
+        except _UNREADABLE as error:
+            bootstrap = self._log.bootstrap
+            raise UnavailableError(
+                f"a batch of Kafka at {bootstrap} is unreadable: {error}"
+            ) from error
         except errors.KafkaError as error:
             mapped = self._log.mapped(error)
             if not mapped.retriable:
@@ -211,6 +221,7 @@ class KafkaLogConsumer:
 
     def _connected(self, timeout_s: float) -> Any:
         if self.client is None:
+            know_every_codec()
             options, access = self._log.options, self._log.access()
             access["bootstrap_timeout_ms"] = ms(max(1.0, timeout_s))
             self.client = connect(
@@ -218,6 +229,7 @@ class KafkaLogConsumer:
                 group_id=self._group,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
+                isolation_level="read_committed",
                 allow_auto_create_topics=False,
                 max_poll_interval_ms=ms(options.max_poll_interval_s),
                 session_timeout_ms=ms(options.session_timeout_s),

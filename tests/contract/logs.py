@@ -51,8 +51,11 @@ class Place(Protocol):
     def tombstone(self, topic: str, key: bytes) -> None:
         """Somebody else's producer writes a record without a value."""
 
-    def transaction(self, topic: str, value: bytes, key: bytes) -> None:
-        """Somebody else's producer writes a record, and the mark that it is committed."""
+    def transaction(self, topic: str, value: bytes, key: bytes, *, commit: bool = True) -> None:
+        """Somebody else's producer writes a record, and the mark that it counts, or does not."""
+
+    def compressed(self, topic: str, codec: str, count: int) -> None:
+        """Somebody else's producer writes so many records, packed."""
 
 
 class EmbeddedPlace:
@@ -86,7 +89,10 @@ class EmbeddedPlace:
     def tombstone(self, topic: str, key: bytes) -> None:
         raise NotImplementedError("nobody but Toll writes to the embedded log")
 
-    def transaction(self, topic: str, value: bytes, key: bytes) -> None:
+    def transaction(self, topic: str, value: bytes, key: bytes, *, commit: bool = True) -> None:
+        raise NotImplementedError("nobody but Toll writes to the embedded log")
+
+    def compressed(self, topic: str, codec: str, count: int) -> None:
         raise NotImplementedError("nobody but Toll writes to the embedded log")
 
 
@@ -123,13 +129,21 @@ class KafkaPlace:
         producer.send(topic, value=None, key=key).get(30)
         producer.close()
 
-    def transaction(self, topic: str, value: bytes, key: bytes) -> None:
+    def transaction(self, topic: str, value: bytes, key: bytes, *, commit: bool = True) -> None:
         access = {"bootstrap.servers": self._broker.bootstrap, "transactional.id": topic}
         producer = confluent_kafka.Producer(access)
         producer.init_transactions(30)
         producer.begin_transaction()
         producer.produce(topic, value, key, partition_for(key, 4))
-        producer.commit_transaction(30)
+        producer.flush(30)  # so that the broker has it, even where it is taken back
+        (producer.commit_transaction if commit else producer.abort_transaction)(30)
+
+    def compressed(self, topic: str, codec: str, count: int) -> None:
+        access = {"bootstrap.servers": self._broker.bootstrap, "compression.type": codec}
+        producer = confluent_kafka.Producer({**access, "linger.ms": 1000})
+        for number in range(count):
+            producer.produce(topic, b"%s %d" % (codec.encode(), number), partition=0)
+        producer.flush(30)
 
 
 def write(log: Log, topic: str, *values: bytes, key: bytes | None = None) -> None:

@@ -256,6 +256,26 @@ def test_the_mark_of_a_transaction_is_not_waited_for(log, topic, place, cannot):
             assert consumer.positions()[home] == 2 * number
 
 
+def test_what_a_transaction_took_back_is_not_read(log, topic, place, cannot):
+    cannot(EmbeddedPlace, "nobody but Toll writes to the embedded log")
+    home = TopicPartition(topic, partition_for(b"k", 4))
+    for value, commit in [(b"a", True), (b"taken back", False), (b"b", True)]:
+        place.transaction(topic, value, b"k", commit=commit)
+    with closing(log.consumer(topic, [topic])) as consumer:
+        assert values(read(consumer, 2)) == [b"a", b"b"]
+        run(consumer, until=lambda _: consumer.lag().get(home) == 0)
+
+
+def test_packed_records_are_read(log, topic, place, cannot):
+    cannot(EmbeddedPlace, "nobody but Toll writes to the embedded log")
+    codecs = ("gzip", "snappy", "lz4", "zstd")
+    for codec in codecs:
+        place.compressed(topic, codec, 50)
+    with closing(log.consumer(topic, [topic])) as consumer:
+        found = values(read(consumer, 200))
+    assert found == [b"%s %d" % (codec.encode(), n) for codec in codecs for n in range(50)]
+
+
 def test_offsets_are_found_by_the_time_of_their_records(log, topic):
     write(log, topic, b"a", b"b", key=b"k")
     time.sleep(0.01)  # so that the next is a millisecond younger, at least
