@@ -165,11 +165,15 @@ def part_draws(estimate: Estimate, part: Part, names: Sequence[str]) -> dict[str
     """
     draws = {}
     for name in names:
-        whole = estimate.draws[name]
-        middle = float(np.median(whole))
+        whole, middle = estimate.draws[name], _middle(estimate, name)
         chosen = CHOSEN if estimate.state == "live" and name in SO_FAR else 1.0
         draws[name] = part.mids[name] + part.share * chosen * (whole - middle)
     return draws
+
+
+def _middle(estimate: Estimate, name: str) -> float:
+    own: Range = getattr(estimate, name)
+    return own.mid
 
 
 def part_ranges(

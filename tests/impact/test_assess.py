@@ -151,6 +151,17 @@ def test_parts_and_the_unexplained_are_the_whole():
             assert parts + group.unexplained["gross"] == pytest.approx(whole)
 
 
+def test_what_was_lost_is_what_was_missing_less_what_came_back():
+    reader = world((0, 1.5, 0.2), (1.5, 2, 1.3))
+    both = hit("a", checkout=0.3), hit("b", 0.5, 1.5, checkout=0.9)
+    tick = ask(reader, *both, hours=20)
+    for one in both:
+        (impact,) = tick.assess(one).impacts
+        gross, recovered, lost = (impact.units[n].mid for n in ("gross", "recovered", "lost"))
+        assert impact.state == "final" and recovered > 0
+        assert gross - recovered == pytest.approx(lost)
+
+
 def test_the_order_of_incidents_changes_nothing():
     a, b = hit("a", checkout=0.3), hit("b", 0.5, 1.5, checkout=0.9)
     one = ask(world((0, 1.5, 0.2)), a, b, hours=3).assess(a)

@@ -266,6 +266,8 @@ def test_any_answer_is_in_order(
         assert part is None or part.low <= part.mid <= part.high
     if kind == "flow":
         d = answer.draws
+        assert answer.gross and answer.recovered and answer.lost
+        assert answer.gross.mid - answer.recovered.mid == pytest.approx(answer.lost.mid, abs=1e-6)
         assert set(d) == {"gross", "recovered", "lost", "lost_forecast"}
         np.testing.assert_allclose(d["gross"] - d["recovered"], d["lost"])
         assert (d["recovered"] >= 0).all()
