@@ -80,12 +80,18 @@ def pair(site: Site) -> Iterator[list[Member]]:
 
 
 def active_of(both: list[Member]) -> tuple[Member, Member]:
-    """(the active one, the other): the first that ticks."""
+    """(the active one, the other): the first to tick thrice in a row.
+
+    One that lost the partition a moment ago may still end the tick that it was in.
+    """
     deadline = time.monotonic() + WAIT_S
+    last, run = both[0], 0
     while time.monotonic() < deadline:
-        for one, other in (both, both[::-1]):
+        for one in both:
             if not one.idle():
-                return one, other
+                last, run = one, run + 1 if one is last else 1
+        if run >= 3:
+            return last, both[0] if last is both[1] else both[1]
         time.sleep(0.05)
     raise TimeoutError("nobody assesses")
 
