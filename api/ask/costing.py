@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from api.ask.taking import taken_between
 from api.assess.pricing import is_withdrawn
 from api.run.wiring import Parts
 from enrich.incident import Incident
@@ -18,7 +19,7 @@ from enrich.mapcosts import shares
 from enrich.model import BusinessMap, Measure
 from impact.cost import Part, response_part
 from impact.credits import Month, MonthCredit, Revenues, credit_parts, month_credits
-from impact.taken import Taken, taken_in
+from impact.taken import taken_in
 from store.rows import LATEST
 
 _OUTLASTS = timedelta(days=2)  # effects outlast signals by less
@@ -76,10 +77,8 @@ def _revenues(parts: Parts, month: Month, now: datetime) -> Revenues:
     owing = [p for p in business_map.processes.values() if shares(p.credits)]
     if not owing or end <= month.start:
         return {}
-    flows = [m for p in owing for m in p.measures if _flows(m)]
-    rows = parts.store.taken(sorted({m.stream for m in flows}), month.start, end)
-    day = business_map.day_of(end - timedelta(seconds=1))
-    taken = [Taken.of(row, day) for row in rows]
+    flows = [m.stream for p in owing for m in p.measures if _flows(m)]
+    taken = taken_between(parts.store, business_map, flows, month.start, end)
     whole = business_map.without_margins()
     return {p.name: taken_in(whole, p.name, taken) for p in owing}
 

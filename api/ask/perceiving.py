@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from api.ask.outlook import LEARNING, Learning, MeasureView, Outlook, View
+from api.ask.taking import taken_between
 from api.run.wiring import Parts
-from enrich.model import BusinessMap
 from impact.baselines import MIN_HISTORY_DAYS
-from impact.calendar import midnight
 from impact.perception import Perception, Question, Sight, perceive, thin_hours
-from impact.taken import Taken, rate_days, taken_in
+from impact.taken import taken_in
 from impact.tools import MINUTE, Grid
-from store.store import Store
 
 HISTORY = timedelta(days=MIN_HISTORY_DAYS)  # of a stream: nothing is judged without a baseline
 
@@ -50,7 +46,9 @@ def perceived(
     incidents = [v.incident for v in store.incidents.find(start=start, end=grid.end)]
     ids = [i.id for i in incidents]
     impacts = store.estimates.latest(ids, draws="money")
-    taken, view = _taken(store, graph.map, grid), outlook.view()
+    flows = [m.stream for m in graph.map.measures() if m.kind == "flow" and m.priced]
+    taken = taken_between(store, graph.map, flows, grid.start, grid.end)
+    view = outlook.view()
     question = Question(
         graph,
         grid,
@@ -98,17 +96,3 @@ def _sight(view: MeasureView) -> Sight:
     assert view.data_since is not None and view.data_until is not None and view.week is not None
     thin = thin_hours(np.array([hour.mid for hour in view.week]))
     return Sight(view.data_since + HISTORY, view.data_until, thin)
-
-
-def _taken(store: Store, business_map: BusinessMap, grid: Grid) -> list[Taken]:
-    """Summed from one change of rates to the next."""
-    flows = [m for m in business_map.measures() if m.kind == "flow" and m.priced]
-    streams = sorted({m.stream for m in flows})
-    zone = ZoneInfo(business_map.timezone)
-    changes = [midnight(day, zone) for day in rate_days(business_map)]
-    edges = [grid.start, *(t for t in changes if grid.start < t < grid.end), grid.end]
-    return [
-        Taken.of(row, business_map.day_of(begin))
-        for begin, end in pairwise(edges)
-        for row in store.taken(streams, begin, end)
-    ]

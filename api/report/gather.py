@@ -17,6 +17,7 @@ from api.ask.perceiving import Answer, perceived
 from api.ask.reading import impacts_of
 from api.ask.risks import single_points
 from api.ask.simulated import simulated_streams
+from api.ask.taking import taken_between
 from api.ask.unmatched import unmatched
 from api.report.model import WeeklyReport
 from api.report.waiting import waits_for
@@ -170,10 +171,7 @@ def _carried(
     """What was counted in [start, end), of the measures whose data reach back so far."""
     business_map = parts.map.map
     measures = [m for m in business_map.measures() if known.get(m.stream, end) < end]
-    streams = sorted({m.stream for m in measures})
-    rows = parts.store.taken(streams, start, end) if streams and start < end else []
-    day = business_map.day_of(end - timedelta(seconds=1))
-    taken = [Taken.of(row, day) for row in rows]
+    taken = taken_between(parts.store, business_map, (m.stream for m in measures), start, end)
     whole = [m for m in measures if known[m.stream] <= start + timedelta(days=1)]
     units = {m.id: _units(m, taken) for m in whole if m.kind != "level"}
     value = {
