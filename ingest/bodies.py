@@ -8,10 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 from ingest.dead_letters import Fault
 from ingest.errors import InputError
 from ingest.exact import MAX_DEPTH, nested_deeper, read_json
+
+# More than events fit into 10 MiB. Each bad line is read by itself and answered for: a few kilobytes
+# of gzip that unpack to millions of them would keep a server busy for minutes, and fill its memory.
+MOST_LINES = 400_000
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _ELEMENTS = json.JSONDecoder(parse_int=str, parse_float=str)  # only to find where elements end
@@ -20,16 +25,19 @@ _ELEMENTS = json.JSONDecoder(parse_int=str, parse_float=str)  # only to find whe
 def numbered_lines(body: bytes) -> Sequence[tuple[int, bytes]]:
     """The lines of a body that are not blank, or the elements of its array, with their numbers.
 
-    Raises `InputError` for an array that is broken: nobody could say where its elements end.
+    Raises `InputError` for an array that is broken: nobody could say where its elements end; and
+    where there are more than `MOST_LINES`.
     """
     body = body.removeprefix(b"\xef\xbb\xbf")
     if body.lstrip().startswith(b"["):
         return list(enumerate(_elements(body)))
-    lines = [
+    filled = (
         (number, line.strip(b" \t\r"))
         for number, line in enumerate(body.split(b"\n"))
         if line.strip(b" \t\r")
-    ]
+    )
+    lines = list(islice(filled, MOST_LINES + 1))
+    _refuse_too_many(lines)
     if len(lines) > 1 and isinstance(read_json(lines[0][1]), Fault):
         whole = read_json(body)
         if isinstance(whole, dict):  # one object, written over several lines
@@ -54,6 +62,7 @@ def _scan(text: str, at: int) -> list[bytes]:
     found: list[bytes] = []
     more = text[at] != "]"
     while more:
+        _refuse_too_many(found)
         _, end = _ELEMENTS.raw_decode(text, at)
         found.append(_on_one_line(text[at:end].encode()))
         at = _space(text, end)
@@ -64,6 +73,11 @@ def _scan(text: str, at: int) -> list[bytes]:
     if _space(text, at + 1) != len(text):
         raise ValueError(f"something follows the array at character {at + 1}")
     return found
+
+
+def _refuse_too_many(lines: Sequence[object]) -> None:
+    if len(lines) > MOST_LINES:
+        raise InputError(f"the body has more than {MOST_LINES:,} lines: send it in parts")
 
 
 def _space(text: str, at: int) -> int:

@@ -135,11 +135,12 @@ def _take(state: State, body: bytes, headers: Headers, how: _How) -> Taken:
         body = b"\n".join(lines_from_http(body, headers))
     checked = check_lines(body, state.parts.config, datetime.now(UTC), how.stream)
     rejected = [
-        RejectedLine(line=r.line + 1, reason=r.reason, detail=r.detail) for r in checked.rejected
+        RejectedLine(line=r.line + 1, reason=r.reason, detail=r.detail)
+        for r in checked.rejected[:_LISTED]
     ]
     if not checked.accepted and not (how.keep_bad and rejected):
         first = rejected[0].detail if rejected else "the body is empty"
-        listed = [r.model_dump() for r in rejected[:_LISTED]]
+        listed = [r.model_dump() for r in rejected]
         raise problems.ListedError(f"no line is a business event: {first}", listed)
     topic = state.parts.settings.business_topic
     producer = state.producer()
@@ -147,5 +148,5 @@ def _take(state: State, body: bytes, headers: Headers, how: _How) -> Taken:
     partitions = producer.partitions(topic)
     producer.send(business_messages(lines, topic, partitions, history=how.history))
     return Taken(
-        accepted=len(checked.accepted), dead_letters=len(rejected), rejected=rejected[:_LISTED]
+        accepted=len(checked.accepted), dead_letters=len(checked.rejected), rejected=rejected
     )

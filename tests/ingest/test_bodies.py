@@ -94,6 +94,16 @@ def test_where_nothing_is_nothing_is_found(body: bytes) -> None:
     assert check(body) == Checked((), ())
 
 
+@pytest.mark.parametrize("body", [b"1\n" * 400_001, b"[" + b"1," * 400_000 + b"1]"])
+def test_a_body_of_tiny_lines_is_refused_before_each_is_read(body: bytes) -> None:
+    with pytest.raises(InputError, match="more than 400,000 lines: send it in parts"):
+        check(body)
+
+
+def test_blank_lines_are_no_lines() -> None:
+    assert len(check(b"\n" * 400_001 + line()).accepted) == 1
+
+
 @given(st.lists(st.one_of(st.binary(max_size=30), st.just(line()), st.just(b"{}")), max_size=6))
 @settings(deadline=None, max_examples=100)
 def test_every_line_is_accepted_or_rejected(lines: list[bytes]) -> None:
