@@ -14,8 +14,8 @@ from ingest.dead_letters import Fault
 from ingest.errors import InputError
 from ingest.exact import MAX_DEPTH, nested_deeper, read_json
 
-# More than events fit into 10 MiB. Each bad line is read by itself and answered for: a few kilobytes
-# of gzip that unpack to millions of them would keep a server busy for minutes, and fill its memory.
+# More than events fit into 10 MiB. Each bad line is read by itself and answered for: a few KiB of
+# gzip that unpack to millions of them would keep a server busy for minutes, and fill its memory.
 MOST_LINES = 400_000
 
 _SPACE = re.compile(r"[ \t\r\n]*")
