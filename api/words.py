@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from api.http.schemas import Impact, Sum, Units
+from enrich.currency import minor_digits
 from enrich.edits import (
     Action,
     Cause,
@@ -61,25 +62,35 @@ def units_range(range_: Units | None) -> str:
 
 def amount(value: Decimal, currency: str) -> str:
     """A sum: EUR 10,900; below 100 with its cents."""
-    return f"{currency} {_number(value, [value])}"
+    return f"{currency} {plain_amount(value, currency)}"
 
 
-def _number(value: Decimal, among: Sequence[Decimal]) -> str:
+def plain_amount(value: Decimal, currency: str) -> str:
+    """The same where the currency is said elsewhere."""
+    return _number(value, currency, [value])
+
+
+def exact(value: Decimal, currency: str) -> str:
+    """A sum with all the digits that its currency has: 10,900.00 of EUR, 10,900 of JPY."""
+    return f"{value:,.{minor_digits(currency)}f}"
+
+
+def _number(value: Decimal, currency: str, among: Sequence[Decimal]) -> str:
     """A sum with the digits that all it stands beside can bear."""
     cents = any(v != v.to_integral_value() for v in among) and all(abs(v) < 100 for v in among)
-    digits = 2 if cents and value else 0
+    digits = minor_digits(currency) if cents and value else 0
     said = f"{value:,.{digits}f}"
     return said if any(c in "123456789" for c in said) else said.removeprefix("-")
 
 
 def money(sum_: Sum) -> str:
     """The middle of a sum."""
-    return f"{sum_.currency} {_number(sum_.mid, _of(sum_))}"
+    return f"{sum_.currency} {_number(sum_.mid, sum_.currency, _of(sum_))}"
 
 
 def money_range(sum_: Sum) -> str:
     """The ends of a sum, to stand beside its middle; says so where it may as well be nothing."""
-    ends = " to ".join(_number(end, _of(sum_)) for end in (sum_.low, sum_.high))
+    ends = " to ".join(_number(end, sum_.currency, _of(sum_)) for end in (sum_.low, sum_.high))
     return f"{ends}, includes zero" if sum_.low <= 0 <= sum_.high else ends
 
 

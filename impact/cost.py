@@ -25,7 +25,7 @@ from enrich.incident import Incident
 from enrich.model import COST_PARTS, PART_OF_KIND, BusinessMap, CostPart
 from impact.model import DRAWS, FloatArray, MeasureImpact, MoneyRange, Range
 from impact.money import MissingRate, rate_on, rounded
-from impact.totals import Total, generator, money_sum, total_money
+from impact.totals import Total, cost_name, generator, money_sum, total_money
 
 Basis = Literal["measured", "modelled", "people", "pager", "contract", ""]
 HOUR = Decimal(3600)
@@ -58,8 +58,9 @@ def measured_parts(impacts: Sequence[MeasureImpact], business_map: BusinessMap) 
         total = total_money(its, own.keys(), business_map.currency)
         if not total.count:
             continue
-        modelled = any(i.method != "measured" for i in its)
-        measures = {i.measure_id: own[i.measure_id] for i in its}
+        added = [i for i in its if _currency(i) == business_map.currency]
+        modelled = any(i.method != "measured" for i in added)
+        measures = {i.measure_id: own[i.measure_id] for i in added}
         titles = [
             f"{business_map.title(m.process)}: {m.called.lower()}"
             + ("" if m.margin is None else f" (contribution, {m.margin:.0%} of revenue)")
@@ -72,11 +73,22 @@ def measured_parts(impacts: Sequence[MeasureImpact], business_map: BusinessMap) 
                 total.draws,
                 name not in business_map.costs_off,
                 "modelled" if modelled else "measured",
-                ", ".join(titles),
+                ", ".join(titles) + _without(its, business_map),
                 inputs={"measures": float(len(titles))},
             )
         )
     return found
+
+
+def _currency(impact: MeasureImpact) -> str:
+    name = cost_name(impact)
+    return impact.money[name].currency if name else ""
+
+
+def _without(impacts: Iterable[MeasureImpact], business_map: BusinessMap) -> str:
+    """What a part cannot hold, since there is no rate: `; without those in CHF`."""
+    others = sorted({_currency(i) for i in impacts} - {"", business_map.currency})
+    return f"; without what is in {' and '.join(others)}, which has no rate" if others else ""
 
 
 def response_part(incident: Incident, business_map: BusinessMap, now: datetime) -> Part | None:

@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from enrich.currency import minor_digits
 from enrich.model import Measure, Rate
 from impact.calendar import HOUR, WEEK, IntArray, local_time, zone_of
 from impact.model import FloatArray, MoneyRange, Range, TimeArray
@@ -25,15 +26,6 @@ from impact.times import epoch_seconds
 
 HOURS_OF_WEEK = WEEK // HOUR
 PRIOR_UNITS = 30.0  # an hour of the week with fewer units leans on the mean of all hours
-
-# ISO 4217 currencies whose minor unit is not a hundredth
-_NO_MINOR = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
-_THOUSANDTHS = "BHD IQD JOD KWD LYD OMR TND"
-MINOR_DIGITS = {
-    code: digits
-    for codes, digits in ((_NO_MINOR, 0), (_THOUSANDTHS, 3), ("CLF UYW", 4))
-    for code in codes.split()
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +162,7 @@ def decimal(number: float) -> Decimal:
 
 def minor_unit(currency: str) -> Decimal:
     """The smallest amount of a currency: 0.01 for EUR, 1 for JPY, 0.001 for KWD."""
-    return Decimal(1).scaleb(-MINOR_DIGITS.get(currency, 2))
+    return Decimal(1).scaleb(-minor_digits(currency))
 
 
 def round_money(amount: Decimal, currency: str) -> Decimal:

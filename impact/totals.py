@@ -95,7 +95,8 @@ def total_money(
     impacts: Iterable[MeasureImpact], carriers: Set[str], currency: str, level: float = LEVEL
 ) -> Total:
     """The cost of many impacts in one currency. carriers: ids of the measures that may be added."""
-    mid, draws, count = Decimal(0), np.zeros(DRAWS), 0
+    mid, draws = Decimal(0), np.zeros(DRAWS)
+    added: list[MoneyRange] = []
     left_out: list[str] = []
     for impact in impacts:
         if impact.measure_id not in carriers:
@@ -111,17 +112,22 @@ def total_money(
             continue
         mid += money.mid
         draws += draws_of(impact, MONEY + name, float(money.mid))
-        count += 1
-    return Total(money_sum(mid, draws, currency, level), count, draws, tuple(left_out))
+        added.append(money)
+    # The sum of one is that one: kept draws have fewer digits than what was issued with them.
+    alone = len(added) == 1 and level == LEVEL
+    whole = rounded(added[0]) if alone else money_sum(mid, draws, currency, level)
+    return Total(whole, len(added), draws, tuple(left_out))
 
 
 def total_units(impacts: Iterable[MeasureImpact], name: str, level: float = LEVEL) -> Range:
     """The sum of one unit (lost, excess, ...) over impacts on one measure."""
+    its = [impact for impact in impacts if name in impact.units]
+    if len(its) == 1 and level == LEVEL:
+        return its[0].units[name]
     mid, draws = 0.0, np.zeros(DRAWS)
-    for impact in impacts:
-        if name in impact.units:
-            mid += impact.units[name].mid
-            draws += draws_of(impact, name, impact.units[name].mid)
+    for impact in its:
+        mid += impact.units[name].mid
+        draws += draws_of(impact, name, impact.units[name].mid)
     return quantile_range(mid, draws, level)
 
 

@@ -18,9 +18,9 @@ from decimal import Decimal
 from api.ask.outlook import Outlook, View
 from api.http import schemas
 from enrich.model import PART_OF_KIND
+from impact.money import round_money
 
 HOUR = timedelta(hours=1)
-_CENT = Decimal("0.01")
 _LEAST = timedelta(minutes=5)  # what lasted shorter tells as much of an hour as that
 
 
@@ -45,7 +45,9 @@ def one_more_hour(
     currency = incident.cost.currency
     rates = [r for i in incident.impacts if (r := _rate(i, currency)) is not None]
     ends = {
-        end: (getattr(hour, end) * stays + sum((r[end] for r in rates), Decimal(0))).quantize(_CENT)
+        end: round_money(
+            getattr(hour, end) * stays + sum((r[end] for r in rates), Decimal(0)), currency
+        )
         for end in ("low", "mid", "high")
     }
     more = schemas.Sum(**ends, currency=currency)

@@ -106,7 +106,7 @@ class Postmortem:
             rows += [
                 (
                     f"{words.words(part)}, {m.currency}",
-                    *(f"{v:,.2f}" for v in (m.low, m.mid, m.high)),
+                    *_ends(m),
                 )
                 for part, m in impact.money.items()
             ]
@@ -124,11 +124,7 @@ class Postmortem:
             rows = [
                 (
                     plain(part.title) + ("" if part.added or not part.money else ", not added"),
-                    *(
-                        (f"{v:,.2f}" for v in (part.money.low, part.money.mid, part.money.high))
-                        if part.money
-                        else ("–", "–", "–")
-                    ),
+                    *(_ends(part.money) if part.money else ("–", "–", "–")),
                     plain(part.rests_on),
                 )
                 for part in self.incident.parts
@@ -236,6 +232,10 @@ def plain(text: str) -> str:
 
 def _link(url: str) -> str:
     return f" [more](<{url}>)" if re.fullmatch(r"https?://[^\s<>]+", url) else ""
+
+
+def _ends(sum_: schemas.Sum) -> list[str]:
+    return [words.exact(v, sum_.currency) for v in (sum_.low, sum_.mid, sum_.high)]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

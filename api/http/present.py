@@ -87,7 +87,7 @@ def present_incident(
         cost_is=_cost_is(incident, impacts) if whole.count else "",
         cost_so_far=present_total(so_far),
         parts=[present_part(p) for p in (*measured_parts(impacts, business_map), *beside)],
-        per_minute=_burn(impacts, carriers),
+        per_minute=_burn(impacts, carriers, business_map.currency),
         summary="; ".join(map(sentence, shown)) or _without_numbers(incident, business_map),
         impacts=shown,
     )
@@ -177,8 +177,12 @@ def present_part(part: Part) -> schemas.CostPart:
 def present_range(range_: Range) -> schemas.Units:
     """A range of units, to two digits: finer than any range."""
     return schemas.Units(
-        low=round(range_.low, 2), mid=round(range_.mid, 2), high=round(range_.high, 2)
+        low=_hundredth(range_.low), mid=_hundredth(range_.mid), high=_hundredth(range_.high)
     )
+
+
+def _hundredth(number: float) -> float:
+    return round(number, 2) + 0.0  # nothing has no sign
 
 
 def present_sum(money: MoneyRange) -> schemas.Sum:
@@ -214,10 +218,14 @@ def _cost_is(incident: Incident, impacts: Sequence[MeasureImpact]) -> Literal["f
     return "forecast" if live or (not impacts and incident.ended_at is None) else "final"
 
 
-def _burn(impacts: Sequence[MeasureImpact], carriers: Set[str]) -> Decimal | None:
+def _burn(impacts: Sequence[MeasureImpact], carriers: Set[str], currency: str) -> Decimal | None:
+    """What a minute costs, of what has a rate: like `total_money`, no other currency is added."""
     rates = [
         i.per_minute_money
         for i in impacts
-        if i.per_minute_money is not None and i.measure_id in carriers
+        if i.per_minute_money is not None
+        and i.measure_id in carriers
+        and (name := cost_name(i)) is not None
+        and i.money[name].currency == currency
     ]
     return sum(rates, Decimal(0)) if rates else None

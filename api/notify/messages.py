@@ -120,9 +120,9 @@ def _without(told: Telling) -> str:
 
 
 def _ends(cost: Sum) -> str:
-    low, high = words.amount(cost.low, ""), words.amount(cost.high, "")
+    low, high = (words.plain_amount(end, cost.currency) for end in (cost.low, cost.high))
     zero = ", which includes zero" if cost.low <= 0 <= cost.high else ""
-    return f"{low.strip()} and {high.strip()} (nine times in ten{zero})"
+    return f"{low} and {high} (nine times in ten{zero})"
 
 
 def _facts(told: Telling) -> list[tuple[str, str]]:

@@ -58,7 +58,7 @@ _NUMBERS: Mapping[str, Callable[..., str]] = {
     "money": words.money,
     "money_range": words.money_range,
     "per_minute": words.amount,
-    "plain_amount": lambda value: words.amount(value, "").strip(),
+    "plain_amount": words.plain_amount,
     "sentence": words.sentence,
     "counted": words.count,
     "units": words.units,

@@ -100,6 +100,19 @@ def test_calls_go_on_as_now_with_their_own_range():
     assert found.how.endswith("; calls and delays at the present rate")
 
 
+def test_sums_have_the_digits_of_their_currency():
+    known = cast(Outlook, Known(hour=(1000, 2001, 4000)))
+    # half of 2001 stays lost; yen have no half, and half goes to even
+    for currency, mid in (("JPY", "1000"), ("BHD", "1000.500"), ("EUR", "1000.50")):
+        so_far, cost = (
+            euros(*sums).model_copy(update={"currency": currency})
+            for sums in ((400, 1000, 1800), (200, 500, 900))
+        )
+        found = one_more_hour(incident(payments(), cost=cost, cost_so_far=so_far), known, NOW)
+        assert found is not None
+        assert (str(found.more.mid), found.more.currency) == (mid, currency)
+
+
 def test_what_has_cost_next_to_nothing_so_far_has_no_wild_hour():
     # 120 either way: by the 110 of 50 minutes, 132 in 60.
     slight = calls(euros(-109, 1, 111))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -87,6 +88,17 @@ def test_an_incident_adds_what_its_measures_cost(toll):
     assert found["summary"].startswith("270 payments lost (190 to 380), EUR 10,900")
 
 
+def test_a_minute_adds_no_currency_without_a_rate(toll):
+    incident = known(toll)
+    calls = priced(incident.id, later(15), process="support", measure="calls", kind="load")
+    francs = {name: replace(money, currency="CHF") for name, money in calls.money.items()}
+    calls = replace(calls, money=francs)
+    toll.parts.store.estimates.insert([priced(incident.id, later(15)), calls], 1)
+    found = toll.ask(f"/v1/incidents/{incident.id}")
+    assert (found["cost"]["mid"], found["per_minute"]) == ("10900.00", "498.00")
+    assert found["cost"] == found["impacts"][0]["money"]["lost"]  # to the cent, all three
+
+
 def test_what_it_has_cost_so_far_is_as_uncertain_as_its_units(toll):
     incident = known(toll)
     toll.parts.store.estimates.insert([priced(incident.id, later(15))], 1)
@@ -94,7 +106,7 @@ def test_what_it_has_cost_so_far_is_as_uncertain_as_its_units(toll):
     assert so_far["mid"] == "18100.00"
     low, high = (Decimal(so_far[end]) for end in ("low", "high"))
     # 450 units -/+ 9 %, each worth 40.37
-    assert 16_400 < low < 16_700 and 19_600 < high < 20_000
+    assert 16_400 <= low < 16_700 and 19_600 < high < 20_000
 
 
 def test_as_of_answers_as_was_known_then(toll):

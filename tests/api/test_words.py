@@ -46,6 +46,15 @@ def test_what_was_counted_has_no_digits_behind_the_point():
     assert words.units(3.0) == "3.0"  # an estimate may have them
 
 
+def test_small_sums_have_the_digits_of_their_currency():
+    found = {c: amount(Decimal(v), c) for c, v in (("EUR", "9.25"), ("BHD", "9.255"), ("JPY", "9"))}
+    assert list(found.values()) == ["EUR 9.25", "BHD 9.255", "JPY 9"]
+    ends = Sum(low=Decimal("0.125"), mid=Decimal("7.500"), high=Decimal("9.255"), currency="BHD")
+    assert (words.money(ends), words.money_range(ends)) == ("BHD 7.500", "0.125 to 9.255")
+    exact = [words.exact(Decimal(v), c) for v, c in (("1234.5", "KWD"), ("1234", "JPY"))]
+    assert exact == ["1,234.500", "1,234"]
+
+
 def test_nothing_has_no_sign():
     assert amount(Decimal("-0.001"), "EUR") == "EUR 0.00"
     assert amount(Decimal("-0.00"), "EUR") == "EUR 0"

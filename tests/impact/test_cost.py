@@ -177,6 +177,18 @@ def test_the_parts_of_measures_are_named_by_kind_and_add_up_to_the_total():
     assert parts["lost_value"].rests_on == ("Web checkout: payments (contribution, 40% of revenue)")
 
 
+def test_a_part_rests_on_what_is_added_and_says_what_has_no_rate():
+    francs = impact("i", 50 + np.linspace(-10, 10, DRAWS), measure="visits", currency="CHF")
+    visits = Measure("checkout", "visits", "flow", "visits", value=Value("amount"))
+    shop = Process("checkout", "Web checkout", measures=(*MEASURES, visits))
+    [found] = measured_parts(
+        [lost("flow", "payments", 100), francs], replace(MAP, processes={"checkout": shop})
+    )
+    assert found.money is not None and found.money.mid == 100
+    assert "visits" not in found.rests_on and found.inputs == {"measures": 1.0}
+    assert found.rests_on.endswith("; without what is in CHF, which has no rate")
+
+
 def test_a_part_that_is_off_is_shown_and_not_added():
     off = replace(MAP, costs_off=("delay", "response_time"))
     impacts = [lost("flow", "payments", 100.0), lost("lead_time", "orders", 40.0)]

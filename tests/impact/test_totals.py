@@ -100,6 +100,13 @@ def test_a_sum_without_a_rate_is_left_out_and_named():
     assert total.count == 1
 
 
+def test_the_sum_of_one_is_that_one_to_the_cent():
+    rough = np.linspace(10.004, 20.006, DRAWS).astype(np.float32)  # as kept, not as issued
+    one = replace(impact("a", np.linspace(10.0, 20.0, DRAWS)), draws={"money:lost": tuple(rough)})
+    assert total_money([one], CARRIERS, "EUR").money == one.money["lost"]
+    assert total_units([one], "lost") == one.units["lost"]
+
+
 def test_an_empty_total_is_zero():
     total = total_money([], CARRIERS, "EUR")
     assert total.money == MoneyRange(Decimal(0), Decimal(0), Decimal(0), "EUR")
