@@ -62,9 +62,9 @@ def _scan(text: str, at: int) -> list[bytes]:
     found: list[bytes] = []
     more = text[at] != "]"
     while more:
-        _refuse_too_many(found)
         _, end = _ELEMENTS.raw_decode(text, at)
         found.append(_on_one_line(text[at:end].encode()))
+        _refuse_too_many(found)
         at = _space(text, end)
         if text[at] not in ",]":
             raise ValueError(f"expected , or ] at character {at}")
