@@ -42,7 +42,7 @@ def compose(facts: Facts) -> model.WeeklyReport:
         facts.known_since is not None and facts.known_since < facts.start
     )
     whole, earlier = book.cost(outages), book.cost(before)
-    cost = present_total(whole) or _nothing(facts)
+    cost, cost_before = _cost(outages, facts), _cost(before, facts)
     cases = [_case(c, facts) for c in dearest(facts.this_week, book)]
     trend, said = _trend(facts), ledger(facts)
     has_data = any(facts.carried.units.values())
@@ -64,8 +64,10 @@ def compose(facts: Facts) -> model.WeeklyReport:
         has_data=has_data,
         simulated=_simulated(facts),
         cost=cost if has_data or outages else None,
-        cost_before=(present_total(earlier) or _nothing(facts)) if known_before else None,
-        change=present_sum(difference(whole, earlier)) if known_before else None,
+        cost_before=cost_before if known_before else None,
+        change=present_sum(difference(whole, earlier))
+        if known_before and cost and cost_before
+        else None,
         usual=_usual(trend[:-1], book),
         beside=present_total(book.beside(outages)),
         planned=present_total(book.cost(planned)),
@@ -115,6 +117,14 @@ def _simulated(facts: Facts) -> Literal["", "some", "all"]:
     return "some" if counted & facts.simulated else ""
 
 
+def _cost(cases: Sequence[Case], facts: Facts) -> Sum | None:
+    """What incidents cost together; None where they have a price, but no rate to write it with."""
+    total = facts.book.cost(cases)
+    if total.count or facts.book.apart(cases):
+        return present_total(total)
+    return _nothing(facts)
+
+
 def _nothing(facts: Facts) -> Sum | None:
     """No incident cost anything: zero where there is something priced to lose."""
     book = facts.book
@@ -128,6 +138,8 @@ def _subject(report: model.WeeklyReport) -> str:
         return "no data"
     if report.cost is not None and sentences.is_clear(report.cost):
         return f"outages cost about {words.money(report.cost)}{so_far}"
+    if report.biggest and report.cost is None:
+        return f"{words.counted(len(report.outages), 'outage')}{so_far}"
     if report.biggest:
         return f"{words.counted(len(report.biggest), 'outage')}, no clear loss of money{so_far}"
     return f"no outage hurt the business{so_far}"
@@ -147,6 +159,9 @@ def _lead(report: model.WeeklyReport) -> str:
     if report.cost is not None and sentences.is_clear(report.cost):
         verb = "have cost" if report.provisional else "cost"
         return f"{sentences.upper(hurt)} {verb} about {sentences.plain_sum(report.cost)}.{also}"
+    if felt and report.cost is None:
+        unknown = f"what that cost is not known in {report.currency}"
+        return f"{sentences.upper(hurt)} hurt the business; {unknown}.{also}"
     if felt:
         return f"{sentences.upper(hurt)} hurt the business, without a clear loss of money.{also}"
     missed = words.counted(len(report.near_misses), "fault") if report.near_misses else ""
@@ -194,7 +209,7 @@ def _trend(facts: Facts) -> list[model.TrendWeek]:
         week = facts.week.back(back)
         outages = facts.outages(week)
         known = facts.known_since is not None and facts.known_since < week.bounds(facts.zone)[1]
-        cost = present_total(facts.book.cost(outages)) or (_nothing(facts) if known else None)
+        cost = _cost(outages, facts) if known else present_total(facts.book.cost(outages))
         found.append(
             model.TrendWeek(week=week.name, cost=cost, incidents=sum(c.felt for c in outages))
         )

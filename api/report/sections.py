@@ -68,7 +68,7 @@ def _cost(process: ProcessWeek) -> tuple[str, str]:
 
 def _process(process: ProcessWeek, report: WeeklyReport) -> Iterator[Block]:
     yield Heading(process.title, 2)
-    yield Text(_fate(process))
+    yield Text(_fate(process, report.currency))
     if process.units:
         yield Bullets(tuple(u.says for u in process.units))
     if process.volumes:
@@ -101,12 +101,14 @@ def _process(process: ProcessWeek, report: WeeklyReport) -> Iterator[Block]:
         yield Text("Nothing is counted of it that reaches back through the week.", "quiet")
 
 
-def _fate(process: ProcessWeek) -> str:
+def _fate(process: ProcessWeek, currency: str) -> str:
     """How a process fared, in sentences."""
     said = []
     times = words.counted(process.incidents, "outage")
     if process.incidents and process.cost is not None and sentences.is_clear(process.cost):
         said.append(f"{sentences.upper(times)} cost it {sentences.plain_sum(process.cost)}.")
+    elif process.incidents and process.cost is None:
+        said.append(f"{sentences.upper(times)} hurt it; what that cost is not known in {currency}.")
     elif process.incidents:
         said.append(f"{sentences.upper(times)} hurt it, without a clear loss of money.")
     else:

@@ -89,6 +89,21 @@ def test_the_sums_are_those_that_one_gets_by_hand(week):
     assert report["biggest"] == ["i-2", "i-1"]
 
 
+def test_what_has_no_rate_is_no_zero(toll):
+    first, before = outage("i-1", 1), outage("i-0", -4)
+    carried(toll)
+    told(toll, [(first, [lost(first, 100, 50, currency="CHF")]), (before, [lost(before, 30, 5)])])
+    report, issued = said(toll)
+    assert (report["cost"], report["change"]) == (None, None)
+    assert report["cost_before"]["mid"] == "300.00"
+    assert [(s["mid"], s["currency"]) for s in report["apart"]] == [("1000.00", "CHF")]
+    assert [w["cost"] and w["cost"]["mid"] for w in report["trend"][-2:]] == ["300.00", None]
+    assert report["lead"].startswith("1 outage hurt the business; what that cost is not known in")
+    text = issued.forms["md"].decode()
+    assert "1 outage hurt it; what that cost is not known in EUR." in text
+    assert "without a clear loss" not in text and "Another CHF 1,000 is in no sum" in text
+
+
 def test_providers_cost_what_they_caused(week):
     report, _ = said(week)
     [stripe] = report["providers"]
