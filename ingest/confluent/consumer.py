@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,15 @@ from ingest.records import Records
 if TYPE_CHECKING:
     from ingest.confluent.log import ConfluentLog
 
+logger = logging.getLogger(__name__)
+
 NEWS_S = 1.0  # how often librdkafka says which brokers are up
 
+# What a fetch may unpack to. By default it is a tenth, and a batch beyond it is never passed: well
+# packed it is small for a topic. What is too large for us is a dead letter, later on.
+UNPACKED_BYTES = 1_000_000_000
+
+_UNREADABLE = ("_BAD_COMPRESSION", "_BAD_MSG")
 _LOST = (
     "ILLEGAL_GENERATION",
     "UNKNOWN_MEMBER_ID",
@@ -36,6 +44,9 @@ class ConfluentConsumer:
         self._log, self._count, self._paused, self._up = log, 0, False, False
         self._assigned: frozenset[TopicPartition] = frozenset()
         self._closed = False
+        self._told: set[tuple[str | None, int | None, int | None]] = (
+            set()
+        )  # places that cannot be read
         options = log.options
         self._client = confluent_kafka.Consumer(
             {
@@ -50,6 +61,7 @@ class ConfluentConsumer:
                 "queued.max.messages.kbytes": 32 * 1024,
                 "fetch.queue.backoff.ms": 20,  # a full queue is soon taken; by default, 1 s
                 "fetch.message.max.bytes": FETCH_BYTES,
+                "receive.message.max.bytes": UNPACKED_BYTES,
                 "statistics.interval.ms": ms(NEWS_S),
                 "stats_cb": self._news,
             }
@@ -76,7 +88,8 @@ class ConfluentConsumer:
     def _sound(self, found: list[confluent_kafka.Message]) -> list[confluent_kafka.Message]:
         """The messages that are records. Raises where the broker will not let us read.
 
-        Other troubles pass by themselves.
+        Where a batch cannot be read, its partition waits, which is said once. Other troubles pass
+        by themselves.
         """
         errors = list(map(confluent_kafka.Message.error, found))
         failed = [error for error in errors if error is not None]
@@ -85,7 +98,17 @@ class ConfluentConsumer:
                 raise self._log.mapped(error)
         if not failed:
             return found
+        for message in found:
+            self._tell_of_unreadable(message)
         return [message for message, error in zip(found, errors, strict=True) if error is None]
+
+    def _tell_of_unreadable(self, message: confluent_kafka.Message) -> None:
+        error, place = message.error(), (message.topic(), message.partition(), message.offset())
+        if error is None or error.name() not in _UNREADABLE or place in self._told:
+            return
+        self._told.add(place)
+        said = "partition %d of %s waits at offset %d, which cannot be read: %s"
+        logger.error(said, place[1], place[0], place[2], error.str())
 
     def _start_again(self) -> None:
         """Read every partition from its committed offset: before and after are mixed up."""

@@ -54,8 +54,8 @@ class Place(Protocol):
     def transaction(self, topic: str, value: bytes, key: bytes, *, commit: bool = True) -> None:
         """Somebody else's producer writes a record, and the mark that it counts, or does not."""
 
-    def compressed(self, topic: str, codec: str, count: int) -> None:
-        """Somebody else's producer writes so many records, packed."""
+    def packed(self, topic: str, codec: str, *values: bytes) -> None:
+        """Somebody else's producer writes records, packed."""
 
 
 class EmbeddedPlace:
@@ -92,7 +92,7 @@ class EmbeddedPlace:
     def transaction(self, topic: str, value: bytes, key: bytes, *, commit: bool = True) -> None:
         raise NotImplementedError("nobody but Toll writes to the embedded log")
 
-    def compressed(self, topic: str, codec: str, count: int) -> None:
+    def packed(self, topic: str, codec: str, *values: bytes) -> None:
         raise NotImplementedError("nobody but Toll writes to the embedded log")
 
 
@@ -138,11 +138,12 @@ class KafkaPlace:
         producer.flush(30)  # so that the broker has it, even where it is taken back
         (producer.commit_transaction if commit else producer.abort_transaction)(30)
 
-    def compressed(self, topic: str, codec: str, count: int) -> None:
+    def packed(self, topic: str, codec: str, *values: bytes) -> None:
         access = {"bootstrap.servers": self._broker.bootstrap, "compression.type": codec}
-        producer = confluent_kafka.Producer({**access, "linger.ms": 1000})
-        for number in range(count):
-            producer.produce(topic, b"%s %d" % (codec.encode(), number), partition=0)
+        large = {"message.max.bytes": 200_000_000, "linger.ms": 1000}
+        producer = confluent_kafka.Producer({**access, **large})
+        for value in values:
+            producer.produce(topic, value, partition=0)
         producer.flush(30)
 
 

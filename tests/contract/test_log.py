@@ -269,11 +269,19 @@ def test_what_a_transaction_took_back_is_not_read(log, topic, place, cannot):
 def test_packed_records_are_read(log, topic, place, cannot):
     cannot(EmbeddedPlace, "nobody but Toll writes to the embedded log")
     codecs = ("gzip", "snappy", "lz4", "zstd")
+    sent = {codec: [b"%s %d" % (codec.encode(), n) for n in range(50)] for codec in codecs}
     for codec in codecs:
-        place.compressed(topic, codec, 50)
+        place.packed(topic, codec, *sent[codec])
     with closing(log.consumer(topic, [topic])) as consumer:
-        found = values(read(consumer, 200))
-    assert found == [b"%s %d" % (codec.encode(), n) for codec in codecs for n in range(50)]
+        assert values(read(consumer, 200)) == [value for codec in codecs for value in sent[codec]]
+
+
+def test_what_was_packed_small_holds_up_nothing_by_its_size(log, topic, place, cannot):
+    cannot(EmbeddedPlace, "nobody but Toll writes to the embedded log")
+    sizes = (1, 101 * 2**20, 1)
+    place.packed(topic, "zstd", *map(bytes, sizes))
+    with closing(log.consumer(topic, [topic])) as consumer:
+        assert tuple(len(value or b"") for value in values(read(consumer, 3))) == sizes
 
 
 def test_offsets_are_found_by_the_time_of_their_records(log, topic):

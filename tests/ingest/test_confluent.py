@@ -139,6 +139,15 @@ def test_a_refusal_is_raised(consumer, library):
         consumer.poll(1, 10)
 
 
+def test_a_batch_that_cannot_be_read_is_said_once(consumer, library, caplog):
+    library.rebalance()
+    trouble = Found(7, confluent_kafka.KafkaError(confluent_kafka.KafkaError._BAD_COMPRESSION))
+    library.script = [lambda: [trouble], lambda: [trouble], lambda: [Found(9)]]
+    assert [record.offset for _ in range(3) for record in consumer.poll(1, 10).records] == [9]
+    (said,) = caplog.messages
+    assert said.startswith("partition 0 of t waits at offset 7, which cannot be read")
+
+
 class Brokers:
     """Stands in for librdkafka's producer: how many partitions a topic has, asked again and again.
 
