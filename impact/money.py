@@ -166,8 +166,9 @@ def minor_unit(currency: str) -> Decimal:
 
 
 def round_money(amount: Decimal, currency: str) -> Decimal:
-    """To the currency's minor unit, half to even."""
-    return amount.quantize(minor_unit(currency), rounding=ROUND_HALF_EVEN)
+    """To the currency's minor unit, half to even; nothing has no sign."""
+    found = amount.quantize(minor_unit(currency), rounding=ROUND_HALF_EVEN)
+    return found if found else abs(found)
 
 
 def rounded(money: MoneyRange) -> MoneyRange:

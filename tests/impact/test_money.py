@@ -79,6 +79,7 @@ def test_a_margin_turns_revenue_into_contribution():
         ("2.355", "EUR", "2.36"),
         ("2.5", "JPY", "2"),
         ("1.0005", "KWD", "1.000"),
+        ("-0.001", "EUR", "0.00"),
     ],
 )
 def test_rounding_is_half_even_to_the_minor_unit(amount, currency, rounded):
