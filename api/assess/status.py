@@ -17,17 +17,25 @@ BACKLOG = "assess_backlog"  # the fact of the store that is not 0 while incident
 
 
 @dataclass(slots=True)
+class MeasureSum:
+    """Money in one currency: two incidents' differ where only the day of one has a rate."""
+
+    money: Decimal = Decimal(0)
+    money_so_far: Decimal = Decimal(0)
+    per_minute: Decimal = Decimal(0)
+
+
+@dataclass(slots=True)
 class MeasureCost:
-    """What open incidents cost one measure together, the middle."""
+    """What open incidents cost one measure together, the middle. sums: by currency.
+
+    So far is before anything comes back: missing of a flow; of other kinds what they come to.
+    """
 
     units: float = 0.0
-    money: Decimal | None = None
-    currency: str = ""
-    per_minute: Decimal = Decimal(0)
     units_per_minute: float = 0.0
-    # Before anything comes back: what is missing of a flow; of other kinds it is what they come to.
     units_so_far: float = 0.0
-    money_so_far: Decimal | None = None
+    sums: dict[str, MeasureSum] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -58,11 +66,10 @@ class AssessStatus:
                 cost.units_so_far += impact.units[_so_far(name, impact.units)].mid
             priced = cost_name(impact)
             if priced is not None:
-                cost.money = (cost.money or Decimal(0)) + impact.money[priced].mid
-                so_far = impact.money[_so_far(priced, impact.money)].mid
-                cost.money_so_far = (cost.money_so_far or Decimal(0)) + so_far
-                cost.currency = impact.money[priced].currency
-            cost.per_minute += impact.per_minute_money or Decimal(0)
+                own = cost.sums.setdefault(impact.money[priced].currency, MeasureSum())
+                own.money += impact.money[priced].mid
+                own.money_so_far += impact.money[_so_far(priced, impact.money)].mid
+                own.per_minute += impact.per_minute_money or Decimal(0)
             cost.units_per_minute += impact.per_minute_units or 0.0
         return found
 

@@ -225,10 +225,10 @@ def _assess_metrics(status: AssessStatus) -> Iterator[Metric]:
         units.add_metric([process, measure], cost.units)
         missing.add_metric([process, measure], cost.units_so_far)
         rate.add_metric([process, measure], cost.units_per_minute)
-        if cost.money is not None and cost.money_so_far is not None:
-            money.add_metric([process, measure, cost.currency], float(cost.money))
-            gross.add_metric([process, measure, cost.currency], float(cost.money_so_far))
-            burn.add_metric([process, measure, cost.currency], float(cost.per_minute))
+        for currency, own in sorted(cost.sums.items()):
+            money.add_metric([process, measure, currency], float(own.money))
+            gross.add_metric([process, measure, currency], float(own.money_so_far))
+            burn.add_metric([process, measure, currency], float(own.per_minute))
     yield from (units, missing, rate, money, gross, burn)
     yield from _silence_metrics(status.silences)
 

@@ -114,8 +114,23 @@ def test_costs_of_several_incidents_are_added_per_measure():
     status = AssessStatus(impacts=[priced("one", NOON), priced("two", NOON)])
     [(place, cost)] = status.costs().items()
     assert place == ("checkout", "payments")
-    assert (cost.units, cost.money, cost.per_minute) == (540.0, Decimal("21800.00"), Decimal(996))
-    assert (cost.units_so_far, cost.money_so_far) == (900.0, Decimal("36200.00"))
+    assert (cost.units, cost.units_so_far) == (540.0, 900.0)
+    [(currency, own)] = cost.sums.items()
+    assert (currency, own.money, own.per_minute) == ("EUR", Decimal("21800.00"), Decimal(996))
+    assert own.money_so_far == Decimal("36200.00")
+
+
+def test_costs_in_two_currencies_are_never_added():
+    one, two = priced("one", NOON), priced("two", NOON)
+    dollars = {name: replace(money, currency="USD") for name, money in two.money.items()}
+    known = AssessStatus(active=True, impacts=[one, replace(two, money=dollars)], last_tick=NOON)
+    [found] = [
+        f
+        for f in registry(TollCollector(assess=known)).collect()
+        if f.name == "toll_impact_money_per_minute"
+    ]
+    told = {sample.labels["currency"]: sample.value for sample in found.samples}
+    assert told == {"EUR": 498.0, "USD": 498.0}
 
 
 def test_a_failing_thread_is_told_of_and_tried_again(monkeypatch):
