@@ -88,8 +88,7 @@ class ConfluentConsumer:
     def _sound(self, found: list[confluent_kafka.Message]) -> list[confluent_kafka.Message]:
         """The messages that are records. Raises where the broker will not let us read.
 
-        Where a batch cannot be read, its partition waits, which is said once. Other troubles pass
-        by themselves.
+        Other troubles pass by themselves, but for a few that are said.
         """
         errors = list(map(confluent_kafka.Message.error, found))
         failed = [error for error in errors if error is not None]
@@ -99,16 +98,20 @@ class ConfluentConsumer:
         if not failed:
             return found
         for message in found:
-            self._tell_of_unreadable(message)
+            self._tell(message)
         return [message for message, error in zip(found, errors, strict=True) if error is None]
 
-    def _tell_of_unreadable(self, message: confluent_kafka.Message) -> None:
+    def _tell(self, message: confluent_kafka.Message) -> None:
+        """Say what waiting alone does not mend: no such topic, or a batch that cannot be read."""
         error, place = message.error(), (message.topic(), message.partition(), message.offset())
-        if error is None or error.name() not in _UNREADABLE or place in self._told:
+        if error is None:
             return
-        self._told.add(place)
-        said = "partition %d of %s waits at offset %d, which cannot be read: %s"
-        logger.error(said, place[1], place[0], place[2], error.str())
+        if error.name() == "UNKNOWN_TOPIC_OR_PART":  # which the library tells once
+            logger.warning("%s; it is read as soon as it is there", error.str())
+        elif error.name() in _UNREADABLE and place not in self._told:
+            self._told.add(place)
+            said = "partition %d of %s waits at offset %d, which cannot be read: %s"
+            logger.error(said, place[1], place[0], place[2], error.str())
 
     def _start_again(self) -> None:
         """Read every partition from its committed offset: before and after are mixed up."""

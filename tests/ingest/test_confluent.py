@@ -148,6 +148,15 @@ def test_a_batch_that_cannot_be_read_is_said_once(consumer, library, caplog):
     assert said.startswith("partition 0 of t waits at offset 7, which cannot be read")
 
 
+def test_a_topic_that_is_not_there_is_said(consumer, library, caplog):
+    library.rebalance()
+    said = "Subscribed topic not available: t"
+    unknown = confluent_kafka.KafkaError(confluent_kafka.KafkaError.UNKNOWN_TOPIC_OR_PART, said)
+    library.script = [lambda: [Found(0, unknown)]]
+    assert len(consumer.poll(1, 10).records) == 0
+    assert caplog.messages == [f"{said}; it is read as soon as it is there"]
+
+
 class Brokers:
     """Stands in for librdkafka's producer: how many partitions a topic has, asked again and again.
 
