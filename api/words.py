@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from api.http.schemas import Impact, Sum, Units
-from enrich.currency import minor_digits
 from enrich.edits import (
     Action,
     Cause,
@@ -25,6 +24,7 @@ from enrich.edits import (
     Undo,
 )
 from enrich.model import HEADLINE, CostPart
+from ingest.currencies import minor_digits
 
 
 def units(number: float | None) -> str:

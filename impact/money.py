@@ -17,12 +17,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from enrich.currency import minor_digits
 from enrich.model import Measure, Rate
 from impact.calendar import HOUR, WEEK, IntArray, local_time, zone_of
 from impact.model import FloatArray, MoneyRange, Range, TimeArray
 from impact.ports import Volumes
 from impact.times import epoch_seconds
+from ingest.currencies import minor_digits
 
 HOURS_OF_WEEK = WEEK // HOUR
 PRIOR_UNITS = 30.0  # an hour of the week with fewer units leans on the mean of all hours

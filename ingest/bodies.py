@@ -16,7 +16,7 @@ from ingest.exact import MAX_DEPTH, nested_deeper, read_json
 
 # More than events fit into 10 MiB. Each bad line is read by itself and answered for: a few KiB of
 # gzip that unpack to millions of them would keep a server busy for minutes, and fill its memory.
-MOST_LINES = 400_000
+BODY_LINES = 400_000
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _ELEMENTS = json.JSONDecoder(parse_int=str, parse_float=str)  # only to find where elements end
@@ -26,7 +26,7 @@ def numbered_lines(body: bytes) -> Sequence[tuple[int, bytes]]:
     """The lines of a body that are not blank, or the elements of its array, with their numbers.
 
     Raises `InputError` for an array that is broken: nobody could say where its elements end; and
-    where there are more than `MOST_LINES`.
+    where there are more than `BODY_LINES`.
     """
     body = body.removeprefix(b"\xef\xbb\xbf")
     if body.lstrip().startswith(b"["):
@@ -36,7 +36,7 @@ def numbered_lines(body: bytes) -> Sequence[tuple[int, bytes]]:
         for number, line in enumerate(body.split(b"\n"))
         if line.strip(b" \t\r")
     )
-    lines = list(islice(filled, MOST_LINES + 1))
+    lines = list(islice(filled, BODY_LINES + 1))
     _refuse_too_many(lines)
     if len(lines) > 1 and isinstance(read_json(lines[0][1]), Fault):
         whole = read_json(body)
@@ -76,8 +76,8 @@ def _scan(text: str, at: int) -> list[bytes]:
 
 
 def _refuse_too_many(lines: Sequence[object]) -> None:
-    if len(lines) > MOST_LINES:
-        raise InputError(f"the body has more than {MOST_LINES:,} lines: send it in parts")
+    if len(lines) > BODY_LINES:
+        raise InputError(f"the body has more than {BODY_LINES:,} lines: send it in parts")
 
 
 def _space(text: str, at: int) -> int:

@@ -1,4 +1,4 @@
-"""The currency codes of ISO 4217: list one, with precious metals and units of account.
+"""The currencies of ISO 4217: list one, with precious metals and units of account.
 
 Codes withdrawn since 2010 stay, because history is imported too. `XXX` (no currency) and `XTS`
 (for tests) are left out: an amount in them is not money.
@@ -19,3 +19,17 @@ XOF XPD XPF XPT XSU XUA YER ZAR ZMW ZWG
 _WITHDRAWN = "BYR CUC EEK HRK LTL LVL MRO SLL STD VEF ZMK ZWL"
 
 CURRENCIES: frozenset[str] = frozenset((_IN_USE + _WITHDRAWN).split())
+
+# Those whose minor unit is not a hundredth.
+_WHOLE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_THOUSANDTHS = "BHD IQD JOD KWD LYD OMR TND"
+_DIGITS = {
+    code: digits
+    for codes, digits in ((_WHOLE, 0), (_THOUSANDTHS, 3), ("CLF UYW", 4))
+    for code in codes.split()
+}
+
+
+def minor_digits(currency: str) -> int:
+    """Digits behind the point of the smallest amount: 2 for EUR, 0 for JPY, 3 for KWD."""
+    return _DIGITS.get(currency, 2)
