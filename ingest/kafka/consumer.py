@@ -16,7 +16,6 @@ from kafka import TopicPartition as KafkaPartition
 from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
 
 from ingest.errors import UnavailableError
-from ingest.kafka.codecs import know_every_codec
 from ingest.kafka.library import CLOSE_S, connect
 from ingest.kafka_options import FETCH_BYTES, ms
 from ingest.log import Polled, Record, TopicPartition
@@ -221,7 +220,6 @@ class KafkaLogConsumer:
 
     def _connected(self, timeout_s: float) -> Any:
         if self.client is None:
-            know_every_codec()
             options, access = self._log.options, self._log.access()
             access["bootstrap_timeout_ms"] = ms(max(1.0, timeout_s))
             self.client = connect(
