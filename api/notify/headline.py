@@ -43,6 +43,7 @@ class Headline(BaseModel):
 
     lead: str = Field(description="The week in one or two sentences.")
     cost: Sum | None = Field(description="What outages cost; null: nothing is priced.")
+    apart: list[Sum] = Field(description="What has no rate to the report's currency, in no sum.")
     outages: int
     before: Sum | None = Field(description="Of the week before.")
     change: Sum | None = Field(description="Against the week before, draw by draw.")
@@ -62,6 +63,7 @@ def headline_of(report: WeeklyReport, processes: Sequence[str] = ()) -> Headline
     return Headline(
         lead=report.lead,
         cost=report.cost,
+        apart=report.apart,
         outages=len(report.outages),
         before=report.cost_before,
         change=report.change,
@@ -92,7 +94,7 @@ def figures(found: Headline) -> Iterator[tuple[str, str]]:
     if found.cost is not None:
         yield f"Outages cost{whole}", sentences.plain_sum(found.cost)
     else:
-        yield f"Outages{whole}", f"{found.outages}; nothing that is counted has a price"
+        yield f"Outages{whole}", f"{found.outages}; {sentences.unpriced(found.apart)}"
     if found.before is not None and found.change is not None:
         yield "Against last week", _against(found.change, found.before)
     if found.usual is not None and found.cost is not None:

@@ -78,8 +78,7 @@ def _figures(report: WeeklyReport) -> Iterator[Figure]:
         ends = "nothing was lost" if nothing else words.money_range(report.cost)
         yield Figure("Outages cost", words.money(report.cost), ends, tone)
     else:
-        why = "no rate for their price" if report.apart else "nothing that is counted has a price"
-        yield Figure("Outages", f"{len(report.outages)}", why)
+        yield Figure("Outages", f"{len(report.outages)}", sentences.unpriced(report.apart))
     if report.change is not None and report.cost_before is not None:
         change, before = report.change, words.money(report.cost_before)
         if sentences.is_clear(change):

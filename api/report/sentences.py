@@ -34,6 +34,11 @@ def plain_sum(sum_: Sum) -> str:
     return f"{words.money(sum_)} ({words.money_range(sum_)})"
 
 
+def unpriced(apart: Sequence[Sum]) -> str:
+    """Why outages have no sum. apart: what they cost in currencies without a rate."""
+    return "no rate for their price" if apart else "nothing that is counted has a price"
+
+
 def turned(change: Sum) -> Sum:
     """A change seen from its other side: so much less, as a positive sum."""
     return Sum(low=-change.high, mid=-change.mid, high=-change.low, currency=change.currency)

@@ -190,6 +190,9 @@ def test_a_week_with_nothing_lost_and_nothing_known_says_so():
     assert quiet.items == ()
     unpriced = note(cost=None, cost_before=None, change=None, usual=None)
     assert dict(unpriced.facts)["Outages in all"] == "1; nothing that is counted has a price"
+    francs = euros_sum("1.00", "2.00", "3.00").model_copy(update={"currency": "CHF"})
+    apart = note(cost=None, cost_before=None, change=None, usual=None, apart=[francs])
+    assert dict(apart.facts)["Outages in all"] == "1; no rate for their price"
 
 
 def test_above_the_company_s_report_stand_the_reader_s_processes():
