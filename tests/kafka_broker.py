@@ -71,9 +71,10 @@ class KafkaBroker:
         self._process = None
 
     def freeze(self) -> None:
-        """Leave connections open and requests unanswered."""
+        """Leave connections open and requests unanswered, from when this returns."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)  # all its threads have stopped
 
     def thaw(self) -> None:
         """Answer again."""

@@ -44,9 +44,7 @@ class ConfluentConsumer:
         self._log, self._count, self._paused, self._up = log, 0, False, False
         self._assigned: frozenset[TopicPartition] = frozenset()
         self._closed = False
-        self._told: set[tuple[str | None, int | None, int | None]] = (
-            set()
-        )  # places that cannot be read
+        self._told: set[object] = set()  # places that cannot be read
         options = log.options
         self._client = confluent_kafka.Consumer(
             {
@@ -104,7 +102,7 @@ class ConfluentConsumer:
     def _tell(self, message: confluent_kafka.Message) -> None:
         """Say what waiting alone does not mend: no such topic, or a batch that cannot be read."""
         error, place = message.error(), (message.topic(), message.partition(), message.offset())
-        if error is None:
+        if error is None:  # a record beside it
             return
         if error.name() == "UNKNOWN_TOPIC_OR_PART":  # which the library tells once
             logger.warning("%s; it is read as soon as it is there", error.str())
