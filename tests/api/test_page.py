@@ -42,6 +42,16 @@ def test_what_burns_stands_first_with_its_cost(toll):
     assert "371 keys failed and never succeeded" in " ".join(one.split())
 
 
+def test_what_was_counted_has_no_fractions(toll):
+    now = datetime.now(UTC)
+    incident = known(toll, started_at=now - timedelta(minutes=12))
+    hit = {"failed_keys": 3, "customers": 2}
+    toll.parts.store.estimates.insert([priced(incident.id, now, evidence=hit)], 1)
+    for path in ("/", f"/incidents/{incident.id}"):
+        page = toll.http.get(path).text
+        assert "<dd data-flash>2 <small>3 tries failed for good so far" in page
+
+
 def test_a_storm_is_counted_whole_and_told_of_as_far_as_somebody_reads(toll):
     one = known(toll, started_at=datetime.now(UTC) - timedelta(minutes=12))
     storm = [replace(one, id=f"20261120-b{n:03}") for n in range(104)]
