@@ -123,12 +123,19 @@ def shown(
 def _incidents(now: datetime) -> Iterator[Incident]:
     """What goes wrong in the last two weeks; the first is what no tool saw."""
     for name, kind, ago, minutes, severity in _STORY:
-        start = int((now - ago).timestamp() // 60) * 60_000
+        # Only the business tells of the unseen one, so it strikes in busy hours, whatever is now.
+        at = _noon_before(now - ago) if name == "unseen" else now - ago
+        start = int(at.timestamp() // 60) * 60_000
         yield Incident(name, kind, start, start + minutes * 60_000, severity)
 
 
+def _noon_before(moment: datetime) -> datetime:
+    noon = moment.replace(hour=11, minute=0)
+    return noon if noon <= moment else noon - DAY
+
+
 _STORY: tuple[tuple[str, Kind, timedelta, int, float], ...] = (
-    ("unseen", "payment_outage", DAY + 4 * HOUR, 55, 0.95),
+    ("unseen", "payment_outage", DAY + HOUR, 55, 0.95),
     ("old", "payment_outage", 12 * DAY + 2 * HOUR, 40, 0.8),
     ("warehouse", "warehouse_delay", 10 * DAY + 4 * HOUR, 120, 0.8),
     ("calls", "call_spike", 8 * DAY + HOUR, 30, 6.0),
